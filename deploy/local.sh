@@ -1,0 +1,50 @@
+#!/usr/bin/env bash
+# One command on a machine with only Python >= 3.11: make .venv when absent or outdated, then
+#   local.sh run SPEC ...     spinsweep run SPEC ...
+#   local.sh test [ARGS ...]  ruff, mypy and pytest [ARGS ...]
+#   local.sh WORD ...         spinsweep WORD ...
+# PYTHON chooses the interpreter (default: python3).
+set -euo pipefail
+top=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+python=${PYTHON:-python3}
+venv=$top/.venv
+
+fail() { echo "local.sh: $*" >&2; exit 2; }
+
+# What an up-to-date environment looks like: this interpreter, these requirements, this place
+# (a virtual environment does not survive being moved).
+stamp_of() { { "$python" -c 'import sys; print(sys.version, sys.base_prefix)'; echo "$1 $venv"; cat "$top/pyproject.toml"; } | cksum; }
+
+ensure() { # ensure EXTRA: .venv with this project and the extra installed
+  local extra=$1 stamp=$venv/.installed-$1 want
+  want=$(stamp_of "$extra")
+  [ -f "$stamp" ] && [ "$(cat "$stamp")" = "$want" ] && [ -x "$venv/bin/spinsweep" ] && return
+  "$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null ||
+    fail "Python 3.11 or newer is needed, '$python' is $("$python" -V 2>&1 || echo absent); set PYTHON to another interpreter"
+  echo "local.sh: installing into $venv (once; a few minutes)" >&2
+  "$venv/bin/python" -c '' 2>/dev/null && [ "$("$venv/bin/python" -c 'import sys; print(sys.version)')" = "$("$python" -c 'import sys; print(sys.version)')" ] ||
+    { rm -rf "$venv"; "$python" -m venv "$venv" || fail "'$python -m venv' failed; on Debian and Ubuntu install python3-venv"; }
+  "$venv/bin/python" -m pip install --quiet --disable-pip-version-check --editable "$top[$extra]" >&2 ||
+    fail "installation failed; the lines above say why"
+  echo "$want" >"$stamp"
+}
+
+word=${1:-help}
+case $word in
+  test)
+    shift
+    ensure test
+    cd "$top"
+    "$venv/bin/ruff" check .
+    "$venv/bin/ruff" format --check .
+    "$venv/bin/mypy"
+    exec "$venv/bin/python" -m pytest "$@"
+    ;;
+  help | -h | --help)
+    sed -n '2,6s/^# \{0,1\}//p' "${BASH_SOURCE[0]}"
+    ;;
+  *)
+    ensure plot
+    exec "$venv/bin/spinsweep" "$@"
+    ;;
+esac

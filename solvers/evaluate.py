@@ -1,0 +1,216 @@
+"""Solve points: validation, method limits, the batch entry, and the isolation of points that raise."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from solvers.batch import Batch, remark_of
+from solvers.model import FAILED, OK, Method, Model, Output, Remark, Results, SolverWarning
+from solvers.registry import find
+from solvers.suggest import did_you_mean
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """Outputs with the points in front, status (P,), and the remarks on points whose status is not 0."""
+
+    outputs: dict[str, NDArray[Any]]
+    status: NDArray[np.int64]
+    remarks: dict[int, Remark]
+
+
+def parse_parameters(model: Model, given: Mapping[str, Any], varying: Sequence[str] = ()) -> dict[str, Any]:
+    """All parameters of a model in canonical form, defaults filled in, arrays in full shape; without those in `varying`.
+
+    Raises TypeError for an unknown name and ValueError for a value that is not allowed.
+    """
+    for name in given:
+        model.parameter(name)
+    values = {p.name: p.parse(given.get(p.name, p.default)) for p in model.parameters if p.name not in varying}
+    sizes = model.sizes(values)
+    for p in model.parameters:
+        value = values.get(p.name)
+        if not isinstance(value, np.ndarray):
+            continue
+        free = [d for d in p.dims if isinstance(d, str) and any(v in d for v in varying)]
+        if not free:
+            values[p.name] = p.check_shape(value, sizes)
+        elif np.ndim(value):
+            raise ValueError(
+                f"parameter {p.name}: an array of shape ({', '.join(map(str, p.dims))}) cannot be given while "
+                f"{', '.join(v for v in varying if any(v in d for d in free))} varies; fix the one or leave out the other"
+            )
+    return values
+
+
+def make_batch(
+    model: Model,
+    method: str,
+    points: Mapping[str, Any],
+    parameters: Mapping[str, Any],
+    keep: Sequence[str] | None = None,
+) -> Batch:
+    """Validate everything about a batch of points and return it; nothing is computed."""
+    both = set(points) & set(parameters)
+    if both:
+        raise ValueError(
+            f"{model.id}: {', '.join(sorted(both))} is given both per point and as a fixed parameter; give it once"
+        )
+    fixed = parse_parameters(model, parameters, tuple(points))
+    sizes = model.sizes(fixed)
+    varying: dict[str, NDArray[Any]] = {}
+    for name, values in points.items():
+        parameter = model.parameter(name)
+        if parameter.shape:
+            raise ValueError(
+                f"parameter {name} of {model.id} sets the shape of an output and is the same for all points; give it as a fixed parameter"
+            )
+        array = parameter.parse_many(values)
+        varying[name] = np.ascontiguousarray(parameter.check_shape(array, sizes) if parameter.dims else array)
+    lengths = {name: len(array) for name, array in varying.items()}
+    if len(set(lengths.values())) > 1:
+        raise ValueError(f"{model.id}: all points need the same number of values; given were {lengths}")
+    size = next(iter(lengths.values()), 1)
+    return Batch(model, method, size, fixed, varying, wanted_outputs(model, method, keep))
+
+
+def wanted_outputs(model: Model, method: str, keep: Sequence[str] | None) -> tuple[Output, ...]:
+    """The outputs of `method` that `keep` names (None: all); ValueError for a name that is no output of the model."""
+    names = [o.name for o in model.outputs]
+    for name in keep or ():
+        if name not in names:
+            raise ValueError(f"{model.id} has no output {name!r}; it has {', '.join(names)}{did_you_mean(name, names)}")
+    return tuple(o for o in model.outputs_of(method) if keep is None or o.name in keep)
+
+
+def evaluate(
+    model_id: str,
+    method: str | None = None,
+    *,
+    points: Mapping[str, Any],
+    parameters: Mapping[str, Any],
+    keep: Sequence[str] | None = None,
+    isolate: bool = False,
+) -> Evaluation:
+    """Solve P points in one call.
+
+    A point outside its method's limit has status 2 and a remark with the reason. With `isolate`, an exception (bad
+    input included) fails its own point only and is recorded; without, it is raised.
+    """
+    model = find(model_id)
+    chosen = model.method(method)
+    batch = make_batch(model, chosen.name, points, parameters, keep)
+    outputs = batch.empty()
+    status = np.full(batch.size, FAILED, dtype=np.int64)
+    remarks: dict[int, Remark] = {}
+    inside = _inside_limit(chosen, batch)
+    for i in np.flatnonzero(~inside).tolist():
+        assert chosen.limit is not None
+        remarks[i] = Remark(kind="OutsideLimit", message=f"{model.id}, method {chosen.name}: needs {chosen.limit.text}")
+    index = np.flatnonzero(inside)
+    if len(index):
+        part = batch if inside.all() else batch.select(index)
+        _store(_run(model, part, isolate), index, outputs, status, remarks)
+    failed = status == FAILED
+    for i in np.flatnonzero(status != OK).tolist():
+        remarks.setdefault(i, Remark(kind=f"Status{status[i]}", message=model.status_text[int(status[i])]))
+    if failed.any():
+        for array in outputs.values():
+            array[failed] = np.nan
+    return Evaluation(outputs, status, remarks)
+
+
+def _inside_limit(method: Method, batch: Batch) -> NDArray[np.bool_]:
+    if method.limit is None:
+        return np.ones(batch.size, dtype=bool)
+    return np.broadcast_to(np.asarray(method.limit.holds(batch), dtype=bool), (batch.size,))
+
+
+def _store(
+    results: Results,
+    index: NDArray[Any],
+    outputs: dict[str, NDArray[Any]],
+    status: NDArray[np.int64],
+    remarks: dict[int, Remark],
+) -> None:
+    status[index] = results.status
+    for name, array in outputs.items():
+        array[index] = results.outputs[name]
+    for i, remark in results.remarks.items():
+        remarks[int(index[i])] = remark
+
+
+def _run(model: Model, batch: Batch, isolate: bool) -> Results:
+    """The batch entry; where it raises and `isolate` is set, the points one by one, so that only the culprits fail."""
+    try:
+        if model.validate is not None:
+            for i in range(batch.size):
+                model.validate(batch.point(i))
+        return model.run(batch)
+    except Exception as error:
+        if not isolate:
+            raise
+        if batch.size == 1:
+            return Results(batch.empty(), np.full(1, FAILED), {0: remark_of(error)})
+    outputs = batch.empty()
+    status = np.full(batch.size, FAILED, dtype=np.int64)
+    remarks: dict[int, Remark] = {}
+    for i in range(batch.size):
+        index = np.asarray([i])
+        _store(_run(model, batch.select(index), isolate), index, outputs, status, remarks)
+    return Results(outputs, status, remarks)
+
+
+def solve_many(
+    model: str, method: str | None = None, *, points: Mapping[str, Any], **parameters: Any
+) -> dict[str, NDArray[Any]]:
+    """Solve P points of a model in one call, as a worker does with a tile.
+
+    Parameters
+    ----------
+    model : id such as `"spin_cat.two_ensembles"`; see `models()`.
+    method : name of a method; None is the model's default.
+    points : parameter name -> values with the points in front, (P,) for a number.
+    parameters : the parameters that are the same at every point; those left out have their defaults.
+
+    Returns
+    -------
+    dict : every output of the method with a leading dimension `point`, and `status` (P,): 0 ok, 1 a tolerance missed,
+        2 failed (outputs NaN). Bit for bit what P calls of `solve` return.
+
+    Raises ValueError (value not allowed, unknown model or method) or TypeError (unknown parameter name).
+    """
+    if not points:
+        raise ValueError("points is empty; give at least one parameter with one value per point, or call solve()")
+    evaluation = evaluate(model, method, points=points, parameters=parameters)
+    return {**evaluation.outputs, "status": evaluation.status}
+
+
+def solve(model: str, method: str | None = None, **parameters: Any) -> dict[str, NDArray[Any]]:
+    """Solve one point of a model with the same kernels as a sweep.
+
+    Parameters
+    ----------
+    model : id such as `"spin_cat.two_ensembles"`; see `models()`.
+    method : name of a method; None is the model's default.
+    parameters : the model's parameters by name; those left out have their defaults.
+
+    Returns
+    -------
+    dict : every output of the method (numbers as 0-d arrays), and `status` (0-d): 0 ok, 1 a stated tolerance was
+        missed, 2 failed (outputs NaN). A status that is not 0 is also said as a `SolverWarning`, with its reason.
+
+    Raises ValueError (value not allowed, unknown model or method) or TypeError (unknown parameter name).
+    """
+    evaluation = evaluate(model, method, points={}, parameters=parameters)
+    for remark in evaluation.remarks.values():
+        warnings.warn(f"{model}: status {evaluation.status[0]}: {remark.message}", SolverWarning, stacklevel=2)
+    return {name: array[0] if array.ndim > 1 else array.reshape(()) for name, array in evaluation.outputs.items()} | {
+        "status": evaluation.status.reshape(())
+    }

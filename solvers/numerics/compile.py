@@ -1,0 +1,134 @@
+"""How solver kernels are compiled and where the machine code is kept.
+
+Numba's own `cache=True` looks only at the file a function is in: after an edit of a callee in another file it returns
+the old machine code (numba #1833). Here the cache folder is named by a hash of *all* solver sources, the Numba and
+Python versions and the CPU, and it belongs to the entry points below alone: how Numba caches a user's own functions
+is not touched. The folder is `$SPINSWEEP_CACHE_DIR`, else `$XDG_CACHE_HOME/spinsweep`, else `~/.cache/spinsweep`.
+"""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import os
+import platform
+import shutil
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import llvmlite.binding
+import numba
+from numba.core.caching import CompileResultCacheImpl, FunctionCache, _CacheLocator
+
+from solvers.fingerprint import ROOT, all_sources
+
+FASTMATH = {"reassoc", "nsz", "arcp", "contract", "afn"}
+"""Everything that lets loops vectorise except the flags that assume there is no NaN and no infinity."""
+
+_UNUSED_DAYS = 30
+
+
+def cache_root() -> Path:
+    """The folder that holds one cache folder per version of the sources."""
+    if chosen := os.environ.get("SPINSWEEP_CACHE_DIR"):
+        return Path(chosen).expanduser()
+    base = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
+    return Path(base).expanduser() / "spinsweep"
+
+
+@functools.cache
+def cache_directory() -> Path:
+    """The cache folder for these sources, versions and this CPU; made if absent, with long unused ones removed.
+
+    Where it cannot be made (a read-only home), a folder below the system's temporary one serves instead.
+    """
+    cpu = llvmlite.binding.get_host_cpu_name() + llvmlite.binding.get_host_cpu_features().flatten()
+    key = "\n".join(
+        [all_sources(), numba.__version__, platform.python_version(), cpu, os.environ.get("NUMBA_CPU_FEATURES", "")]
+    )
+    name = hashlib.blake2b(key.encode(), digest_size=12).hexdigest()
+    for root in (
+        cache_root(),
+        Path(tempfile.gettempdir()) / f"spinsweep-{os.getuid() if hasattr(os, 'getuid') else 0}",
+    ):
+        try:
+            (root / name).mkdir(parents=True, exist_ok=True)
+            if not os.access(root / name, os.W_OK):
+                continue
+            os.utime(root / name)
+        except OSError:
+            continue
+        _remove_unused(root)
+        return root / name
+    raise OSError(
+        f"no compile cache folder can be made at {cache_root()}; set SPINSWEEP_CACHE_DIR to a folder that can be written"
+    )
+
+
+def _remove_unused(root: Path) -> None:
+    limit = time.time() - _UNUSED_DAYS * 86400
+    for folder in root.iterdir():
+        try:
+            if folder.is_dir() and folder.stat().st_mtime < limit:
+                shutil.rmtree(folder, ignore_errors=True)
+        except FileNotFoundError:  # another process removed it first
+            continue
+
+
+class _Locator(_CacheLocator):
+    """Places the cache of a function; the folder's name already stands for every source, so there is no other stamp."""
+
+    def __init__(self, py_func: Callable[..., Any], py_file: str) -> None:
+        relative = Path(py_file).resolve().relative_to(ROOT).with_suffix("")
+        self._py_file = py_file  # Numba's messages name it
+        self._path = str(cache_directory() / ".".join(relative.parts))
+
+    def get_cache_path(self) -> str:
+        return self._path
+
+    def get_source_stamp(self) -> str:
+        return all_sources()
+
+    def get_disambiguator(self) -> None:
+        return None
+
+    @classmethod
+    def from_function(cls, py_func: Callable[..., Any], py_file: str) -> _Locator:
+        locator = cls(py_func, py_file)
+        os.makedirs(locator.get_cache_path(), exist_ok=True)
+        return locator
+
+
+class _Implementation(CompileResultCacheImpl):
+    _locator_classes = [_Locator]  # noqa: RUF012  (Numba's own attribute)
+
+
+class _Cache(FunctionCache):
+    _impl_class = _Implementation
+
+
+def kernel(function: Callable[..., Any] | None = None, *, fastmath: Any = False, inline: str = "never") -> Any:
+    """Compile a function that only other kernels call: it is part of their machine code and is not cached itself.
+
+    Right-hand sides and integrators are such functions. An integrator is a *factory*, `integrate = dopri5(rhs)`, called
+    once at module level; the entry names `integrate` as a global. (A right-hand side passed as an argument would put a
+    memory address into the machine code, and Numba then refuses to keep it on disk.)
+    """
+    if function is None:
+        return functools.partial(kernel, fastmath=fastmath, inline=inline)
+    return numba.njit(nogil=True, fastmath=fastmath, inline=inline, error_model="numpy")(function)
+
+
+def entry(function: Callable[..., Any] | None = None, *, fastmath: Any = False) -> Any:
+    """Compile a module-level function that Python calls; its machine code is kept on disk.
+
+    It releases the GIL, so that a worker's heartbeat goes on. Its arguments must be arrays and numbers.
+    """
+    if function is None:
+        return functools.partial(entry, fastmath=fastmath)
+    dispatcher = numba.njit(nogil=True, fastmath=fastmath, error_model="numpy")(function)
+    dispatcher._cache = _Cache(function)
+    return dispatcher

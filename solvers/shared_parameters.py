@@ -1,0 +1,55 @@
+"""Parameters that many models have in common, with one meaning everywhere."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from solvers.model import Parameter
+
+
+def tolerances(rtol: float = 1e-8, atol: float = 1e-10, max_steps: int = 1_000_000) -> tuple[Parameter, ...]:
+    """`rtol`, `atol` and `max_steps` of a method that integrates in time."""
+    return (
+        Parameter(
+            name="rtol", meaning="relative tolerance of a step", default=rtol, bounds=(1e-14, 0.1), physical=False
+        ),
+        Parameter(
+            name="atol", meaning="absolute tolerance of a step", default=atol, bounds=(1e-300, 0.1), physical=False
+        ),
+        Parameter(
+            name="max_steps",
+            meaning="step budget of a point; when it is spent the point fails",
+            default=max_steps,
+            kind="integer",
+            bounds=(1, 2.0**53),
+            physical=False,
+        ),
+    )
+
+
+def times(default: Sequence[float], unit: str) -> Parameter:
+    """Output times, counted from the start state at t = 0."""
+    return Parameter(
+        name="times",
+        meaning="output times, counted from the start state at t = 0",
+        default=list(default),
+        unit=unit,
+        symbol="t",
+        bounds=(0.0, float("inf")),
+        dims=("*",),
+        never_decreases=True,
+        shape=True,
+        physical=False,
+    )
+
+
+def seed() -> Parameter:
+    """The seed of every random number of a point."""
+    return Parameter(
+        name="seed",
+        meaning="seed of all random numbers",
+        default=0,
+        kind="integer",
+        bounds=(0, 2.0**53),
+        physical=False,
+    )
