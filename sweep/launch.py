@@ -7,7 +7,7 @@ import secrets
 import sys
 import time
 from collections.abc import Mapping
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TextIO
@@ -23,7 +23,7 @@ from sweep.driver import Driver
 from sweep.errors import AbortedError, RunError
 from sweep.folder import FORMAT, RunFolder
 from sweep.lease import Lease
-from sweep.pilot import run_pilot
+from sweep.pilot import Pilot, PilotProcess
 from sweep.plan import Plan, check_size, tile_shape
 from sweep.progress import Progress, duration
 from sweep.scheduling import End, Outcome
@@ -87,24 +87,24 @@ def run(
     folder = RunFolder(out)
     check_place(folder, spec)
     check_name(options.cluster)
-    with connection or connect(options.cluster, options.workers) as connected:
-        progress = _progress(options, stream, spec.points)
+    progress = Progress(stream or sys.stderr, spec.points, quiet=options.quiet)
+    connection = connection or connect(options.cluster, options.workers)
+    if folder.exists():
+        return _go_on(folder, options, connection, progress)
+    with PilotProcess(raw, spec) as pilot, connection as connected:
         progress.say(f"dashboard: {connected.dashboard}")
-        if not folder.exists():
-            _create(folder, raw, spec, connected.threads() or options.workers or cores(), progress)
-        return _drive(folder, options, connected, progress)
+        _create(folder, raw, spec, pilot.result(), connected.threads() or options.workers or cores(), progress)
+        return _go_on(folder, options, nullcontext(connected), progress, introduced=True)
 
 
 def resume(out: Path, options: Options | None = None, stream: TextIO | None = None) -> RunResult:
     """Compute what a run has not committed yet."""
     options = options or Options()
     folder = RunFolder(out)
-    plan = folder.plan()
+    points = folder.plan().spec.points
     check_name(options.cluster)
-    with connect(options.cluster, options.workers) as connected:
-        progress = _progress(options, stream, plan.spec.points)
-        progress.say(f"dashboard: {connected.dashboard}")
-        return _drive(folder, options, connected, progress)
+    progress = Progress(stream or sys.stderr, points, quiet=options.quiet)
+    return _go_on(folder, options, connect(options.cluster, options.workers), progress)
 
 
 def check_place(folder: RunFolder, spec: SweepSpec) -> None:
@@ -118,12 +118,9 @@ def check_place(folder: RunFolder, spec: SweepSpec) -> None:
         )
 
 
-def _progress(options: Options, stream: TextIO | None, total: int) -> Progress:
-    return Progress(stream or sys.stderr, total, quiet=options.quiet)
-
-
-def _create(folder: RunFolder, raw: Mapping[str, Any], spec: SweepSpec, workers: int, progress: Progress) -> None:
-    pilot = run_pilot(spec)
+def _create(
+    folder: RunFolder, raw: Mapping[str, Any], spec: SweepSpec, pilot: Pilot, workers: int, progress: Progress
+) -> None:
     plan = Plan(spec, tile_shape(spec, pilot.costliest(), workers))
     code = sources_of(module_of(plan.model))
     record = {
@@ -152,7 +149,14 @@ def _create(folder: RunFolder, raw: Mapping[str, Any], spec: SweepSpec, workers:
     )
 
 
-def _drive(folder: RunFolder, options: Options, connection: Connection, progress: Progress) -> RunResult:
+def _go_on(
+    folder: RunFolder,
+    options: Options,
+    connection: AbstractContextManager[Connection],
+    progress: Progress,
+    introduced: bool = False,
+) -> RunResult:
+    """Compute the tiles that are not committed; nothing is connected to when there are none."""
     began = time.time()
     with Lease(folder.lease, options.break_lease) as lease:
         if lease.taken_over:
@@ -160,33 +164,37 @@ def _drive(folder: RunFolder, options: Options, connection: Connection, progress
         record = folder.record()
         plan = folder.plan()
         code = _check_code(folder, record, plan, options, progress)
-        job = Job(str(folder.path.resolve()), record["id"], code)
-        if not connection.local:
-            _check_workers(connection, job)
         opened = Store(folder.data, plan, writable=True)
         status = recover(folder, opened, progress)
-        progress.done = int(np.count_nonzero(status))
-        progress.failed = int(np.count_nonzero(status == POINT_FAILED))
         tiles = pending_tiles(plan, status)
-        if tiles:
-            progress.restart()
-            driver = Driver(folder, plan, job, connection, lease, progress, tiles, progress.failed)
-            end = driver.run()
-        else:
-            end = End(Outcome.COMPLETE)
-        status = opened.status()
-        result = RunResult(
-            folder,
-            end.outcome,
-            end.reason,
-            plan.spec.points,
-            done=int(np.count_nonzero(status)),
-            failed=int(np.count_nonzero(status == POINT_FAILED)),
-            warned=int(np.count_nonzero(status == POINT_WARNED)),
-        )
-        _record_run(folder, options, connection, result, began, len(tiles))
-    progress.say(result.text())
+        if not tiles:
+            result = _result(folder, plan, status, End(Outcome.COMPLETE))
+            progress.say(result.text())
+            return result
+        progress.start(int(np.count_nonzero(status)), int(np.count_nonzero(status == POINT_FAILED)))
+        with connection as connected:
+            if not introduced:
+                progress.say(f"dashboard: {connected.dashboard}")
+            job = Job(str(folder.path.resolve()), record["id"], code)
+            if not connected.local:
+                _check_workers(connected, job)
+            end = Driver(folder, plan, job, connected, lease, progress, tiles, progress.failed).run()
+            result = _result(folder, plan, opened.status(), end)
+            _record_run(folder, options, connected, result, began, len(tiles))
+            progress.say(result.text())
     return result
+
+
+def _result(folder: RunFolder, plan: Plan, status: NDArray[np.uint8], end: End) -> RunResult:
+    return RunResult(
+        folder,
+        end.outcome,
+        end.reason,
+        plan.spec.points,
+        done=int(np.count_nonzero(status)),
+        failed=int(np.count_nonzero(status == POINT_FAILED)),
+        warned=int(np.count_nonzero(status == POINT_WARNED)),
+    )
 
 
 def _check_code(folder: RunFolder, record: dict[str, Any], plan: Plan, options: Options, progress: Progress) -> str:

@@ -1,32 +1,43 @@
-"""Pilot timings: a few points of the sweep, solved in this process, tell how long a point takes.
+"""Pilot timings: a few points of the sweep, solved in a process of their own, tell how long a point takes.
 
-They also leave the compiled kernels in the cache, where the workers find them.
+The process may crash or hang on a point without harm to the driver, runs while the cluster starts, and leaves the
+compiled kernels in the cache, where the workers find them.
 """
 
 from __future__ import annotations
 
+import json
+import os
+import queue
+import signal
+import subprocess
+import sys
 import threading
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
 
-from solvers import evaluate
 from sweep.plan import sample_points
-from sweep.spec import SweepSpec
+from sweep.spec import SweepSpec, parse
 
 FIRST_SECONDS = 300.0
-"""Longest wait for the first point, in which the kernels may have to be compiled."""
+"""Longest wait for the first point of a method, in which the kernels may have to be compiled."""
 MORE_SECONDS = 20.0
 """Longest wait for the points after it."""
 ENOUGH_SECONDS = 0.1
 BATCHES = (1, 4, 16, 64, 256)
+_ONE_THREAD = {f"{library}_NUM_THREADS": "1" for library in ("OMP", "OPENBLAS", "MKL", "NUMBA")}
 
 
 @dataclass
 class Pilot:
-    """What the pilot has found: seconds per point by method, and the first call's seconds (compilation included)."""
+    """What a pilot has found: seconds per point and of the first call (compilation included) by method; memory."""
 
     seconds: dict[str, float] = field(default_factory=dict)
     first: dict[str, float] = field(default_factory=dict)
+    memory: int = 0
 
     def costliest(self) -> float:
         """Seconds per point of the slowest method."""
@@ -37,47 +48,102 @@ class Pilot:
         return sum(self.seconds.values()) * spec.points / len(spec.methods)
 
 
-def run_pilot(spec: SweepSpec) -> Pilot:
-    """Time a few points per method.
+class PilotProcess:
+    """A pilot under way; use it as a context manager, so that it never outlives its caller."""
 
-    A point that takes longer than the waits above counts as long as it was waited for: tiles are then single points.
-    """
-    pilot = Pilot()
+    def __init__(self, raw: Mapping[str, Any], spec: SweepSpec) -> None:
+        self._spec = spec
+        self._news: queue.SimpleQueue[dict[str, Any] | None] = queue.SimpleQueue()
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "sweep.pilot"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            env={**os.environ, **_ONE_THREAD, "PYTHONPATH": _import_path()},
+            text=True,
+        )
+        assert self._process.stdin is not None
+        self._process.stdin.write(json.dumps(raw))
+        self._process.stdin.close()
+        threading.Thread(target=self._read, name="pilot", daemon=True).start()
+
+    def __enter__(self) -> PilotProcess:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._process.kill()
+        self._process.wait()
+
+    def _read(self) -> None:
+        assert self._process.stdout is not None
+        for line in self._process.stdout:
+            self._news.put(json.loads(line))
+        self._news.put(None)
+
+    def result(self) -> Pilot:
+        """Wait for the timings. A point that does not end, or ends the process, counts as long as it was waited for."""
+        pilot = Pilot()
+        began = time.monotonic()
+        while True:
+            try:
+                news = self._news.get(timeout=MORE_SECONDS if pilot.first else FIRST_SECONDS)
+            except queue.Empty:
+                news = None
+            if news is None:
+                break
+            pilot.memory = news.pop("memory", pilot.memory)
+            pilot.seconds.update(news.get("seconds", {}))
+            pilot.first.update(news.get("first", {}))
+        waited = time.monotonic() - began
+        for method in self._spec.methods:
+            pilot.first.setdefault(method, waited)
+            pilot.seconds.setdefault(method, max(waited, 1.0))
+        return pilot
+
+
+def _import_path() -> str:
+    """PYTHONPATH with which a new process finds this very package, installed or not."""
+    own = str(Path(__file__).resolve().parents[1])
+    return os.pathsep.join([own, *filter(None, [os.environ.get("PYTHONPATH", "")])])
+
+
+def run_pilot(raw: Mapping[str, Any], spec: SweepSpec) -> Pilot:
+    """Time a few points per method and wait for the result."""
+    with PilotProcess(raw, spec) as process:
+        return process.result()
+
+
+def _main() -> None:
+    """Time the methods of the spec on standard input; one line of JSON on standard output for every finding."""
+    import psutil
+
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the caller decides what Ctrl-C means
+    spec = parse(json.load(sys.stdin))
     for method in spec.methods:
-        _time(spec, method, pilot)
-    return pilot
+        began = time.perf_counter()
+        _solve(spec, method, 1)
+        _tell({"first": {method: time.perf_counter() - began}})
+        for count in BATCHES:
+            began = time.perf_counter()
+            _solve(spec, method, count)
+            took = time.perf_counter() - began
+            _tell({"seconds": {method: took / count}})
+            if took > ENOUGH_SECONDS:
+                break
+    _tell({"memory": int(psutil.Process().memory_info().rss)})
 
 
-def _time(spec: SweepSpec, method: str, pilot: Pilot) -> None:
-    began = time.perf_counter()
-    first_done = threading.Event()
-    done = threading.Event()
-
-    def work() -> None:
-        try:
-            _solve(spec, method, 1)
-            pilot.first[method] = time.perf_counter() - began
-            first_done.set()
-            for count in BATCHES:
-                start = time.perf_counter()
-                _solve(spec, method, count)
-                took = time.perf_counter() - start
-                pilot.seconds[method] = took / count
-                if took > ENOUGH_SECONDS:
-                    break
-        finally:
-            first_done.set()
-            done.set()
-
-    thread = threading.Thread(target=work, name="pilot", daemon=True)
-    thread.start()
-    first_done.wait(FIRST_SECONDS)
-    done.wait(MORE_SECONDS)
-    pilot.seconds.setdefault(method, time.perf_counter() - began)
-    pilot.first.setdefault(method, time.perf_counter() - began)
+def _tell(news: dict[str, Any]) -> None:
+    print(json.dumps(news), flush=True)
 
 
 def _solve(spec: SweepSpec, method: str, count: int) -> None:
-    points = sample_points(spec, method, count)
+    from solvers import evaluate
+
+    points = sample_points(spec, count)
     fixed = {name: value for name, value in spec.parameters.items() if value is not None}
     evaluate(spec.model, method, points=points, parameters=fixed, keep=spec.keep, isolate=True)
+
+
+if __name__ == "__main__":
+    _main()

@@ -184,7 +184,7 @@ def _fill(spec: SweepSpec, points: int) -> tuple[int, ...]:
     return tuple(reversed(shape))
 
 
-def sample_points(spec: SweepSpec, method: str, count: int) -> dict[str, NDArray[Any]]:
+def sample_points(spec: SweepSpec, count: int) -> dict[str, NDArray[Any]]:
     """`count` points spread evenly over the grid, for pilot timings: name -> (count,)."""
     grid = [d for d in spec.dimensions if d.name != METHOD]
     total = math.prod(d.size for d in grid)

@@ -6,6 +6,7 @@ result is legitimately NaN (an unlocked phase, say) look different.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,6 +30,8 @@ PENDING_COLOUR = "#d9d9d9"
 FAILED_COLOUR = "#d62728"
 _MOST_CURVES = 12
 _MOST_PANELS = 6
+_GREEK = re.compile(r"\b(?P<letter>[Gg]amma|[Oo]mega|kappa|eta|hbar)_?(?P<index>[0-9a-z]*)\b")
+"""Letters of rates in units, and their index: Gamma2, gamma_s."""
 
 
 @dataclass(frozen=True)
@@ -81,7 +84,7 @@ def picture(
         part = data.isel({panel: which}) if panel else data
         flags = status.isel({panel: which}) if panel and panel in status.dims else status
         if len(free) == 2 and not style.curves:
-            _map(figure, axes[which], _part(part, style), flags, free, style, limits)
+            _map(figure, axes[which], _part(part, style), flags, free, style, limits, last=which == len(panels) - 1)
         else:
             _curves(figure, axes[which], _part(part, style), flags, free, style)
         title = f"{panel} = {value}" if panel else ""
@@ -94,8 +97,13 @@ def picture(
 def axis_label(array: xarray.DataArray) -> str:
     """Meaning, symbol and unit of an array, from its attributes."""
     text = str(array.attrs.get("long_name", array.name))
-    unit = array.attrs.get("units", "1")
-    return text if unit == "1" else f"{text} [{unit}]"
+    unit = str(array.attrs.get("units", "1"))
+    return text if unit == "1" else f"{text} [{_GREEK.sub(_latex_unit, unit)}]"
+
+
+def _latex_unit(match: re.Match[str]) -> str:
+    index = f"_{{{match['index']}}}" if match["index"] else ""
+    return f"$\\{match['letter']}{index}$"
 
 
 def _check_variable(dataset: xarray.Dataset, variable: str) -> None:
@@ -192,7 +200,9 @@ def _map(
     dims: Sequence[str],
     style: Style,
     limits: tuple[float, float] | None,
+    last: bool,
 ) -> None:
+    """A map of one panel; panels share the scale, so that the last alone shows it."""
     x = style.along or _default_along(dims)
     _check_along(x, dims)
     y = next(d for d in dims if d != x)
@@ -204,9 +214,11 @@ def _map(
         xs, ys, np.ma.masked_invalid(squeezed), shading="nearest", cmap="viridis", vmin=low, vmax=high, rasterized=True
     )
     _overlay(axes, xs, ys, flags)
-    figure.colorbar(mesh, ax=axes, label=axis_label(data))
+    if last:
+        figure.colorbar(mesh, ax=axes, label=axis_label(data))
     axes.set_xlabel(axis_label(data[x]))
     axes.set_ylabel(axis_label(data[y]))
+    axes.label_outer()
     axes.set_xscale(_scale(xs))
     axes.set_yscale(_scale(ys))
     if x_ticks:
@@ -280,6 +292,7 @@ def _curves(
             figure.colorbar(ScalarMappable(norm, colours), ax=axes, label=axis_label(data[other]))
     axes.set_xlabel(axis_label(data[x]))
     axes.set_ylabel(axis_label(data))
+    axes.label_outer()
     axes.set_xscale(_scale(xs))
     if ticks:
         axes.set_xticks(xs, ticks)

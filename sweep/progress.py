@@ -14,21 +14,22 @@ _RATE_SECONDS = 30.0
 class Progress:
     """Counts points and says so."""
 
-    def __init__(self, stream: TextIO, total: int, done: int = 0, failed: int = 0, quiet: bool = False) -> None:
+    def __init__(self, stream: TextIO, total: int, quiet: bool = False) -> None:
         self.total = total
-        self.done = done
-        self.failed = failed
+        self.done = 0
+        self.failed = 0
         self._stream = stream
         self._quiet = quiet
         self._live = stream.isatty() and not quiet
-        self._marks = [(time.monotonic(), done)]
+        self._marks = [(time.monotonic(), 0)]
         self._said = 0.0
         self._said_share = -1.0
         self._width = 0
 
-    def restart(self) -> None:
-        """Count the rate from now on."""
-        self._marks = [(time.monotonic(), self.done)]
+    def start(self, done: int, failed: int) -> None:
+        """Begin with what earlier drivers have done; the rate counts from now on."""
+        self.done, self.failed = done, failed
+        self._marks = [(time.monotonic(), done)]
 
     def add(self, points: int, failed: int = 0) -> None:
         """Points of a committed tile."""

@@ -29,7 +29,7 @@ def plan_facts(raw: Mapping[str, Any], workers: int | None = None) -> dict[str, 
     spec = parse(raw)
     check_size(spec)
     workers = workers or cores()
-    pilot = run_pilot(spec)
+    pilot = run_pilot(raw, spec)
     plan = Plan(spec, tile_shape(spec, pilot.costliest(), workers))
     core_seconds = pilot.total(spec) + plan.tiles * _TILE_SECONDS
     chunk = math.prod(plan.tile) * point_bytes(spec)[1]
@@ -44,7 +44,7 @@ def plan_facts(raw: Mapping[str, Any], workers: int | None = None) -> dict[str, 
         "outputs": list(spec.keep),
         "bytes": plan.bytes,
         "tile_bytes": chunk,
-        "worker_bytes": _process_bytes() + 4 * chunk,
+        "worker_bytes": pilot.memory + 4 * chunk,
         "pilot_seconds_per_point": pilot.seconds,
         "pilot_first_call_seconds": pilot.first,
         "core_hours": core_seconds / 3600,
@@ -52,13 +52,6 @@ def plan_facts(raw: Mapping[str, Any], workers: int | None = None) -> dict[str, 
         "wall_seconds": core_seconds / workers,
         "hash": spec.hash(),
     }
-
-
-def _process_bytes() -> int:
-    """Memory of a process that has loaded the solvers, as this one has."""
-    import psutil
-
-    return int(psutil.Process().memory_info().rss)
 
 
 def plan_text(facts: Mapping[str, Any]) -> str:
