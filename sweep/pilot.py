@@ -22,10 +22,10 @@ from typing import Any
 from sweep.plan import sample_points
 from sweep.spec import SweepSpec, parse
 
-FIRST_SECONDS = 300.0
-"""Longest wait for the first point of a method, in which the kernels may have to be compiled."""
-MORE_SECONDS = 20.0
-"""Longest wait for the points after it."""
+COMPILE_SECONDS = 300.0
+"""Longest wait for the model's example, which takes a second once its kernels are compiled."""
+POINT_SECONDS = 10.0
+"""Longest wait for points of the sweep itself."""
 ENOUGH_SECONDS = 0.1
 BATCHES = (1, 4, 16, 64, 256)
 _ONE_THREAD = {f"{library}_NUM_THREADS": "1" for library in ("OMP", "OPENBLAS", "MKL", "NUMBA")}
@@ -33,10 +33,10 @@ _ONE_THREAD = {f"{library}_NUM_THREADS": "1" for library in ("OMP", "OPENBLAS", 
 
 @dataclass
 class Pilot:
-    """What a pilot has found: seconds per point and of the first call (compilation included) by method; memory."""
+    """What a pilot has found: seconds per point, and to have the kernels compiled or loaded, by method; memory."""
 
     seconds: dict[str, float] = field(default_factory=dict)
-    first: dict[str, float] = field(default_factory=dict)
+    compiling: dict[str, float] = field(default_factory=dict)
     memory: int = 0
 
     def costliest(self) -> float:
@@ -83,21 +83,20 @@ class PilotProcess:
     def result(self) -> Pilot:
         """Wait for the timings. A point that does not end, or ends the process, counts as long as it was waited for."""
         pilot = Pilot()
-        began = time.monotonic()
+        compiled = False
         while True:
             try:
-                news = self._news.get(timeout=MORE_SECONDS if pilot.first else FIRST_SECONDS)
+                news = self._news.get(timeout=POINT_SECONDS if compiled else COMPILE_SECONDS)
             except queue.Empty:
-                news = None
+                break
             if news is None:
                 break
-            pilot.memory = news.pop("memory", pilot.memory)
+            compiled = "done" not in news
+            pilot.memory = news.get("memory", pilot.memory)
             pilot.seconds.update(news.get("seconds", {}))
-            pilot.first.update(news.get("first", {}))
-        waited = time.monotonic() - began
+            pilot.compiling.update(news.get("compiling", {}))
         for method in self._spec.methods:
-            pilot.first.setdefault(method, waited)
-            pilot.seconds.setdefault(method, max(waited, 1.0))
+            pilot.seconds.setdefault(method, POINT_SECONDS)
         return pilot
 
 
@@ -117,12 +116,14 @@ def _main() -> None:
     """Time the methods of the spec on standard input; one line of JSON on standard output for every finding."""
     import psutil
 
+    from solvers import evaluate, find
+
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the caller decides what Ctrl-C means
     spec = parse(json.load(sys.stdin))
     for method in spec.methods:
         began = time.perf_counter()
-        _solve(spec, method, 1)
-        _tell({"first": {method: time.perf_counter() - began}})
+        evaluate(spec.model, method, points={}, parameters=find(spec.model).example, isolate=True)
+        _tell({"compiling": {method: time.perf_counter() - began}})
         for count in BATCHES:
             began = time.perf_counter()
             _solve(spec, method, count)
@@ -130,6 +131,7 @@ def _main() -> None:
             _tell({"seconds": {method: took / count}})
             if took > ENOUGH_SECONDS:
                 break
+        _tell({"done": method})
     _tell({"memory": int(psutil.Process().memory_info().rss)})
 
 
