@@ -154,7 +154,7 @@ def _create(
     folder.create(fill)
     wall = pilot.total(spec) / workers
     progress.say(
-        f"{spec.points:,} points in {plan.tiles:,} tiles of {math.prod(plan.tile):,}, "
+        f"{spec.points:,} points in {plan.tiles:,} {'tile' if plan.tiles == 1 else 'tiles'} of {math.prod(plan.tile):,}, "
         f"about {duration(wall)} on {workers} workers; {folder.path}"
     )
 

@@ -22,7 +22,7 @@ from sweep.spec import METHOD, SweepSpec
 
 TILE_BYTES = 4 << 20
 """Largest chunk of one variable; one point may exceed it."""
-TILE_SECONDS = (0.25, 15.0)
+TILE_SECONDS = (0.05, 15.0)
 """Shortest and longest work of a tile: a tile costs about 20 ms by itself, and is what a crash can lose."""
 LONGEST_TILE_SECONDS = 60.0
 """Longest work of the tile with the costliest points."""

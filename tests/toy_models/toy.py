@@ -58,6 +58,8 @@ def _faulty(method, p, wants):
             }
         if p["kind"] == "value":
             raise ValueError("parameter a: not physical here")
+        if p["kind"] == "until" and not os.path.exists(os.environ["TOY_FAIL_UNLESS"]):
+            raise ArithmeticError("not yet")
         if p["kind"] == "once" and not os.path.exists(p_mark := os.environ["TOY_MARK"]):
             open(p_mark, "w").close()
             os.kill(os.getpid(), signal.SIGKILL)
@@ -101,7 +103,7 @@ MODELS = (
                 meaning="what goes wrong",
                 default="none",
                 kind="choice",
-                choices=("none", "raise", "kill", "segfault", "warn", "value", "nan", "once"),
+                choices=("none", "raise", "kill", "segfault", "warn", "value", "nan", "once", "until"),
             ),
             Parameter(name="seconds", meaning="time a point takes", default=0.0, unit="s", physical=False),
         ),
