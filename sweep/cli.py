@@ -100,6 +100,11 @@ def _running(command: _Command) -> _Command:
             "--accept-code-change", is_flag=True, help="Go on although the solver sources have changed; recorded."
         ),
         click.option(
+            "--memory",
+            metavar="SIZE",
+            help="Memory of a worker of the local cluster, like 2GiB [default: a fair share].",
+        ),
+        click.option(
             "--workers", type=click.IntRange(1, 4096), help="Processes of the local cluster [default: cores]."
         ),
         click.option(
@@ -123,9 +128,8 @@ def _raw(spec: str, values: tuple[str, ...], axes: tuple[str, ...]) -> dict[str,
 def _options(kwargs: dict[str, Any]) -> Any:
     from sweep.launch import Options
 
-    return Options(
-        **{name: kwargs[name] for name in ("cluster", "workers", "accept_code_change", "break_lease", "quiet")}
-    )
+    names = ("cluster", "workers", "memory", "accept_code_change", "break_lease", "quiet")
+    return Options(**{name: kwargs[name] for name in names})
 
 
 @main.command()

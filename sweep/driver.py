@@ -61,6 +61,15 @@ class TileToDo:
     cost: float
 
 
+@dataclass(frozen=True)
+class _News:
+    """A future that is done: its result, or why there is none."""
+
+    future: Future
+    result: worker.Receipt | worker.Part | None = None
+    error: BaseException | None = None
+
+
 def window_of(threads: int) -> int:
     """Tiles to have outstanding: enough that no worker waits, few enough that the client stays small."""
     return 2 * threads + 2
@@ -100,7 +109,7 @@ class Driver:
         self._frozen: set[int] = set()
         self._threads = threads
         self._futures: dict[Future, Work] = {}
-        self._arrived: queue.SimpleQueue[Future] = queue.SimpleQueue()
+        self._arrived: queue.SimpleQueue[_News] = queue.SimpleQueue()
         self._receipts: dict[Work, worker.Receipt] = {}
         self._parts: dict[Work, worker.Part] = {}
         self._interrupts = 0
@@ -158,25 +167,26 @@ class Driver:
             while True:
                 yield from self._event_of(self._arrived.get_nowait())
 
-    def _event_of(self, future: Future) -> Iterator[Event]:
-        work = self._futures.pop(future, None)
+    def _event_of(self, news: _News) -> Iterator[Event]:
+        work = self._futures.pop(news.future, None)
         if work is None:
             return
-        if future.status == "finished":
-            result = future.result()
-            failed = self._keep(work, result)
-            yield Finished(work, failed)
-        elif future.status == "error":
-            error = future.exception()
-            if isinstance(error, KilledWorker):
-                yield WorkerLost(work)
-            elif isinstance(error, worker.CodeMismatch):
-                yield EndAsked(str(error), Outcome.ABORTED)
-            else:
-                yield Erred(work, f"tile {work.tile}: {type(error).__name__}: {error}")
-        else:  # cancelled or lost: by the scheduler's end, or by somebody at the dashboard
-            yield Erred(work, f"tile {work.tile}: the cluster dropped the task ({future.status})")
-        future.release()
+        if news.result is not None:
+            yield Finished(work, self._keep(work, news.result))
+        elif isinstance(news.error, KilledWorker):
+            yield WorkerLost(work)
+        elif isinstance(news.error, worker.CodeMismatch):
+            yield EndAsked(str(news.error), Outcome.ABORTED)
+        else:  # not a point's own; or cancelled, by the scheduler's end or by somebody at the dashboard
+            yield Erred(work, f"tile {work.tile}: {type(news.error).__name__}: {news.error}")
+        news.future.release()
+
+    def _fetch(self, future: Future) -> None:
+        """Bring a result home. In Dask's callback thread, because a worker that stands still now would hold up the loop."""
+        try:
+            self._arrived.put(_News(future, result=future.result()))
+        except BaseException as error:  # whatever it is, the loop decides
+            self._arrived.put(_News(future, error=error))
 
     def _keep(self, work: Work, result: worker.Receipt | worker.Part) -> int:
         """Hold a result until its commit; returns how many of its points failed."""
@@ -237,7 +247,7 @@ class Driver:
             call, arguments = worker.solve_part, (self.job, work.tile, work.lo, work.hi)  # type: ignore[assignment]
         future = self.connection.client.submit(call, *arguments, key=key, pure=False, retries=0)
         self._futures[future] = work
-        future.add_done_callback(self._arrived.put)
+        future.add_done_callback(self._fetch)
 
     def _commit(self, receipt: worker.Receipt) -> None:
         """Record a tile and then commit it; whatever happens in between, its points are just computed again."""

@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 
 from sweep import files
+from sweep.array_files import names_file
 from sweep.folder import RunFolder
-from sweep.plan import Plan
 from sweep.spec import plain
 from sweep.store import POINT_FAILED, POINT_WARNED, Store
 from sweep.toml_text import value_text
@@ -78,17 +78,20 @@ def grouped(failures: list[Failure]) -> list[Group]:
     return sorted(found, key=lambda group: (not group.example.failed, -group.count))
 
 
-def solve_command(plan: Plan, failure: Failure) -> str:
-    """The `spinsweep solve` line that repeats a point."""
-    words = ["spinsweep", "solve", plan.spec.model, "--method", failure.method]
-    for name, value in {**plan.spec.given, **failure.parameters}.items():
-        words += ["-p", f"{name}={value_text(plain(value))}"]
+def solve_command(folder: RunFolder, failure: Failure) -> str:
+    """The `spinsweep solve` line that repeats a point; arrays that were files are named by the run's copies."""
+    record = folder.record()
+    spec = folder.plan_of(record).spec
+    words = ["spinsweep", "solve", spec.model, "--method", failure.method]
+    for name, value in {**spec.given, **failure.parameters}.items():
+        own = record["spec"].get("parameters", {}).get(name)
+        text = str(folder.meta / own) if names_file(own) else value_text(plain(value))
+        words += ["-p", f"{name}={text}"]
     return shlex.join(words)
 
 
 def facts(folder: RunFolder) -> list[dict[str, Any]]:
     """The groups as plain JSON values."""
-    plan = folder.plan()
     return [
         {
             "count": group.count,
@@ -98,7 +101,7 @@ def facts(folder: RunFolder) -> list[dict[str, Any]]:
             "message": group.example.message,
             "parameters": dict(group.example.parameters),
             "traceback": group.example.traceback,
-            "command": solve_command(plan, group.example),
+            "command": solve_command(folder, group.example),
         }
         for group in grouped(recorded(folder))
     ]

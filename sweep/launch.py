@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import secrets
 import sys
+import tempfile
 import time
 from collections.abc import Mapping
 from contextlib import AbstractContextManager, nullcontext
@@ -18,6 +19,7 @@ from numpy.typing import NDArray
 from solvers.fingerprint import sources_of
 from solvers.registry import module_of
 from sweep import files, layout, provenance, store
+from sweep.array_files import adopted
 from sweep.cancelling import forget
 from sweep.clusters import Connection, check_name, connect, cores
 from sweep.cost import Pilot
@@ -90,6 +92,7 @@ def run(
     folder = RunFolder(out)
     check_place(folder, spec)
     check_name(options.cluster)
+    check_writable(folder)
     progress = Progress(stream or sys.stderr, spec.points, quiet=options.quiet)
     connection = connection or connect(options.cluster, options.workers, options.memory)
     if folder.exists():
@@ -128,6 +131,17 @@ def check_place(folder: RunFolder, spec: SweepSpec) -> None:
         )
 
 
+def check_writable(folder: RunFolder) -> None:
+    """RunError unless files can be made where the run is to be; finds out by making one."""
+    place = folder.path if folder.exists() else folder.path.parent
+    try:
+        place.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=place):
+            pass
+    except OSError as error:
+        raise RunError(f"{place} cannot be written to ({error.strerror}); choose another folder with --out") from error
+
+
 def _create(
     folder: RunFolder, raw: Mapping[str, Any], spec: SweepSpec, pilot: Pilot, workers: int, progress: Progress
 ) -> None:
@@ -137,7 +151,6 @@ def _create(
         "format": FORMAT,
         "id": secrets.token_hex(8),
         "name": spec.name,
-        "spec": raw,
         "tile": list(plan.tile),
         "hash": spec.hash(),
         "code": code,
@@ -147,9 +160,11 @@ def _create(
     }
 
     def fill(beside: RunFolder) -> None:
-        layout.create(beside.data, plan, code)
-        files.write_text(beside.spec_file, spec_text(raw))
-        files.write_json(beside.plan_file, record)
+        own = adopted(raw, beside.meta)
+        text = spec_text(own)
+        layout.create(beside.data, plan, code, text)
+        files.write_text(beside.spec_file, text)
+        files.write_json(beside.plan_file, record | {"spec": own})
 
     folder.create(fill)
     wall = pilot.total(spec) / workers

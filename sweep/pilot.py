@@ -6,6 +6,7 @@ compiled kernels in the cache, where the workers find them.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import queue
@@ -19,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import psutil
 
 from sweep.cost import UNKNOWN_SECONDS, Pilot
 from sweep.plan import sample_points
@@ -28,6 +30,7 @@ COMPILE_SECONDS = 300.0
 """Longest wait for the model's example, which takes a second once its kernels are compiled."""
 POINT_SECONDS = 10.0
 """Longest wait for points of the sweep itself."""
+_LOOK_SECONDS = 0.2
 SINGLES, SINGLES_SECONDS = 16, 0.5
 BATCHES, ENOUGH_SECONDS = (16, 64, 256), 0.1
 _ONE_THREAD = {f"{library}_NUM_THREADS": "1" for library in ("OMP", "OPENBLAS", "MKL", "NUMBA")}
@@ -68,15 +71,9 @@ class PilotProcess:
     def result(self) -> Pilot:
         """Wait for the timings. A point that does not end, or ends the process, counts as long as it was waited for."""
         pilot = Pilot()
-        compiled = False
-        while True:
-            try:
-                news = self._news.get(timeout=POINT_SECONDS if compiled else COMPILE_SECONDS)
-            except queue.Empty:
-                break
-            if news is None:
-                break
-            compiled = "done" not in news
+        wait = COMPILE_SECONDS
+        while (news := self._next(wait)) is not None:
+            wait = COMPILE_SECONDS if "done" in news else POINT_SECONDS
             pilot.memory = news.get("memory", pilot.memory)
             pilot.seconds.update(news.get("seconds", {}))
             pilot.compiling.update(news.get("compiling", {}))
@@ -85,6 +82,17 @@ class PilotProcess:
         for method in self._spec.methods:
             pilot.seconds.setdefault(method, UNKNOWN_SECONDS)
         return pilot
+
+    def _next(self, seconds: float) -> dict[str, Any] | None:
+        """The next finding; None at the end, after so many seconds, or when the process fills the memory."""
+        until = time.monotonic() + seconds
+        while time.monotonic() < until:
+            with contextlib.suppress(queue.Empty):
+                return self._news.get(timeout=_LOOK_SECONDS)
+            with contextlib.suppress(psutil.Error):
+                if psutil.Process(self._process.pid).memory_info().rss > 0.5 * psutil.virtual_memory().total:
+                    return None
+        return None
 
 
 def _import_path() -> str:
@@ -101,8 +109,6 @@ def run_pilot(raw: Mapping[str, Any], spec: SweepSpec) -> Pilot:
 
 def _main() -> None:
     """Time the methods of the spec on standard input; one line of JSON on standard output for every finding."""
-    import psutil
-
     from solvers import evaluate, find
 
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the caller decides what Ctrl-C means

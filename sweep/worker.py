@@ -19,7 +19,7 @@ from solvers.fingerprint import sources_of
 from solvers.model import FAILED, OK, WARNED, Remark
 from solvers.registry import module_of
 from sweep import provenance
-from sweep.folder import RunFolder, plan_of
+from sweep.folder import RunFolder
 from sweep.plan import Plan, Tile
 from sweep.store import PENDING, POINT_FAILED, STATUS_OF, Store, digest
 
@@ -95,10 +95,11 @@ _contexts: dict[Job, _Context] = {}
 def _context(job: Job) -> _Context:
     """The plan and the open store of a run. Keyed by the run's id too: the same path can be a new store."""
     if job not in _contexts:
-        record = RunFolder(Path(job.folder)).record()
+        folder = RunFolder(Path(job.folder))
+        record = folder.record()
         if record["id"] != job.run_id:
             raise RuntimeError(f"{job.folder} on {socket.gethostname()} holds another run than the driver's")
-        plan = plan_of(record)
+        plan = folder.plan_of(record)
         own = sources_of(module_of(plan.model))
         if own != job.code:
             raise CodeMismatch(
@@ -107,7 +108,7 @@ def _context(job: Job) -> _Context:
             )
         while len(_contexts) >= _KEPT_CONTEXTS:
             _contexts.pop(next(iter(_contexts)))
-        _contexts[job] = _Context(plan, Store(RunFolder(Path(job.folder)).data, plan, writable=True))
+        _contexts[job] = _Context(plan, Store(folder.data, plan, writable=True))
     return _contexts[job]
 
 

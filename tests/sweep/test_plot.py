@@ -17,7 +17,7 @@ def run_folder(tmp_path):
     """A run of which the first third failed, the last is pending and the rest is done."""
     folder = tmp_path / "run"
     folder.mkdir()
-    layout.create(folder / "data.zarr", PLAN, "code")
+    layout.create(folder / "data.zarr", PLAN, "code", "spec")
     store = Store(folder / "data.zarr", PLAN, writable=True)
     suite = store_suite.StoreTests()
     for index in range(2 * PLAN.tiles // 3):
@@ -104,6 +104,6 @@ def test_what_cannot_be_drawn_is_said(run_folder, selection, style, words):
 
 def test_new_run_of_pending_points_can_be_drawn(tmp_path):
     (tmp_path / "run").mkdir()
-    layout.create(tmp_path / "run" / "data.zarr", PLAN, "code")
+    layout.create(tmp_path / "run" / "data.zarr", PLAN, "code", "spec")
     path = plot.draw(tmp_path / "run", "height", tmp_path / "h.png", {"pair": 0})
     assert path.stat().st_size > 5000
