@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,7 +16,8 @@ from sweep.notebook import open as open_run
 if TYPE_CHECKING:
     import xarray
 
-SUFFIXES = (".nc", ".csv", ".parquet")
+_NEEDS = {".nc": ("h5netcdf", "h5py"), ".csv": ("pandas",), ".parquet": ("pandas", "pyarrow")}
+SUFFIXES = tuple(_NEEDS)
 
 
 def export(folder: Path, output: Path, variables: Sequence[str] = ()) -> list[str]:
@@ -28,6 +30,8 @@ def export(folder: Path, output: Path, variables: Sequence[str] = ()) -> list[st
         raise SpecError(
             f"{output}: the ending must be one of {', '.join(SUFFIXES)}; given was {output.suffix or 'none'}"
         )
+    for package in _NEEDS[output.suffix]:
+        importlib.import_module(package)  # a missing one is told with the extra that brings it
     data = open_run(folder)
     known = [str(name) for name in data.data_vars]
     for name in variables:
