@@ -231,5 +231,14 @@ def completion(shell: str) -> None:
     click.echo(made(main, {}, "spinsweep", "_SPINSWEEP_COMPLETE").source())
 
 
+_classic(
+    "storage",
+    "battery.limit_cycle",
+    {"tau_s": "1e-4:10:64:log", "tau_d": "1e-4:10:64:log"},
+    {"N": 140, "Gamma": 1600.0},
+    "Storage against discharge time: what an ageing quantum battery gives back in its limit cycle.",
+)
+
+
 if __name__ == "__main__":
     main()

@@ -1,11 +1,14 @@
 """Pictures: axes labelled from the store, failed points unlike pending ones, every kind of variable drawn."""
 
+import contextlib
+import io
+
 import numpy as np
 import pytest
 import store_suite
 
 import sweep
-from sweep import layout, plot
+from sweep import launch, layout, plot
 from sweep.errors import SpecError
 from sweep.store import DONE, POINT_FAILED, Store
 
@@ -107,3 +110,24 @@ def test_new_run_of_pending_points_can_be_drawn(tmp_path):
     layout.create(tmp_path / "run" / "data.zarr", PLAN, "code", "spec")
     path = plot.draw(tmp_path / "run", "height", tmp_path / "h.png", {"pair": 0})
     assert path.stat().st_size > 5000
+
+
+def test_deviation_from_a_method(connection, tmp_path, raw):
+    raw["sweep"]["method"] = ["quick", "exact"]
+    launch.run(raw, tmp_path / "out", stream=io.StringIO(), connection=contextlib.nullcontext(connection))
+    data = sweep.open(tmp_path / "out")
+    figure = plot.picture(data, "height", style=plot.Style(against="exact", log=True))
+    values = figure.axes[0].collections[0].get_array()
+    np.testing.assert_allclose(values, 1.0, rtol=1e-12)  # the toy's two methods differ by 1
+    assert "deviation from exact: height" in figure.axes[-1].get_ylabel()
+    with pytest.raises(SpecError, match=r"did you mean exact\?"):
+        plot.picture(data, "height", style=plot.Style(against="exat"))
+
+
+def test_methods_along_one_axis_are_curves(connection, tmp_path, raw):
+    raw["sweep"]["method"] = ["quick", "exact"]
+    del raw["axes"]["b"]
+    launch.run(raw, tmp_path / "out", stream=io.StringIO(), connection=contextlib.nullcontext(connection))
+    axes = plot.picture(sweep.open(tmp_path / "out"), "height").axes[0]
+    assert legend_texts(axes) == ["quick", "exact"]
+    assert axes.get_xlabel() == "first parameter $a$"
