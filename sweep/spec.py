@@ -99,7 +99,7 @@ class SweepSpec:
                 {"name": d.name, "labels": list(d.labels), "columns": {k: plain(v) for k, v in d.columns.items()}}
                 for d in self.dimensions
             ],
-            "outputs": list(self.keep),
+            "outputs": sorted(self.keep),
         }
 
     def hash(self) -> str:
