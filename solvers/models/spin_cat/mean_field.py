@@ -1,0 +1,323 @@
+"""Mean field of N detuned spins, Eqs. (22)-(23): ten thousand spins, or classes of equal detuning.
+
+The equations are in `mean_field_equations`. Each spin sees the sums over all others, so a right-hand side costs O(N); the
+fast rate 4 eta |z| (about 1000 at N = 10^4, eta = N/32) against slow rates of .02 makes them stiff; the Jacobian is
+3 x 3 blocks plus rank 3 (closure `paper`) or 7 (`exact`), so an implicit step is O(N) too. Spins of equal detuning stay
+equal and are integrated once, which is exact; the order of the spins does not matter, to the last bit.
+
+Closures: `paper` is (22)-(23) as printed (with the index m on c_2 that (23) lacks), which the paper's figures used: it
+double-counts coincident indices. `exact` treats them all as a product state requires and equals the derivative of the exact
+master equation. Both have the same large-N limit; at eta proportional to N the difference shifts N A^2 by O(1).
+
+Start: every spin in the coherent state tan(theta/2) = sqrt(2 eta/N), <sigma^+> of phase pi/4 + phi/2.
+
+Detunings: `detunings` (N,) where given; else drawn (`classes` = 0) or set at quantiles (`classes` > 0) of
+
+* gaussian: standard deviation delta; classes at the quantiles (k + 1/2)/classes, rescaled to standard deviation delta;
+* two: the first half has +delta, the others -delta (of an odd number the one in the middle has -delta); never drawn;
+* lorentzian: half width at half maximum delta;
+* uniform: between -delta and delta.
+
+Spin number i of (`seed`, `realisation`) is the same standard deviate at every N, eta and delta.
+
+After a collapse (|c_1| below half its start) the run stops: what follows is stiff, slow and without order.
+
+Validity: correlations of relative order 1/N are neglected although the slow dynamics is of that order (physics notes,
+section 6); parity is not seen.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import ndtri
+
+from solvers.batch import pointwise
+from solvers.model import FAILED, OK, TIME, Check, Method, Model, Output, Parameter, Remark
+from solvers.models.spin_cat.mean_field_equations import integrate_classes, literal_derivative, order_parameter
+from solvers.numerics.compile import entry
+from solvers.numerics.outcome import DONE, EVENT, OUTCOME_TEXT
+from solvers.numerics.random import standard_normals, standard_uniforms
+from solvers.shared_parameters import seed, times, tolerances
+
+DISTRIBUTIONS = ("gaussian", "two", "lorentzian", "uniform")
+
+
+def standard_detunings(distribution: str, count: int, seed: int, realisation: int) -> NDArray[np.float64]:
+    """Detunings (count,) of every single spin in units of `delta`."""
+    if distribution == "gaussian":
+        return np.asarray(standard_normals(seed, realisation, count))
+    if distribution == "two":
+        return np.where(np.arange(count) < count // 2, 1.0, -1.0)
+    uniforms = np.asarray(standard_uniforms(seed, realisation, count))
+    return quantiles(distribution, uniforms)
+
+
+def quantiles(distribution: str, probability: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The inverse distribution function in units of `delta`."""
+    if distribution == "gaussian":
+        return np.asarray(ndtri(probability))
+    if distribution == "lorentzian":
+        return np.tan(np.pi * (probability - 0.5))
+    return 2.0 * probability - 1.0
+
+
+def class_detunings(distribution: str, classes: int) -> NDArray[np.float64]:
+    """Detunings (classes,) of equal classes in units of `delta`."""
+    if distribution == "two":
+        return standard_detunings("two", classes, 0, 0)
+    values = quantiles(distribution, (np.arange(classes) + 0.5) / classes)
+    if distribution == "gaussian" and classes > 1:
+        values = values / math.sqrt(float(np.mean(values**2)))
+    return values
+
+
+def detuning_classes(parameters: Mapping[str, Any]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """The different detunings (K,) of a point in ascending order, and how many spins have each (K,)."""
+    n = parameters["N"]
+    if parameters["detunings"] is not None:
+        every, weight = parameters["detunings"], 1.0
+    elif parameters["classes"]:
+        every = parameters["delta"] * class_detunings(parameters["distribution"], parameters["classes"])
+        weight = n / parameters["classes"]
+    else:
+        drawn = standard_detunings(parameters["distribution"], n, parameters["seed"], parameters["realisation"])
+        every, weight = parameters["delta"] * drawn, 1.0
+    values, counts = np.unique(np.asarray(every, dtype=np.float64) + 0.0, return_counts=True)
+    return values, weight * counts.astype(np.float64)
+
+
+@entry
+def integrate_point(detunings, weights, n, eta, exact, times, rtol, atol, max_steps, c1, z, spread):
+    """Fill c1, z, spread (T,) of a point, c1 without the phase pi/4 + phi/2; the outcome's code and `locked`."""
+    size = detunings.size
+    g = 2.0 * eta / n
+    amplitude = math.sqrt(g) / (1.0 + g)
+    y = np.empty(3 * size)
+    y[:size] = amplitude
+    y[size : 2 * size] = 0.0
+    y[2 * size :] = -(1.0 - g) / (1.0 + g)
+    out = np.empty((times.size, 3 * size))
+    half = 0.5 * amplitude
+    p = (detunings, weights, n, eta, exact, half)
+    code, _, _ = integrate_classes(p, y, times, out, rtol, atol, max_steps)
+    for row in range(times.size):
+        a, b = order_parameter(out[row], weights, n)
+        c1[row] = complex(a, b)
+        mean_z = mean = square = 0.0
+        for k in range(size):
+            x, v = out[row, k], out[row, size + k]
+            mean_z += weights[k] * out[row, 2 * size + k] / n
+            angle = math.atan2(v * a - x * b, x * a + v * b)
+            mean += weights[k] * angle / n
+            square += weights[k] * angle * angle / n
+        z[row] = mean_z
+        spread[row] = math.sqrt(max(0.0, square - mean * mean)) if amplitude > 0.0 else math.nan
+    a, b = order_parameter(y, weights, n)
+    mean_z = 0.0
+    for k in range(size):
+        mean_z += weights[k] * y[2 * size + k] / n
+    locked = code == DONE and mean_z < 0.0 and math.hypot(a, b) > half
+    return code, 1.0 if locked else 0.0
+
+
+def solve_one(method: str, parameters: dict[str, Any], wants: Callable[..., bool]) -> Mapping[str, Any]:
+    """One point."""
+    detunings, weights = detuning_classes(parameters)
+    count = len(parameters["times"])
+    c1, z, spread = np.empty(count, dtype=np.complex128), np.empty(count), np.empty(count)
+    code, locked = integrate_point(
+        detunings,
+        weights,
+        float(parameters["N"]),
+        parameters["eta"],
+        1.0 if method == "exact" else 0.0,
+        np.ascontiguousarray(parameters["times"]),
+        parameters["rtol"],
+        parameters["atol"],
+        parameters["max_steps"],
+        c1,
+        z,
+        spread,
+    )
+    found: dict[str, Any] = {"z": z, "spread": spread, "locked": locked, "status": OK}
+    found["c1"] = c1 * np.exp(1j * (np.pi / 4 + parameters["phi"] / 2))
+    if code not in (DONE, EVENT):
+        found |= {"status": FAILED, "remark": Remark(kind="Integration", message=OUTCOME_TEXT[code])}
+    return found
+
+
+def reference(method: str, parameters: Mapping[str, Any]) -> dict[str, Any]:
+    """Every spin by itself, sums over the others taken literally, in the paper's variables, with SciPy's Radau."""
+    from scipy.integrate import solve_ivp
+
+    n, eta, phi = parameters["N"], parameters["eta"], parameters.get("phi", 0.0)
+    absent = {"detunings": None, "delta": 0.0, "distribution": "gaussian", "classes": 0, "seed": 0, "realisation": 0}
+    values, weights = detuning_classes(absent | dict(parameters))
+    if np.any(weights != np.round(weights)):
+        raise ValueError("the reference treats whole spins: N must be a multiple of classes")
+    detunings = np.repeat(values, weights.astype(int))
+    g = 2 * eta / n
+    s0 = math.sqrt(g) / (1 + g) * np.exp(1j * (np.pi / 4 + phi / 2))
+    start = np.concatenate([np.full(n, s0.real), np.full(n, s0.imag), np.full(n, -(1 - g) / (1 + g))])
+
+    def rates(t: float, y: NDArray[Any]) -> NDArray[Any]:
+        d_s, d_z = literal_derivative(method, eta, phi, detunings, y[:n] + 1j * y[n : 2 * n], y[2 * n :])
+        return np.concatenate([d_s.real, d_s.imag, d_z])
+
+    last = float(parameters["times"][-1])
+    y = solve_ivp(rates, (0, last), start, method="Radau", t_eval=parameters["times"], rtol=1e-9, atol=1e-11).y
+    s, z = y[:n] + 1j * y[n : 2 * n], y[2 * n :]
+    c1 = s.mean(axis=0)
+    if np.any(np.abs(c1) < abs(s0) / 2):
+        return {"locked": 0.0}
+    return {"c1": c1, "z": z.mean(axis=0), "spread": np.angle(s / c1).std(axis=0)}
+
+
+def random_parameters(rng: np.random.Generator) -> dict[str, Any]:
+    """A few spins, detuned by less than what unlocks them."""
+    classes = int(rng.integers(2, 7))
+    n = classes * int(rng.integers(5, 12))
+    return {
+        "N": n,
+        "eta": rng.uniform(0.02, 0.05) * n,
+        "phi": rng.uniform(-3, 3),
+        "delta": rng.uniform(0, 0.04),
+        "distribution": str(rng.choice(DISTRIBUTIONS)),
+        "classes": classes,
+        "times": [3.0, 20.0],
+    }
+
+
+_SOURCE = "Mok, Kwek and Touzard, Eqs. (22)-(23)"
+
+MODELS = (
+    Model(
+        id="spin_cat.mean_field",
+        title="Detuned spins under two-spin loss and squeezing, mean field",
+        source=_SOURCE,
+        methods=(
+            Method(name="paper", meaning="the paper's closure, which double-counts coincident indices", source=_SOURCE),
+            Method(name="exact", meaning="the product state's closure, all coincidences right", source="derived"),
+        ),
+        dimensions=(TIME,),
+        parameters=(
+            Parameter(
+                name="N", meaning="number of spins", default=10_000, kind="integer", bounds=(2, 1e10), symbol="N"
+            ),
+            Parameter(
+                name="eta", meaning="squeezing", default=312.5, unit="Gamma2", symbol=r"\eta", bounds=(0.0, math.inf)
+            ),
+            Parameter(name="phi", meaning="squeezing phase", default=0.0, unit="rad", symbol=r"\varphi"),
+            Parameter(
+                name="detunings",
+                meaning="detuning of every spin, instead of delta and its distribution",
+                default=None,
+                unit="Gamma2",
+                symbol=r"\delta_n",
+                dims=("N",),
+            ),
+            Parameter(
+                name="delta",
+                meaning="width of the distribution of detunings: standard deviation (gaussian), "
+                "half splitting (two), half width (lorentzian, uniform)",
+                default=0.0,
+                unit="Gamma2",
+                symbol=r"\delta",
+                bounds=(0.0, math.inf),
+            ),
+            Parameter(
+                name="distribution",
+                meaning="distribution of detunings",
+                default="gaussian",
+                kind="choice",
+                choices=DISTRIBUTIONS,
+            ),
+            Parameter(
+                name="classes",
+                meaning="number of equal classes at the distribution's quantiles; 0: every spin drawn",
+                default=0,
+                kind="integer",
+                bounds=(0, 1e7),
+            ),
+            seed(),
+            Parameter(
+                name="realisation",
+                meaning="which sample of drawn detunings",
+                default=0,
+                kind="integer",
+                bounds=(0, 2.0**53),
+            ),
+            times([0.0, 50.0, 100.0, 150.0, 200.0], "1/Gamma2"),
+            *tolerances(),
+        ),
+        outputs=(
+            Output(name="c1", meaning="mean of <sigma^+>", dims=("time",), symbol="c_1", kind="complex"),
+            Output(name="z", meaning="mean inversion", dims=("time",), symbol=r"\langle z\rangle", bounds=(-2.0, 2.0)),
+            Output(
+                name="spread",
+                meaning="standard deviation of the phases of <sigma^+>",
+                dims=("time",),
+                unit="rad",
+                bounds=(0.0, math.pi),
+            ),
+            Output(
+                name="locked",
+                meaning="1 if at the last time mean z < 0 and |c1| is above half its start",
+                bounds=(0.0, 1.0),
+            ),
+        ),
+        run=pointwise(solve_one),
+        example={
+            "N": 10_000,
+            "eta": 312.5,
+            "delta": 0.07,
+            "distribution": "gaussian",
+            "classes": 60,
+            "times": [0.0, 50.0, 100.0, 150.0, 200.0],
+        },
+        checks=(
+            Check(
+                method="paper",
+                parameters={"eta": 500.0, "distribution": "two", "classes": 2, "times": [1000.0]},
+                expect={"z": -0.72376, "locked": 1.0},
+                atol=1e-5,
+                origin="root of the steady state of identical spins; physics notes, section 5",
+            ),
+            Check(
+                method="exact",
+                parameters={"eta": 500.0, "distribution": "two", "classes": 2, "times": [1000.0]},
+                expect={"z": -0.72363, "locked": 1.0},
+                atol=1e-5,
+                origin="physics notes, section 5, exact closure",
+            ),
+            Check(
+                method="paper",
+                parameters={"delta": 0.07, "classes": 40, "times": [2000.0]},
+                expect={"z": -0.53966},
+                atol=1e-4,
+                origin="(22)-(23) with 40 gaussian classes by SciPy; physics notes, section 5.4",
+            ),
+            Check(
+                method="paper",
+                parameters={"delta": 0.082, "classes": 60, "times": [400.0]},
+                expect={"locked": 1.0},
+                origin="critical standard deviation between .082 and .083; physics notes, figures",
+            ),
+            Check(
+                method="paper",
+                parameters={"delta": 0.083, "classes": 60, "times": [76.0, 78.0, 400.0]},
+                expect={"locked": 0.0, "z": ((2,), math.nan)},
+                origin="collapses at t = 77; physics notes, figures",
+            ),
+        ),
+        reference=reference,
+        reference_tolerance=(1e-6, 1e-6),
+        random_parameters=random_parameters,
+        unit_of_time="1/Gamma2",
+    ),
+)
