@@ -10,6 +10,8 @@ With h = eta/N, Gamma2 = 1 and u = 1 + z:
 * `existence`, gaussian (delta is the standard deviation), N to infinity: every spin obeys
   u (4 g^2 u^2 + delta_m^2) = 2 g X^2 (1 - u), g = 2 h, with the common X fixed by -X = <u^2> (section 5.4). The average is
   taken over the normal distribution itself. N does not enter.
+* `dynamic`, gaussian: the same for (22)-(23) with `classes` equal classes at the quantiles, whose finite number lowers
+  the edge a little (60 classes: by 1 %); unlocked is what lets |c_1| fall below half its start.
 * `dynamic`, two: the edge of the basin of the spin coherent state with zeta = 0 under (26)-(28), by bisection to 1e-6 of
   the existence boundary; every trial runs until it is at rest or unlocked, however long that takes.
 
@@ -30,17 +32,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from solvers.batch import Batch
-from solvers.model import FAILED, OK, Check, Limit, Method, Model, Output, Parameter, Remark, Results
+from solvers.model import FAILED, OK, WARNED, Check, Limit, Method, Model, Output, Parameter, Remark, Results
+from solvers.models.spin_cat.detunings import class_detunings
+from solvers.models.spin_cat.mean_field_equations import integrate_classes
 from solvers.models.spin_cat.reduced_equations import integrate_lanes, start_state
 from solvers.numerics.compile import FASTMATH, entry, kernel
 from solvers.numerics.golden_section import golden_section
-from solvers.numerics.outcome import DONE, EVENT, OUTCOME_TEXT
+from solvers.numerics.outcome import DONE, EVENT, MAX_STEPS, OUTCOME_TEXT
 
 BISECTIONS = 20
+RESOLUTION = 1e-5
 # a trial is at rest when its largest rate is below this share of delta, and given up at so many 1/h^2
 REST, PATIENCE = 1e-7, 1e5
 ROUNDING = 1e-14  # share of eta below which a rate is rounding
-RTOL, ATOL, MAX_STEPS = 1e-9, 1e-11, 200_000
+RTOL, ATOL, BUDGET = 1e-9, 1e-11, 20_000
 
 
 def closed_form(eta: NDArray[Any], n: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any]]:
@@ -165,9 +170,55 @@ def existence_gaussian(n, eta, delta, z):
                 z[i] = mean - 1.0
 
 
+@kernel
+def stands(sigma, standard, weight, n, eta, patience, y):
+    """Integrate Gaussian classes of standard deviation sigma from the start state; the outcome's code, y at the end."""
+    size = standard.size
+    u, z = start_state(n, eta)
+    y[:size] = u
+    y[size : 2 * size] = 0.0
+    y[2 * size :] = z
+    times = np.full(1, patience)
+    out = np.empty((1, 3 * size))
+    p = (sigma * standard, np.full(size, weight), n, eta, 0.0, 0.5 * u)
+    return integrate_classes(p, y, times, out, RTOL, ATOL, BUDGET)[0]
+
+
+@entry
+def dynamic_gaussian(n, eta, standard, delta, z, code):
+    """The edge of the basin of (22)-(23) for arrays (P,), with equal classes of `standard` (K,) times delta."""
+    size = standard.size
+    y = np.empty(3 * size)
+    for i in range(n.size):
+        low, high = 0.0, max(1.1 * delta[i], 0.01)
+        width = RESOLUTION * high
+        delta[i], z[i], code[i] = 0.0, math.nan, DONE
+        if not eta[i] > 0.0:
+            continue
+        weight = n[i] / size
+        patience = PATIENCE * (n[i] / eta[i]) ** 2
+        known = False  # whether `high` is known to unlock
+        if stands(0.0, standard, weight, n[i], eta[i], patience, y) == EVENT:
+            continue
+        while high - low > width:
+            trial = 0.5 * (low + high) if known else high
+            outcome = stands(trial, standard, weight, n[i], eta[i], patience, y)
+            if outcome == EVENT:
+                high, known = trial, True
+                continue
+            if outcome != DONE:
+                code[i] = outcome
+                if outcome != MAX_STEPS:
+                    break
+            low, z[i] = trial, np.mean(y[2 * size :])
+            if not known:
+                high *= 1.5
+        delta[i] = low
+
+
 @entry
 def dynamic_two(n, eta, delta, z, code):
-    """The edge of the basin for arrays (P,); all points bisect in step. `code` is that of the first trial that failed."""
+    """The edge of the basin for arrays (P,); all points bisect in step. `code` is that of the last trial that neither came to rest nor unlocked."""
     points = n.size
     start = np.empty((3, points))
     p = np.empty((4, points))
@@ -175,7 +226,7 @@ def dynamic_two(n, eta, delta, z, code):
     reached, settled = np.empty(points), np.empty(points)
     outcome = np.empty(points, dtype=np.int64)
     rtol, atol = np.full(points, RTOL), np.full(points, ATOL)
-    budget = np.full(points, MAX_STEPS)
+    budget = np.full(points, BUDGET)
     quiet, patience = np.empty(points), np.empty(points)
     low, high = np.zeros(points), delta.copy()
     delta[:] = 0.0
@@ -196,15 +247,21 @@ def dynamic_two(n, eta, delta, z, code):
         for i in range(points):
             if not high[i] > 0.0:
                 continue
-            if outcome[i] == DONE:
-                low[i] = p[3, i]
-                z[i] = final[2, i]
-            else:
+            if outcome[i] == EVENT:
                 high[i] = p[3, i]
-                if outcome[i] != EVENT and code[i] == DONE:
-                    code[i] = outcome[i]
+                continue
+            low[i] = p[3, i]
+            z[i] = final[2, i]
+            if outcome[i] != DONE:
+                code[i] = outcome[i]
     for i in range(points):
         delta[i] = low[i]
+
+
+_RESTLESS = Remark(
+    kind="NotAtRest",
+    message=f"a trial neither came to rest nor unlocked within {BUDGET} steps and was counted as locked",
+)
 
 
 def run(batch: Batch) -> Results:
@@ -224,12 +281,18 @@ def run(batch: Batch) -> Results:
             part = n[index], eta[index], np.zeros(len(index)), np.full(len(index), np.nan)
             code = np.full(len(index), DONE)
             (existence_two if distribution == "two" else existence_gaussian)(*part)
-            if batch.method == "dynamic":
+            if batch.method == "dynamic" and distribution == "two":
                 dynamic_two(*part, code)
+            elif batch.method == "dynamic":
+                for classes in np.unique(batch["classes"][index]):
+                    same = np.flatnonzero(batch["classes"][index] == classes)
+                    some = [array[same] for array in (*part, code)]
+                    dynamic_gaussian(*some[:2], class_detunings("gaussian", int(classes)), *some[2:])
+                    part[2][same], part[3][same], code[same] = some[2:]
             delta[index], z[index] = part[2], part[3]
             for i, c in zip(index[code != DONE].tolist(), code[code != DONE].tolist(), strict=True):
-                status[i] = FAILED
-                remarks[i] = Remark(kind="Integration", message=f"a trial of the bisection: {OUTCOME_TEXT[c]}")
+                status[i] = WARNED if c == MAX_STEPS else FAILED
+                remarks[i] = _RESTLESS if c == MAX_STEPS else Remark(kind="Integration", message=OUTCOME_TEXT[c])
     outputs = batch.empty()
     for name, values in (("delta_critical", delta), ("z_critical", z)):
         if name in outputs:
@@ -343,7 +406,6 @@ MODELS = (
                 name="dynamic",
                 meaning="the largest detuning that the spin coherent state with zeta = 0 stands",
                 source="Eqs. (26)-(28), Fig. 4",
-                limit=_TWO,
             ),
             Method(name="closed_form", meaning="existence for N to infinity", source="derived", limit=_TWO),
         ),
@@ -365,6 +427,13 @@ MODELS = (
                 default="two",
                 kind="choice",
                 choices=("two", "gaussian"),
+            ),
+            Parameter(
+                name="classes",
+                meaning="number of equal classes that stand for a normal distribution (dynamic)",
+                default=60,
+                kind="integer",
+                bounds=(1, 1e6),
             ),
         ),
         outputs=(

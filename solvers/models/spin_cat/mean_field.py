@@ -34,46 +34,14 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import ndtri
 
 from solvers.batch import pointwise
 from solvers.model import FAILED, OK, TIME, Check, Method, Model, Output, Parameter, Remark
+from solvers.models.spin_cat.detunings import DISTRIBUTIONS, class_detunings, standard_detunings
 from solvers.models.spin_cat.mean_field_equations import integrate_classes, literal_derivative, order_parameter
 from solvers.numerics.compile import entry
 from solvers.numerics.outcome import DONE, EVENT, OUTCOME_TEXT
-from solvers.numerics.random import standard_normals, standard_uniforms
 from solvers.shared_parameters import seed, times, tolerances
-
-DISTRIBUTIONS = ("gaussian", "two", "lorentzian", "uniform")
-
-
-def standard_detunings(distribution: str, count: int, seed: int, realisation: int) -> NDArray[np.float64]:
-    """Detunings (count,) of every single spin in units of `delta`."""
-    if distribution == "gaussian":
-        return np.asarray(standard_normals(seed, realisation, count))
-    if distribution == "two":
-        return np.where(np.arange(count) < count // 2, 1.0, -1.0)
-    uniforms = np.asarray(standard_uniforms(seed, realisation, count))
-    return quantiles(distribution, uniforms)
-
-
-def quantiles(distribution: str, probability: NDArray[np.float64]) -> NDArray[np.float64]:
-    """The inverse distribution function in units of `delta`."""
-    if distribution == "gaussian":
-        return np.asarray(ndtri(probability))
-    if distribution == "lorentzian":
-        return np.tan(np.pi * (probability - 0.5))
-    return 2.0 * probability - 1.0
-
-
-def class_detunings(distribution: str, classes: int) -> NDArray[np.float64]:
-    """Detunings (classes,) of equal classes in units of `delta`."""
-    if distribution == "two":
-        return standard_detunings("two", classes, 0, 0)
-    values = quantiles(distribution, (np.arange(classes) + 0.5) / classes)
-    if distribution == "gaussian" and classes > 1:
-        values = values / math.sqrt(float(np.mean(values**2)))
-    return values
 
 
 def detuning_classes(parameters: Mapping[str, Any]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
