@@ -446,7 +446,8 @@ MODELS = (
             ),
             Output(
                 name="z_critical",
-                meaning="mean inversion of the locked state there, NaN if there is none",
+                meaning="mean inversion of the locked state there",
+                nan="no locked state",
                 symbol="z_c",
                 bounds=(-1.0, 0.0),
             ),

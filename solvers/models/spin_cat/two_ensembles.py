@@ -172,7 +172,7 @@ MODELS = (
             ),
             Parameter(
                 name="delta",
-                meaning="detuning of one half of the spins; the other half has -delta",
+                meaning="detuning of the halves, +delta and -delta",
                 default=0.0,
                 unit="Gamma2",
                 symbol=r"\delta",
@@ -189,13 +189,14 @@ MODELS = (
             *tolerances(),
         ),
         outputs=(
-            Output(name="zeta", meaning="phase of a half relative to the mean, NaN if not locked", symbol=r"\zeta"),
+            Output(name="zeta", meaning="phase spread", symbol=r"\zeta", unit="rad", nan="not locked"),
             Output(name="z", meaning="inversion of a spin; when not locked, at the moment of unlocking", symbol="z"),
             Output(name="A", meaning="amplitude |<sigma+>| of a spin; likewise", symbol="A", bounds=(0.0, math.inf)),
             Output(name="locked", meaning="1 when cos zeta > 0 all the way to t_end, else 0", bounds=(0.0, 1.0)),
             Output(
                 name="settle_time",
-                meaning=f"last time at which max(|A'|, |zeta'|, |z'|) fell below {REST:g}, NaN if not at rest",
+                meaning=f"last time at which max(|A'|, |zeta'|, |z'|) fell below {REST:g}",
+                nan="not at rest at the end",
                 unit="1/Gamma2",
                 symbol=r"t_\mathrm{settle}",
                 bounds=(0.0, math.inf),
