@@ -35,7 +35,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from solvers.batch import pointwise
+from solvers.batch import Batch, pointwise
 from solvers.model import FAILED, OK, TIME, Check, Method, Model, Output, Parameter, Remark
 from solvers.models.spin_cat.detunings import DISTRIBUTIONS, class_detunings, standard_detunings
 from solvers.models.spin_cat.mean_field_equations import integrate_classes, literal_derivative, order_parameter
@@ -161,6 +161,15 @@ def random_parameters(rng: np.random.Generator) -> dict[str, Any]:
     }
 
 
+def cost(batch: Batch) -> NDArray[np.float64]:
+    """Proportional to the number of classes, or of spins where every one has a detuning of its own."""
+    if batch["detunings"] is not None:
+        return np.full(batch.size, float(np.unique(batch["detunings"][0]).size))
+    drawn = np.where(batch["distribution"] == "two", 2.0, batch["N"])
+    return np.where(batch["classes"] > 0, batch["classes"], drawn) + 10.0  # an overhead of about ten classes
+
+
+_AFTER = "after a collapse"
 _SOURCE = "Mok, Kwek and Touzard, Eqs. (22)-(23)"
 
 MODELS = (
@@ -224,14 +233,22 @@ MODELS = (
             *tolerances(),
         ),
         outputs=(
-            Output(name="c1", meaning="mean of <sigma^+>", dims=("time",), symbol="c_1", kind="complex"),
-            Output(name="z", meaning="mean inversion", dims=("time",), symbol=r"\langle z\rangle", bounds=(-2.0, 2.0)),
+            Output(name="c1", meaning="mean of <sigma^+>", dims=("time",), symbol="c_1", kind="complex", nan=_AFTER),
+            Output(
+                name="z",
+                meaning="mean inversion",
+                dims=("time",),
+                symbol=r"\langle z\rangle",
+                bounds=(-2.0, 2.0),
+                nan=_AFTER,
+            ),
             Output(
                 name="spread",
                 meaning="standard deviation of the phases of <sigma^+>",
                 dims=("time",),
                 unit="rad",
                 bounds=(0.0, math.pi),
+                nan=_AFTER + ", or no amplitude (eta = 0)",
             ),
             Output(
                 name="locked",
@@ -286,6 +303,7 @@ MODELS = (
         reference=reference,
         reference_tolerance=(1e-6, 1e-6),
         random_parameters=random_parameters,
+        cost=cost,
         unit_of_time="1/Gamma2",
     ),
 )

@@ -11,6 +11,10 @@ phase out of the equations (Gamma2 = 1):
 * closure `exact`: E = sum (n - |sigma|^2), Q = sum sigma^2, Y = -sum (n - |sigma|^2) sigma: every coincidence of indices
   is treated as a product state requires, and this is the exact master equation's derivative (physics notes, section 5).
 
+Loops run over the classes and vectorise there. Measured with closure `paper`: 76 ns per class and step for 240 classes
+and more, 108 ns for 60, 1700 ns for two; so lanes over points, as `two_ensembles` has them, could gain 1.4 at 60 classes
+and are not used.
+
 Spins of equal detuning stay equal, so they are one class with a weight; a class sees w - 1 copies of itself. The state
 y (3 K,) holds Re sigma, Im sigma, z of the K classes; p = (detunings (K,), weights (K,), N, eta, exact 0. or 1., half of
 the start value of |c_1|).
