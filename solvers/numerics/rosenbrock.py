@@ -14,7 +14,7 @@ import numpy as np
 
 from solvers.numerics import small_lu
 from solvers.numerics.compile import FASTMATH, kernel
-from solvers.numerics.dense_output import fill_rows, locate_event, no_event, start_rows
+from solvers.numerics.dense_output import copy, fill_rows, locate_event, no_event, start_rows
 from solvers.numerics.outcome import DONE, EVENT, MAX_STEPS, NOT_FINITE, NOT_STIFF, STEP_TOO_SMALL
 from solvers.numerics.rodas5p import ABSCISSAE, GAMMA, ORDER, STAGES, TIME_WEIGHTS, A, C, H
 from solvers.numerics.step_size import error_norm, first_step
@@ -257,7 +257,7 @@ def implicit_segment(
                 x = locate(t, step, dense, p, y_new)
                 t_new = t + x * step
                 row = fill(t, t_new, step, dense, y_new, times, row, out)
-                y[:] = y_new
+                copy(y_new, y)
                 return EVENT, t_new, h, row, steps
             row = fill(t, t_new, step, dense, y_new, times, row, out)
 

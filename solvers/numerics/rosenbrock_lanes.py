@@ -299,13 +299,12 @@ def rosenbrock_lanes(
     def integrate(start, p, t_end, rtol, atol, max_steps, quiet, rest, final, reached, settled, code):
         points = t_end.size
         work = np.zeros(_ROWS)
-        work[_STEP : _STEP + LANES] = 1.0
-        work[_H : _H + LANES] = 1.0
-        work[_RTOL : _RTOL + LANES] = 1.0
-        work[_ATOL : _ATOL + LANES] = 1.0
-        point_of = np.full(LANES, -1)
-        count = np.zeros(LANES, dtype=np.int64)
-        above = np.zeros(LANES)
+        point_of = np.empty(LANES, dtype=np.int64)
+        count = np.empty(LANES, dtype=np.int64)
+        above = np.empty(LANES)
+        for lane in range(LANES):
+            point_of[lane] = -1
+            work[_STEP + lane] = work[_H + lane] = work[_RTOL + lane] = work[_ATOL + lane] = 1.0
         q = np.empty((3, 3))
         y = np.empty(3)
         slope = np.empty(3)

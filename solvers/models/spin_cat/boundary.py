@@ -34,7 +34,7 @@ from numpy.typing import NDArray
 from solvers.batch import Batch
 from solvers.model import FAILED, OK, WARNED, Check, Limit, Method, Model, Output, Parameter, Remark, Results
 from solvers.models.spin_cat.detunings import class_detunings
-from solvers.models.spin_cat.mean_field_equations import integrate_classes
+from solvers.models.spin_cat.mean_field_equations import integrate_from_start
 from solvers.models.spin_cat.reduced_equations import integrate_lanes, start_state
 from solvers.numerics.compile import FASTMATH, entry, kernel
 from solvers.numerics.golden_section import golden_section
@@ -170,50 +170,37 @@ def existence_gaussian(n, eta, delta, z):
                 z[i] = mean - 1.0
 
 
-@kernel
-def stands(sigma, standard, weight, n, eta, patience, y):
-    """Integrate Gaussian classes of standard deviation sigma from the start state; the outcome's code, y at the end."""
-    size = standard.size
-    u, z = start_state(n, eta)
-    y[:size] = u
-    y[size : 2 * size] = 0.0
-    y[2 * size :] = z
-    times = np.full(1, patience)
-    out = np.empty((1, 3 * size))
-    p = (sigma * standard, np.full(size, weight), n, eta, 0.0, 0.5 * u)
-    return integrate_classes(p, y, times, out, RTOL, ATOL, BUDGET)[0]
+def dynamic_gaussian(n: float, eta: float, existence: float, classes: int) -> tuple[float, float, int]:
+    """Edge, z there and code of the basin of (22)-(23) with equal classes; the search begins at the existence edge."""
+    if not eta > 0.0:
+        return 0.0, math.nan, DONE
+    standard, weights = class_detunings("gaussian", classes), np.full(classes, n / classes)
+    times, y, out = np.array([PATIENCE * (n / eta) ** 2]), np.empty(3 * classes), np.empty((1, 3 * classes))
 
+    def outcome(sigma: float) -> int:
+        """Of a run from the start state, which ends in y."""
+        return int(integrate_from_start(sigma * standard, weights, n, eta, 0.0, times, RTOL, ATOL, BUDGET, y, out))
 
-@entry
-def dynamic_gaussian(n, eta, standard, delta, z, code):
-    """The edge of the basin of (22)-(23) for arrays (P,), with equal classes of `standard` (K,) times delta."""
-    size = standard.size
-    y = np.empty(3 * size)
-    for i in range(n.size):
-        low, high = 0.0, max(1.1 * delta[i], 0.01)
-        width = RESOLUTION * high
-        delta[i], z[i], code[i] = 0.0, math.nan, DONE
-        if not eta[i] > 0.0:
+    low, high = 0.0, max(1.1 * existence, 0.01)
+    width = RESOLUTION * high
+    z, worst = math.nan, DONE
+    high_unlocks = False
+    if outcome(0.0) == EVENT:
+        return 0.0, math.nan, DONE
+    while high - low > width:
+        trial = 0.5 * (low + high) if high_unlocks else high
+        end = outcome(trial)
+        if end == EVENT:
+            high, high_unlocks = trial, True
             continue
-        weight = n[i] / size
-        patience = PATIENCE * (n[i] / eta[i]) ** 2
-        known = False  # whether `high` is known to unlock
-        if stands(0.0, standard, weight, n[i], eta[i], patience, y) == EVENT:
-            continue
-        while high - low > width:
-            trial = 0.5 * (low + high) if known else high
-            outcome = stands(trial, standard, weight, n[i], eta[i], patience, y)
-            if outcome == EVENT:
-                high, known = trial, True
-                continue
-            if outcome != DONE:
-                code[i] = outcome
-                if outcome != MAX_STEPS:
-                    break
-            low, z[i] = trial, np.mean(y[2 * size :])
-            if not known:
-                high *= 1.5
-        delta[i] = low
+        if end != DONE:
+            worst = end
+            if end != MAX_STEPS:
+                break
+        low, z = trial, float(y[2 * classes :].sum()) / classes
+        if not high_unlocks:
+            high *= 1.5
+    return low, z, worst
 
 
 @entry
@@ -228,10 +215,9 @@ def dynamic_two(n, eta, delta, z, code):
     rtol, atol = np.full(points, RTOL), np.full(points, ATOL)
     budget = np.full(points, BUDGET)
     quiet, patience = np.empty(points), np.empty(points)
-    low, high = np.zeros(points), delta.copy()
-    delta[:] = 0.0
-    z[:] = math.nan
+    low, high = np.zeros(points), np.empty(points)
     for i in range(points):
+        high[i], z[i] = delta[i], math.nan
         start[0, i], start[2, i] = start_state(n[i], eta[i])
         start[1, i] = 0.0
         p[0, i], p[1, i], p[2, i] = n[i], 1.0 / n[i], eta[i]
@@ -284,11 +270,10 @@ def run(batch: Batch) -> Results:
             if batch.method == "dynamic" and distribution == "two":
                 dynamic_two(*part, code)
             elif batch.method == "dynamic":
-                for classes in np.unique(batch["classes"][index]):
-                    same = np.flatnonzero(batch["classes"][index] == classes)
-                    some = [array[same] for array in (*part, code)]
-                    dynamic_gaussian(*some[:2], class_detunings("gaussian", int(classes)), *some[2:])
-                    part[2][same], part[3][same], code[same] = some[2:]
+                for k, i in enumerate(index.tolist()):
+                    part[2][k], part[3][k], code[k] = dynamic_gaussian(
+                        float(n[i]), float(eta[i]), float(part[2][k]), int(batch["classes"][i])
+                    )
             delta[index], z[index] = part[2], part[3]
             for i, c in zip(index[code != DONE].tolist(), code[code != DONE].tolist(), strict=True):
                 status[i] = WARNED if c == MAX_STEPS else FAILED

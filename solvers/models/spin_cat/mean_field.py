@@ -36,10 +36,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from solvers.batch import Batch, pointwise
-from solvers.model import FAILED, OK, TIME, Check, Method, Model, Output, Parameter, Remark
+from solvers.model import FAILED, TIME, Check, Method, Model, Output, Parameter, Remark
 from solvers.models.spin_cat.detunings import DISTRIBUTIONS, class_detunings, standard_detunings
-from solvers.models.spin_cat.mean_field_equations import integrate_classes, literal_derivative, order_parameter
-from solvers.numerics.compile import entry
+from solvers.models.spin_cat.mean_field_equations import integrate_from_start, literal_derivative
 from solvers.numerics.outcome import DONE, EVENT, OUTCOME_TEXT
 from solvers.shared_parameters import seed, times, tolerances
 
@@ -59,64 +58,48 @@ def detuning_classes(parameters: Mapping[str, Any]) -> tuple[NDArray[np.float64]
     return values, weight * counts.astype(np.float64)
 
 
-@entry
-def integrate_point(detunings, weights, n, eta, exact, times, rtol, atol, max_steps, c1, z, spread):
-    """Fill c1, z, spread (T,) of a point, c1 without the phase pi/4 + phi/2; the outcome's code and `locked`."""
-    size = detunings.size
-    g = 2.0 * eta / n
-    amplitude = math.sqrt(g) / (1.0 + g)
-    y = np.empty(3 * size)
-    y[:size] = amplitude
-    y[size : 2 * size] = 0.0
-    y[2 * size :] = -(1.0 - g) / (1.0 + g)
-    out = np.empty((times.size, 3 * size))
-    half = 0.5 * amplitude
-    p = (detunings, weights, n, eta, exact, half)
-    code, _, _ = integrate_classes(p, y, times, out, rtol, atol, max_steps)
-    for row in range(times.size):
-        a, b = order_parameter(out[row], weights, n)
-        c1[row] = complex(a, b)
-        mean_z = mean = square = 0.0
-        for k in range(size):
-            x, v = out[row, k], out[row, size + k]
-            mean_z += weights[k] * out[row, 2 * size + k] / n
-            angle = math.atan2(v * a - x * b, x * a + v * b)
-            mean += weights[k] * angle / n
-            square += weights[k] * angle * angle / n
-        z[row] = mean_z
-        spread[row] = math.sqrt(max(0.0, square - mean * mean)) if amplitude > 0.0 else math.nan
-    a, b = order_parameter(y, weights, n)
-    mean_z = 0.0
-    for k in range(size):
-        mean_z += weights[k] * y[2 * size + k] / n
-    locked = code == DONE and mean_z < 0.0 and math.hypot(a, b) > half
-    return code, 1.0 if locked else 0.0
-
-
 def solve_one(method: str, parameters: dict[str, Any], wants: Callable[..., bool]) -> Mapping[str, Any]:
     """One point."""
     detunings, weights = detuning_classes(parameters)
-    count = len(parameters["times"])
-    c1, z, spread = np.empty(count, dtype=np.complex128), np.empty(count), np.empty(count)
-    code, locked = integrate_point(
+    size, n = len(detunings), float(parameters["N"])
+    y, out = np.empty(3 * size), np.empty((len(parameters["times"]), 3 * size))
+    code = integrate_from_start(
         detunings,
         weights,
-        float(parameters["N"]),
+        n,
         parameters["eta"],
         1.0 if method == "exact" else 0.0,
         np.ascontiguousarray(parameters["times"]),
         parameters["rtol"],
         parameters["atol"],
         parameters["max_steps"],
-        c1,
-        z,
-        spread,
+        y,
+        out,
     )
-    found: dict[str, Any] = {"z": z, "spread": spread, "locked": locked, "status": OK}
-    found["c1"] = c1 * np.exp(1j * (np.pi / 4 + parameters["phi"] / 2))
     if code not in (DONE, EVENT):
-        found |= {"status": FAILED, "remark": Remark(kind="Integration", message=OUTCOME_TEXT[code])}
-    return found
+        absent = np.full(len(out), np.nan)
+        remark = Remark(kind="Integration", message=OUTCOME_TEXT[code])
+        return {"c1": absent, "z": absent, "spread": absent, "locked": np.nan, "status": FAILED, "remark": remark}
+
+    def mean(values: NDArray[Any]) -> Any:
+        return (weights * values).sum(axis=-1) / n
+
+    def order_and_inversion(states: NDArray[Any]) -> tuple[NDArray[Any], Any, Any]:
+        sigma = states[..., :size] + 1j * states[..., size : 2 * size]
+        return sigma, mean(sigma), mean(states[..., 2 * size :])
+
+    sigma, c1, z = order_and_inversion(out)
+    angles = np.angle(sigma * c1.conj()[:, None])
+    spread = np.sqrt(np.maximum(0.0, mean(angles**2) - mean(angles) ** 2))
+    g = 2 * parameters["eta"] / n
+    _, c1_end, z_end = order_and_inversion(y)
+    locked = code == DONE and z_end < 0 and abs(c1_end) > 0.5 * math.sqrt(g) / (1 + g)
+    return {
+        "c1": c1 * np.exp(1j * (np.pi / 4 + parameters["phi"] / 2)),
+        "z": z,
+        "spread": spread if g > 0 else np.full(len(out), np.nan),
+        "locked": float(locked),
+    }
 
 
 def reference(method: str, parameters: Mapping[str, Any]) -> dict[str, Any]:

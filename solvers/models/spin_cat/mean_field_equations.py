@@ -28,7 +28,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from solvers.numerics.compile import FASTMATH, kernel
+from solvers.numerics.compile import FASTMATH, entry, kernel
 from solvers.numerics.coupled_blocks import coupled_blocks
 from solvers.numerics.rosenbrock import structured_rosenbrock
 
@@ -194,6 +194,22 @@ def above_half(t, y, parameters):
 
 
 integrate_classes = structured_rosenbrock(derivatives, coupled_blocks(rank, differentiate), above_half)
+
+
+@entry
+def integrate_from_start(detunings, weights, n, eta, exact, times, rtol, atol, max_steps, y, out):
+    """Integrate classes from the spin coherent state tan(theta/2) = sqrt(2 eta/N); the outcome's code.
+
+    `y` (3 K,) receives the state at the end, `out` (T, 3 K) those at `times`, NaN after a collapse.
+    """
+    size = detunings.size
+    g = 2.0 * eta / n
+    amplitude = math.sqrt(g) / (1.0 + g)
+    for k in range(size):
+        y[k], y[size + k], y[2 * size + k] = amplitude, 0.0, -(1.0 - g) / (1.0 + g)
+    p = (detunings, weights, n, eta, exact, 0.5 * amplitude)
+    code, _, _ = integrate_classes(p, y, times, out, rtol, atol, max_steps)
+    return code
 
 
 def literal_derivative(
