@@ -194,8 +194,8 @@ def tolerance_is_honest(model):
             np.testing.assert_allclose(
                 loose[output.name],
                 tight[output.name],
-                rtol=TOLERANCE_FACTOR * rtol,
-                atol=TOLERANCE_FACTOR * (atol + rtol),
+                rtol=TOLERANCE_FACTOR * rtol * output.sensitivity,
+                atol=TOLERANCE_FACTOR * (atol + rtol) * output.sensitivity,
                 err_msg=f"{output.name}, {method}",
             )
 
