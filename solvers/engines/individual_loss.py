@@ -63,7 +63,7 @@ def jump(rates, n, now, after, width):
 @entry
 def jump_table(N):
     """Probabilities of where a loss leads, in the layout of `rate_table`: each state's add up to 1."""
-    rates = rate_table(N, 1.0, 0.0, 0.0)
+    rates = rate_table(N, 1.0, 0.0, 0.0, 0)
     for n in range(1, N + 1):
         for k in range(min(n, N - n) + 1):
             total = rates[EXIT, n, k + 1]

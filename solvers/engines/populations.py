@@ -21,6 +21,8 @@ while individual processes empty many states, steps are shortened until the erro
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from solvers.numerics.compile import FASTMATH, entry, kernel
@@ -61,21 +63,35 @@ def branching(N, k):
 
 
 @entry
-def rate_table(N, gamma, collective, dephasing):
-    """Rates out of every state: (6, N+1, N//2+3), see DOWN ... DEPHASE_MERGE; column k+1 is k, the outer columns are zero."""
+def rate_table(N, gamma, collective, dephasing, q):
+    """Rates of the elements |S,M><S,M-q|, q = 0 the populations: (6, N+1, N//2+3), see DOWN ... DEPHASE_MERGE.
+
+    Column k+1 is k; the outer columns are zero. For q > 0 every product x of the table above becomes sqrt(x x'), x' the
+    same with M-q, and what leaves is the mean of both (with q phi more or less, from the unchanged S): the elements
+    decay, while populations only move. N: number of spins; the rates in one unit.
+    """
     K = N // 2 + 1
     table = np.zeros((6, N + 1, K + 2))
-    for n in range(N + 1):
-        for k in range(min(n, N - n) + 1):
+    for n in range(q, N + 1):
+        for k in range(min(n - q, N - n) + 1):
             a, b, c = branching(N, k)
             plus, minus = float(n - k), float(N - n - k)  # S+M and S-M
-            table[DOWN, n, k + 1] = (gamma * a + collective) * plus * (minus + 1.0)
-            table[SPLIT, n, k + 1] = gamma * b * plus * (plus - 1.0)
-            table[MERGE, n, k + 1] = gamma * c * (minus + 1.0) * (minus + 2.0)
-            # the sum of the parts, not gamma n: so each column adds up to zero to the last bit but one
-            table[EXIT, n, k + 1] = table[DOWN, n, k + 1] + table[SPLIT, n, k + 1] + table[MERGE, n, k + 1]
-            table[DEPHASE_SPLIT, n, k + 1] = 4.0 * dephasing * b * plus * minus
-            table[DEPHASE_MERGE, n, k + 1] = 4.0 * dephasing * c * (plus + 1.0) * (minus + 1.0)
+            plus2, minus2 = plus - q, minus + q
+            emission, emission2 = plus * (minus + 1.0), plus2 * (minus2 + 1.0)
+            down = (gamma * a + collective) * math.sqrt(emission * emission2)
+            split = gamma * b * math.sqrt(plus * (plus - 1.0) * plus2 * (plus2 - 1.0))
+            merge = gamma * c * math.sqrt((minus + 1.0) * (minus + 2.0) * (minus2 + 1.0) * (minus2 + 2.0))
+            turn_down = 4.0 * dephasing * b * math.sqrt(plus * minus * plus2 * minus2)
+            turn_up = 4.0 * dephasing * c * math.sqrt((plus + 1.0) * (minus + 1.0) * (plus2 + 1.0) * (minus2 + 1.0))
+            table[DOWN, n, k + 1], table[SPLIT, n, k + 1], table[MERGE, n, k + 1] = down, split, merge
+            table[DEPHASE_SPLIT, n, k + 1], table[DEPHASE_MERGE, n, k + 1] = turn_down, turn_up
+            if q == 0:
+                # the sum of the parts, not gamma n: so each column adds up to zero to the last bit but one
+                table[EXIT, n, k + 1] = down + split + merge
+            else:
+                M = 0.5 * (plus - minus)
+                leave = gamma * (n - 0.5 * q) + 0.5 * collective * (emission + emission2)
+                table[EXIT, n, k + 1] = leave + dephasing * (N - 4.0 * a * M * (M - q)) - turn_down - turn_up
     return table
 
 
@@ -149,7 +165,7 @@ def _largest(x_re, x_im, width):
 
 
 @kernel
-def _step(P, rates, dt, dephased, new, x_re, x_im, work):
+def _step(P, rates, q, dt, dephased, new, x_re, x_im, work):
     """One step: new = exp(dt L) P; returns (int <n> dt, int <S_+S_-> dt, sum of abs(E), the lowest population)."""
     levels, K = P.shape
     N = levels - 1
@@ -157,8 +173,8 @@ def _step(P, rates, dt, dephased, new, x_re, x_im, work):
     x_re[:] = 0.0
     x_im[:] = 0.0
     mean_n, mean_emission, error, lowest = 0.0, 0.0, 0.0, 0.0
-    for n in range(N, -1, -1):
-        width = min(n, N - n) + 1
+    for n in range(N, q - 1, -1):
+        width = min(n - q, N - n) + 1
         row, source = new[n], P[n]
         for k in range(K):
             row[k] = _CONSTANT * source[k]
@@ -197,14 +213,14 @@ def _step(P, rates, dt, dephased, new, x_re, x_im, work):
 
 
 @kernel
-def _careful(P, rates, tau):
+def _careful(P, rates, q, tau):
     """The largest tau/2^j that is within half a lifetime of every populated state, its share of a flash being the first quantum's."""
     levels, K = P.shape
     N = levels - 1
     fastest = 0.0
-    for n in range(levels):
-        for k in range(min(n, N - n) + 1):
-            if P[n, k] > 1e-13:
+    for n in range(q, levels):
+        for k in range(min(n - q, N - n) + 1):
+            if abs(P[n, k]) > 1e-13:
                 individual = rates[SPLIT, n, k + 1] + rates[MERGE, n, k + 1]
                 individual += rates[DEPHASE_SPLIT, n, k + 1] + rates[DEPHASE_MERGE, n, k + 1]
                 plus, minus = n - k, N - n - k
@@ -219,15 +235,12 @@ def _careful(P, rates, tau):
 
 
 @kernel
-def renormalise(P):
-    """Divide by the sum, which the rounding of many sweeps moves by 1e-15 each."""
+def _size(P):
     total = 0.0
     for n in range(P.shape[0]):
         for k in range(P.shape[1]):
-            total += P[n, k]
-    for n in range(P.shape[0]):
-        for k in range(P.shape[1]):
-            P[n, k] /= total
+            total += abs(P[n, k])
+    return total
 
 
 @kernel
@@ -245,32 +258,37 @@ def _limit(N, flash):
 
 
 @entry
-def propagate(P, rates, collective, tau, dephased):
+def propagate(P, rates, q, collective, tau, dephased):
     """Carry P (N+1, N//2+1) in place over the time tau with the rates of `rate_table`, of which Gamma is `collective`.
 
-    Returns (int <n> dt, int <S_+S_-> dt, steps); steps is -1 where even the smallest step was not good enough.
+    Returns (int <n> dt, int <S_+S_-> dt, steps), both meaningful for q = 0; steps is -1 where even the smallest step
+    was not good enough. Populations (q = 0) keep the sum they had.
     """
     K = P.shape[1]
     mean_n, mean_emission, done, steps = 0.0, 0.0, 0.0, 0
-    if tau == 0.0:
+    size = _size(P)
+    if tau == 0.0 or size == 0.0:
         return mean_n, mean_emission, steps
     new = np.zeros_like(P)
     x_re, x_im, work = np.zeros((_SHIFTS, K + 2)), np.zeros((_SHIFTS, K + 2)), np.zeros((6, K))
     fraction, patience = 1.0, 0
     while done < 1.0:
-        n_part, emission_part, error, lowest = _step(P, rates, fraction * tau, dephased, new, x_re, x_im, work)
+        n_part, emission_part, error, lowest = _step(P, rates, q, fraction * tau, dephased, new, x_re, x_im, work)
         steps += 1
-        limit = _limit(P.shape[0] - 1, collective * fraction * tau)
-        if not (error <= limit and lowest >= POSITIVITY):
+        limit = _limit(P.shape[0] - 1, collective * fraction * tau) * size
+        if not (error <= limit and (q > 0 or lowest >= POSITIVITY * size)):
             if fraction <= SMALLEST_FRACTION:
                 return mean_n, mean_emission, -1
             fraction *= 0.5
             if patience == 0:  # nothing is known of this state yet: begin where every state is safe
-                fraction = min(fraction, _careful(P, rates, tau))
+                fraction = min(fraction, _careful(P, rates, q, tau))
             patience = 4
             continue
-        P[:] = new
-        renormalise(P)
+        # The sum of populations is the same after each sweep, up to 1e-15.
+        scale = 1.0
+        if q == 0:
+            scale = size / np.sum(new)
+        P[:] = scale * new
         mean_n += n_part
         mean_emission += emission_part
         done += fraction  # powers of two: exact
@@ -285,3 +303,17 @@ def propagate(P, rates, collective, tau, dephased):
             fraction *= 2.0
             patience = 1
     return mean_n, mean_emission, steps
+
+
+@entry
+def moments(P):
+    """<M>, <S(S+1)> and <S> of populations P (N+1, N//2+1)."""
+    N = P.shape[0] - 1
+    mean_M, mean_square, mean_S = 0.0, 0.0, 0.0
+    for n in range(N + 1):
+        for k in range(min(n, N - n) + 1):
+            S = 0.5 * N - k
+            mean_M += P[n, k] * (n - 0.5 * N)
+            mean_square += P[n, k] * S * (S + 1.0)
+            mean_S += P[n, k] * S
+    return mean_M, mean_square, mean_S
