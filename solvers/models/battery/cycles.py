@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from solvers.batch import pointwise
-from solvers.model import Check, Limit, Method, Model, Output
+from solvers.model import Check, Model, Output
 from solvers.models.battery import declarations as declare
 from solvers.models.battery.cumulants import run_cycles
 from solvers.models.battery.exact import Phase, Pulse, polarised, read
@@ -22,20 +22,6 @@ from solvers.models.battery.reference import dense_cycles
 from solvers.shared_parameters import tolerances
 
 MOMENTS = ("after_pulse", "after_storage", "after_discharge")
-EXACT = Method(
-    name="exact",
-    meaning=declare.EXACT.meaning,
-    source=declare.EXACT.source,
-    limit=Limit(
-        text=f"N <= {declare.LARGEST_EXACT}, and N <= {declare.LARGEST_COHERENT} where pulse_angle is no multiple of pi",
-        holds=lambda p: (
-            np.where(np.abs(np.sin(p["pulse_angle"])) < 1e-14, declare.LARGEST_EXACT, declare.LARGEST_COHERENT)
-            >= p["N"]
-        ),
-    ),
-)
-
-
 def solve_exact(p: Mapping[str, Any]) -> dict[str, Any]:
     """One point by populations, or by coherence blocks where the pulse is imperfect."""
     N, cycles = p["N"], p["cycles"]
@@ -45,7 +31,7 @@ def solve_exact(p: Mapping[str, Any]) -> dict[str, Any]:
     discharge = Phase(N, p["gamma"], p["Gamma"], *individual, p["tau_d"], pulse.coherent)
     state = polarised(N, up=False, coherent=pulse.coherent)
     names = [f"{name}_{when}" for when in MOMENTS for name in ("M", "S")]
-    names += ["meanS_after_pulse", "meanS_after_discharge", "released", "charged"]
+    names += [*(f"meanS_{when}" for when in MOMENTS), "released", "charged"]
     names += ["individual_loss_storage", "individual_loss_discharge"]
     outputs = {name: np.empty(cycles) for name in names}
     before = read(state)
@@ -56,8 +42,8 @@ def solve_exact(p: Mapping[str, Any]) -> dict[str, Any]:
         stored = read(state)
         released, lost_discharge = discharge.advance(state)
         after = read(state)
-        values = [charged.M, charged.S, stored.M, stored.S, after.M, after.S, charged.mean_S, after.mean_S]
-        values += [released, charged.M - before.M, lost_storage, lost_discharge]
+        values = [charged.M, charged.S, stored.M, stored.S, after.M, after.S]
+        values += [charged.mean_S, stored.mean_S, after.mean_S, released, charged.M - before.M, lost_storage, lost_discharge]
         for name, value in zip(names, values, strict=True):
             outputs[name][cycle] = value
         before = after
@@ -114,7 +100,7 @@ MODELS = (
         id="battery.cycles",
         title="Charging, storage and discharge cycles of the quantum battery",
         source=f"{declare.SOURCE}, section IV, Fig. 3",
-        methods=(EXACT, declare.CUMULANT, declare.PRINTED),
+        methods=(declare.COHERENT_EXACT, declare.CUMULANT, declare.PRINTED),
         parameters=(
             declare.N,
             declare.GAMMA_COLLECTIVE,
@@ -132,7 +118,7 @@ MODELS = (
         outputs=(
             *(declare.inversion(when, PER_CYCLE) for when in MOMENTS),
             *(declare.length(when, PER_CYCLE) for when in MOMENTS),
-            *(declare.mean_length(when, ("exact",), PER_CYCLE) for when in ("after_pulse", "after_discharge")),
+            *(declare.mean_length(when, ("exact",), PER_CYCLE) for when in MOMENTS),
             declare.energy("released", "energy released collectively during discharge", PER_CYCLE, "E"),
             declare.energy("charged", "energy that the pulse adds", PER_CYCLE),
             declare.energy("individual_loss_storage", "energy lost by individual decay during storage", PER_CYCLE),

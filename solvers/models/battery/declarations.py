@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
+
 from solvers.model import Dimension, Limit, Method, Output, Parameter
 
 SOURCE = "F. Pirmoradian and K. Moelmer, PRA 100, 043833 (2019)"
@@ -87,6 +89,18 @@ EXACT = Method(
     meaning="populations of the permutation-invariant states |S, M>, with coherences where a pulse is imperfect",
     source="Refs. 18, 26, 27 of the paper",
     limit=Limit(text=f"N <= {LARGEST_EXACT}", holds=lambda p: p["N"] <= LARGEST_EXACT),
+)
+COHERENT_EXACT = Method(
+    name="exact",
+    meaning=EXACT.meaning,
+    source=EXACT.source,
+    limit=Limit(
+        text=f"N <= {LARGEST_EXACT}, and N <= {LARGEST_COHERENT} where pulse_angle is no multiple of pi",
+        holds=lambda p: (
+            np.where(np.abs(np.sin(p["pulse_angle"])) < 1e-14, LARGEST_EXACT, LARGEST_COHERENT)
+            >= p["N"]
+        ),
+    ),
 )
 CUMULANT = Method(
     name="cumulant", meaning="second-order cumulants (third cumulants zero), corrected", source="Eqs. (6), (7), Appendix"
