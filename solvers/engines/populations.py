@@ -258,11 +258,11 @@ def _limit(N, flash):
 
 
 @entry
-def propagate(P, rates, q, collective, tau, dephased):
+def propagate(P, rates, q, collective, tau, dephased, positive):
     """Carry P (N+1, N//2+1) in place over the time tau with the rates of `rate_table`, of which Gamma is `collective`.
 
     Returns (int <n> dt, int <S_+S_-> dt, steps), both meaningful for q = 0; steps is -1 where even the smallest step
-    was not good enough. Populations (q = 0) keep the sum they had.
+    was not good enough. `positive` marks populations (q = 0): they keep their sum and may not become negative.
     """
     K = P.shape[1]
     mean_n, mean_emission, done, steps = 0.0, 0.0, 0.0, 0
@@ -276,7 +276,7 @@ def propagate(P, rates, q, collective, tau, dephased):
         n_part, emission_part, error, lowest = _step(P, rates, q, fraction * tau, dephased, new, x_re, x_im, work)
         steps += 1
         limit = _limit(P.shape[0] - 1, collective * fraction * tau) * size
-        if not (error <= limit and (q > 0 or lowest >= POSITIVITY * size)):
+        if not (error <= limit and (not positive or lowest >= POSITIVITY * size)):
             if fraction <= SMALLEST_FRACTION:
                 return mean_n, mean_emission, -1
             fraction *= 0.5
@@ -286,7 +286,7 @@ def propagate(P, rates, q, collective, tau, dephased):
             continue
         # The sum of populations is the same after each sweep, up to 1e-15.
         scale = 1.0
-        if q == 0:
+        if positive:
             scale = size / np.sum(new)
         P[:] = scale * new
         mean_n += n_part

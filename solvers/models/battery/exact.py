@@ -84,8 +84,11 @@ class Phase:
         else:
             self._tables = [rate_table(N, gamma, collective, dephasing, q) for q in blocks]
 
-    def advance(self, state: State) -> tuple[float, float]:
-        """Evolve `state` in place; returns the energies (released collectively, lost individually)."""
+    def advance(self, state: State, positive: bool = True) -> tuple[float, float]:
+        """Evolve `state` in place; returns the energies (released collectively, lost individually).
+
+        With `positive` False the populations may be any numbers, such as the difference of two states.
+        """
         if self._jumps is not None:
             before = moments(state[0])[0]
             state[0][:] = lose(state[0], self._jumps, self.decay)
@@ -96,7 +99,7 @@ class Phase:
                 excited, emission, steps = self._pumped[q].advance(block)
             else:
                 excited, emission, steps = propagate(
-                    block, self._tables[q], q, self.collective, self.tau, self._dephased
+                    block, self._tables[q], q, self.collective, self.tau, self._dephased, positive and q == 0
                 )
             if steps < 0:
                 raise ArithmeticError(
