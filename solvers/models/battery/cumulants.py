@@ -23,46 +23,52 @@ from __future__ import annotations
 import math
 
 import numpy as np
+from numpy.typing import NDArray
 
 from solvers.numerics.compile import FASTMATH, entry, kernel
-from solvers.numerics.outcome import DONE
+from solvers.numerics.outcome import DONE, OUTCOME_TEXT
 from solvers.numerics.rosenbrock import rosenbrock
 
 RATES = ("N", "gamma", "Gamma", "dephasing", "pump", "printed")
 """Order of the array that the right-hand sides take; printed is 0 or 1."""
+COHERENCES = [1, 2, 5, 6, 7, 8]
+"""Entries of a state that vanish without coherence."""
 
 
 @kernel(fastmath=FASTMATH)
 def d_diagonal(t, y, p, dy):
-    """dz, dC, dZ without coherence, then the energies lost individually (per gamma) and released collectively."""
+    """z, C and s = 4C+Z without coherence, then the energies lost individually (per gamma) and released collectively.
+
+    s instead of Z: collective decay conserves <S^2>, so that no term with Gamma N is left in ds to cancel.
+    """
     N, g, G, phi, w, printed = p[0], p[1], p[2], p[3], p[4], p[5]
-    z, C, Z = y[0], y[1], y[2]
+    z, C, s = y[0], y[1], y[2]
+    Z = s - 4.0 * C
     dy[0] = -(g + G) * (1.0 + z) - 2.0 * G * (N - 1.0) * C + w * (1.0 - z)
     dy[1] = 0.0
     dy[2] = 0.0
     if N > 1.5:
-        triple = G * (N - 2.0) * z * C
-        source = 2.0 * z if printed > 0.5 else z + Z
-        dy[1] = -(g + G) * C + 0.5 * G * source + triple - (4.0 * phi + w) * C
-        dy[2] = -2.0 * (g + G) * (z + Z) + 4.0 * G * C - 4.0 * triple + 2.0 * w * (z - Z)
+        misprint = printed * (z - Z)
+        dy[1] = -(g + G) * C + 0.5 * G * (z + Z + misprint) + G * (N - 2.0) * z * C - (4.0 * phi + w) * C
+        dy[2] = -4.0 * (g + 4.0 * phi + w) * C - 2.0 * g * (z + Z) + 2.0 * w * (z - Z) + 2.0 * G * misprint
     dy[3] = 0.5 * N * (1.0 + z)
     dy[4] = G * (0.5 * N * (1.0 + z) + N * (N - 1.0) * C)
 
 
-@kernel
+@kernel(fastmath=FASTMATH)
 def diagonal_jacobian(t, y, p, J):
     N, g, G, phi, w, printed = p[0], p[1], p[2], p[3], p[4], p[5]
     z, C = y[0], y[1]
     J[0, 0] = -(g + G) - w
     J[0, 1] = -2.0 * G * (N - 1.0)
     if N > 1.5:
-        by_z, by_C = G * (N - 2.0) * C, G * (N - 2.0) * z
-        J[1, 0] = (G if printed > 0.5 else 0.5 * G) + by_z
-        J[1, 1] = -(g + G) + by_C - (4.0 * phi + w)
-        J[1, 2] = 0.0 if printed > 0.5 else 0.5 * G
-        J[2, 0] = -2.0 * (g + G) - 4.0 * by_z + 2.0 * w
-        J[2, 1] = 4.0 * G - 4.0 * by_C
-        J[2, 2] = -2.0 * (g + G) - 2.0 * w
+        by_Z = 0.5 * G * (1.0 - printed)
+        J[1, 0] = 0.5 * G * (1.0 + printed) + G * (N - 2.0) * C
+        J[1, 1] = -(g + G) + G * (N - 2.0) * z - (4.0 * phi + w) - 4.0 * by_Z
+        J[1, 2] = by_Z
+        J[2, 0] = -2.0 * g + 2.0 * w + 2.0 * G * printed
+        J[2, 1] = 4.0 * (g - 4.0 * phi + w) + 8.0 * G * printed
+        J[2, 2] = -2.0 * g - 2.0 * w - 2.0 * G * printed
     J[3, 0] = 0.5 * N
     J[4, 0] = 0.5 * G * N
     J[4, 1] = G * N * (N - 1.0)
@@ -171,7 +177,23 @@ integrate_diagonal = rosenbrock(d_diagonal, diagonal_jacobian)
 integrate_full = rosenbrock(d_full, full_jacobian)
 
 
-@kernel
+@entry
+def discharge_diagonal(y, p, times, rtol, atol, max_steps):
+    """y (5,) as in `d_diagonal`, overwritten with the state at times[-1]; (code, states at `times` (T, 5), steps)."""
+    rows = np.empty((times.size, 5))
+    code, _, steps = integrate_diagonal(p, y, times, rows, rtol, atol, max_steps)
+    return code, rows, steps
+
+
+@entry
+def discharge_full(y, p, times, rtol, atol, max_steps):
+    """As `discharge_diagonal` with y (11,) as in `d_full`."""
+    rows = np.empty((times.size, 11))
+    code, _, steps = integrate_full(p, y, times, rows, rtol, atol, max_steps)
+    return code, rows, steps
+
+
+@entry
 def store(y, t, p, out):
     """Closed form without Gamma: out (9,) after the time t from y (9,); returns int N(1+z)/2 dt.
 
@@ -195,7 +217,7 @@ def store(y, t, p, out):
     return 0.5 * N * ((1.0 + rest) * t + (z - rest) * held)
 
 
-@kernel
+@entry
 def pulse(y, angle):
     """Turn all spins by `angle` about x: <s> -> R <s>, <s s> -> R <s s> R^T."""
     c, s = math.cos(angle), math.sin(angle)
@@ -215,115 +237,76 @@ def pulse(y, angle):
     y[4], y[8], y[5], y[6] = new_zz, 0.5 * new_xy, 0.5 * new_xz, 0.5 * new_yz
 
 
-@kernel
-def evolve(y, p, times, samples, rtol, atol, max_steps):
-    """Carry y (9,) in place to times[-1], with the state at `times` in samples (T, 9).
+class IntegrationStopped(ArithmeticError):
+    """An integration ended with this code of `solvers.numerics.outcome` before its time."""
 
-    Returns (code of `solvers.numerics.outcome`, released, lost individually, steps).
+    def __init__(self, code: int) -> None:
+        super().__init__(OUTCOME_TEXT[code])
+        self.code = code
+
+
+class Moments:
+    """The nine moments of N emitters, all up or all down at first, under pulses and phases; one step budget for all.
+
+    rtol, atol, max_steps: of the integrator. A phase that does not reach its end raises `IntegrationStopped`.
     """
-    T = times.size
-    if p[2] == 0.0:
-        lost = 0.0
-        for i in range(T):
-            lost = store(y, times[i], p, samples[i])
-        y[:] = samples[T - 1]
-        return DONE, 0.0, p[1] * lost, 0
-    coherent = False
-    for i in (1, 2, 5, 6, 7, 8):
-        coherent = coherent or y[i] != 0.0
-    if coherent:
-        full = np.zeros(11)
-        full[:9] = y
-        rows = np.empty((T, 11))
-        code, _, steps = integrate_full(p, full, times, rows, rtol, atol, max_steps)
-        samples[:] = rows[:, :9]
-        y[:] = full[:9]
-        return code, full[10], p[1] * full[9], steps
-    diagonal = np.zeros(5)
-    diagonal[0], diagonal[1], diagonal[2] = y[0], y[3], y[4]
-    table = np.empty((T, 5))
-    code, _, steps = integrate_diagonal(p, diagonal, times, table, rtol, atol, max_steps)
-    samples[:] = 0.0
-    samples[:, 0], samples[:, 3], samples[:, 4] = table[:, 0], table[:, 1], table[:, 2]
-    y[0], y[3], y[4] = diagonal[0], diagonal[1], diagonal[2]
-    return code, diagonal[4], p[1] * diagonal[3], steps
+
+    def __init__(self, N: int, up: bool, rtol: float, atol: float, max_steps: int) -> None:
+        self.N, self.rtol, self.atol, self.steps_left = N, rtol, atol, max_steps
+        self.y = np.zeros(9)
+        self.y[0] = 1.0 if up else -1.0
+        if N > 1:
+            self.y[4] = 1.0
+
+    @property
+    def M(self) -> float:
+        return 0.5 * self.N * float(self.y[0])
+
+    @property
+    def S(self) -> float:
+        """S from S(S+1) = <S^2>, Eq. (7); NaN where a closure has left physics."""
+        return length(self.y[3], self.y[4], self.N)
+
+    def pulse(self, angle: float) -> None:
+        pulse(self.y, angle)
+
+    def evolve(self, p: NDArray[np.float64], tau: float) -> tuple[float, float]:
+        """Free evolution over tau with the rates `RATES`; returns the energies (released, lost individually)."""
+        return self.sample(p, np.array([tau]))[1:]
+
+    def sample(self, p: NDArray[np.float64], times: NDArray[np.float64]) -> tuple[NDArray[np.float64], float, float]:
+        """Like `evolve` to times[-1]; also (T, 2) with M and S at `times`."""
+        y, N = self.y, self.N
+        released = lost = 0.0
+        if p[2] == 0.0:
+            rows = np.empty((len(times), 9))
+            for t, row in zip(times, rows, strict=True):
+                lost = store(y, t, p, row)
+            self.y = rows[-1].copy()
+            z, C, Z = rows[:, 0], rows[:, 3], rows[:, 4]
+        elif np.any(y[COHERENCES]):
+            state = np.concatenate([y, [0.0, 0.0]])
+            code, rows, steps = discharge_full(state, p, times, self.rtol, self.atol, self.steps_left)
+            self._spend(code, steps)
+            self.y, lost, released = state[:9], state[9], state[10]
+            z, C, Z = rows[:, 0], rows[:, 3], rows[:, 4]
+        else:
+            state = np.array([y[0], y[3], 4.0 * y[3] + y[4], 0.0, 0.0])
+            code, rows, steps = discharge_diagonal(state, p, times, self.rtol, self.atol, self.steps_left)
+            self._spend(code, steps)
+            y[0], y[3], y[4] = state[0], state[1], state[2] - 4.0 * state[1]
+            lost, released = state[3], state[4]
+            z, C, Z = rows[:, 0], rows[:, 1], rows[:, 2] - 4.0 * rows[:, 1]
+        M_S = np.stack([0.5 * N * z, [length(c, zz, N) for c, zz in zip(C, Z, strict=True)]], axis=1)
+        return M_S, float(released), float(p[1] * lost)
+
+    def _spend(self, code: int, steps: int) -> None:
+        self.steps_left -= steps
+        if code != DONE:
+            raise IntegrationStopped(code)
 
 
-@kernel
-def length(y, N):
+def length(C: float, Z: float, N: int) -> float:
     """S from S(S+1) = <S^2> = 3N/4 + N(N-1)(4C+Z)/4, Eq. (7); NaN where a closure has left physics."""
-    return math.sqrt(0.75 * N + 0.25 * N * (N - 1.0) * (4.0 * y[3] + y[4]) + 0.25) - 0.5
-
-
-@kernel
-def polarise(y, z, N):
-    """All emitters up (z = 1) or down (z = -1)."""
-    y[:] = 0.0
-    y[0] = z
-    if N > 1.5:
-        y[4] = 1.0
-
-
-@entry
-def release(N, p_storage, p_discharge, tau_s, window, rtol, atol, max_steps, out):
-    """Inverted start, storage, discharge; out (6,): M and S before, M and S after, released, lost in the window."""
-    y = np.zeros(9)
-    polarise(y, 1.0, N)
-    sample = np.empty((1, 9))
-    code, _, _, spent = evolve(y, p_storage, np.array([tau_s]), sample, rtol, atol, max_steps)
-    out[0], out[1] = 0.5 * N * y[0], length(y, N)
-    if code == DONE:
-        code, out[4], out[5], _ = evolve(y, p_discharge, np.array([window]), sample, rtol, atol, max_steps - spent)
-    out[2], out[3] = 0.5 * N * y[0], length(y, N)
-    return code
-
-
-@entry
-def run_cycles(N, p_storage, p_discharge, tau_s, tau_d, angle, rtol, atol, max_steps, out):
-    """Cycles from the ground state; out (cycles, 10): M and S after pulse, storage and discharge, released, charged,
-    lost in storage and in discharge. Returns (code, cycles done)."""
-    y = np.zeros(9)
-    polarise(y, -1.0, N)
-    sample = np.empty((1, 9))
-    storage, discharge = np.array([tau_s]), np.array([tau_d])
-    left = max_steps
-    for cycle in range(out.shape[0]):
-        row = out[cycle]
-        before = 0.5 * N * y[0]
-        pulse(y, angle)
-        row[0], row[1] = 0.5 * N * y[0], length(y, N)
-        row[7] = row[0] - before
-        code, _, row[8], steps = evolve(y, p_storage, storage, sample, rtol, atol, left)
-        left -= steps
-        row[2], row[3] = 0.5 * N * y[0], length(y, N)
-        if code != DONE:
-            return code, cycle
-        code, row[6], row[9], steps = evolve(y, p_discharge, discharge, sample, rtol, atol, left)
-        left -= steps
-        row[4], row[5] = 0.5 * N * y[0], length(y, N)
-        if code != DONE:
-            return code, cycle
-    return DONE, out.shape[0]
-
-
-@entry
-def run_trajectory(N, p_storage, p_discharge, storage, discharge, angle, rtol, atol, max_steps, out):
-    """Like `run_cycles`, but M and S at the times `storage` and `discharge` of each phase, out (cycles, 2, T, 2)."""
-    y = np.zeros(9)
-    polarise(y, -1.0, N)
-    samples = np.empty((storage.size, 9))
-    left = max_steps
-    for cycle in range(out.shape[0]):
-        pulse(y, angle)
-        for phase in range(2):
-            if phase == 0:
-                code, _, _, steps = evolve(y, p_storage, storage, samples, rtol, atol, left)
-            else:
-                code, _, _, steps = evolve(y, p_discharge, discharge, samples, rtol, atol, left)
-            left -= steps
-            for i in range(samples.shape[0]):
-                out[cycle, phase, i, 0] = 0.5 * N * samples[i, 0]
-                out[cycle, phase, i, 1] = length(samples[i], N)
-            if code != DONE:
-                return code, cycle
-    return DONE, out.shape[0]
+    square = 0.75 * N + 0.25 * N * (N - 1.0) * (4.0 * C + Z) + 0.25
+    return math.sqrt(square) - 0.5 if square >= 0.0 else math.nan

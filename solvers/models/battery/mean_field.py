@@ -8,9 +8,13 @@ p may be taken real. p = 0 stays 0: without a tilt (`seed_angle`) the inverted e
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 
+from solvers.models.battery.cumulants import IntegrationStopped, length
+from solvers.models.battery.points import rates
 from solvers.numerics.compile import FASTMATH, entry, kernel
 from solvers.numerics.outcome import DONE
 from solvers.numerics.rosenbrock import rosenbrock
@@ -43,23 +47,26 @@ def product_jacobian(t, y, p, J):
 integrate = rosenbrock(d_product, product_jacobian)
 
 
-@kernel
-def product_length(z, s, N):
-    """S from <S^2> of the product state, Eq. (7) with C = p^2 and Z = z^2."""
-    return math.sqrt(0.75 * N + 0.25 * N * (N - 1.0) * (4.0 * s * s + z * z) + 0.25) - 0.5
-
-
 @entry
-def release_product(N, p_storage, p_discharge, tau_s, window, seed_angle, rtol, atol, max_steps, out):
-    """As `cumulants.release`, from a start tilted by `seed_angle` off the inverted state."""
-    y = np.zeros(4)
-    y[0], y[1] = math.cos(seed_angle), 0.5 * math.sin(seed_angle)
-    sample = np.empty((1, 4))
-    code, _, spent = integrate(p_storage, y, np.array([tau_s]), sample, rtol, atol, max_steps)
-    out[0], out[1] = 0.5 * N * y[0], product_length(y[0], y[1], N)
-    y[2:] = 0.0
-    if code == DONE:
-        code, _, _ = integrate(p_discharge, y, np.array([window]), sample, rtol, atol, max_steps - spent)
-    out[2], out[3] = 0.5 * N * y[0], product_length(y[0], y[1], N)
-    out[4], out[5] = y[3], p_discharge[1] * y[2]
-    return code
+def evolve_product(y, p, tau, rtol, atol, max_steps):
+    """y (4,) as in `d_product` over the time tau, in place; (code, steps)."""
+    code, _, steps = integrate(p, y, np.array([tau]), np.empty((1, 4)), rtol, atol, max_steps)
+    return code, steps
+
+
+def release_product(p: Mapping[str, Any]) -> tuple[float, ...]:
+    """battery.release from a start tilted by `seed_angle`: M and S before, M and S after, released, lost in the window.
+
+    Raises `IntegrationStopped`.
+    """
+    N, left = p["N"], p["max_steps"]
+    y = np.array([math.cos(p["seed_angle"]), 0.5 * math.sin(p["seed_angle"]), 0.0, 0.0])
+    readings = []
+    for collective, tau in ((0.0, p["tau_s"]), (p["Gamma"], p["window"])):
+        y[2:] = 0.0
+        code, steps = evolve_product(y, rates(p, collective), tau, p["rtol"], p["atol"], left)
+        if code != DONE:
+            raise IntegrationStopped(code)
+        left -= steps
+        readings += [0.5 * N * y[0], length(y[1] ** 2, y[0] ** 2, N)]
+    return (*readings, y[3], p["gamma"] * y[2])
