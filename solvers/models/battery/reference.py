@@ -11,6 +11,7 @@ import numpy as np
 import scipy.sparse as sparse
 from numpy.typing import NDArray
 from scipy.integrate import solve_ivp
+from scipy.linalg import expm
 from scipy.sparse.linalg import expm_multiply
 
 from solvers.models.battery.moment_equations import d_moments
@@ -56,6 +57,7 @@ class DenseBattery:
         self.rho = np.zeros((2**N, 2**N), dtype=complex)
         place = 0 if up else 2**N - 1
         self.rho[place, place] = 1.0
+        self._propagators: dict[tuple[float, ...], NDArray[Any]] = {}
 
     def expect(self, operator: Any) -> float:
         return float(np.real(np.sum(operator.T.multiply(self.rho))))
@@ -81,17 +83,27 @@ class DenseBattery:
         self, time: float, gamma: float, Gamma: float, dephasing: float = 0.0, pump: float = 0.0
     ) -> tuple[float, float]:
         """Returns (released collectively, lost individually)."""
+        state = np.concatenate([self.rho.ravel(), [0.0, 0.0]])
+        key = (time, gamma, Gamma, dephasing, pump)
+        if time > 0.0 and self.N <= 4:  # small enough for a dense propagator, which serves many cycles
+            if key not in self._propagators:
+                self._propagators[key] = expm(self.counted_generator(*key[1:]).toarray() * time)
+            state = self._propagators[key] @ state
+        elif time > 0.0:
+            state = expm_multiply(self.counted_generator(*key[1:]) * time, state)
+        self.rho = state[:-2].reshape(self.rho.shape)
+        return float(state[-2].real), float(state[-1].real)
+
+    def counted_generator(self, gamma: float, Gamma: float, dephasing: float, pump: float) -> Any:
+        """The generator with two rows more, that count the energies."""
         jumps = [(Gamma, self.radiating)]
         for lower, z in zip(self.lower, self.z, strict=True):
             jumps += [(gamma, lower), (dephasing, z), (pump, lower.conj().T)]
         generator = liouvillian(jumps, self.hamiltonian)
         emission = (Gamma * self.radiating.conj().T @ self.radiating).T.toarray().ravel()
         loss = (gamma * sum(s.conj().T @ s for s in self.lower)).T.toarray().ravel()
-        counted = sparse.csr_array(sparse.block_array([[generator, None], [np.stack([emission, loss]), np.zeros((2, 2))]]))
-        state = np.concatenate([self.rho.ravel(), [0.0, 0.0]])
-        state = expm_multiply(counted * time, state) if time > 0.0 else state
-        self.rho = state[:-2].reshape(self.rho.shape)
-        return float(state[-2].real), float(state[-1].real)
+        rows = sparse.csr_array(np.stack([emission, loss]))
+        return sparse.csr_array(sparse.block_array([[generator, None], [rows, sparse.csr_array((2, 2))]]))
 
 
 class MomentBattery:
