@@ -21,6 +21,7 @@ A state is an array (9,): z, Re p, Im p, C, Z, Re P, Im P, Re Q, Im Q. Rates in 
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -272,33 +273,35 @@ class Moments:
 
     def evolve(self, p: NDArray[np.float64], tau: float) -> tuple[float, float]:
         """Free evolution over tau with the rates `RATES`; returns the energies (released, lost individually)."""
-        return self.sample(p, np.array([tau]))[1:]
+        return self._advance(p, np.array([tau]))[1:]
 
-    def sample(self, p: NDArray[np.float64], times: NDArray[np.float64]) -> tuple[NDArray[np.float64], float, float]:
-        """Like `evolve` to times[-1]; also (T, 2) with M and S at `times`."""
-        y, N = self.y, self.N
-        released = lost = 0.0
+    def sample(self, p: NDArray[np.float64], times: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Like `evolve` to times[-1]; returns M and S (T, 2) at `times`."""
+        z, C, Z = self._advance(p, times)[0]
+        lengths = [length(c, zz, self.N) for c, zz in zip(C, Z, strict=True)]
+        return np.stack([0.5 * self.N * z, lengths], axis=1)
+
+    def _advance(self, p: NDArray[np.float64], times: NDArray[np.float64]) -> tuple[Any, float, float]:
+        """((z, C, Z) at `times`, released, lost)."""
+        y = self.y
         if p[2] == 0.0:
             rows = np.empty((len(times), 9))
+            lost = 0.0
             for t, row in zip(times, rows, strict=True):
                 lost = store(y, t, p, row)
             self.y = rows[-1].copy()
-            z, C, Z = rows[:, 0], rows[:, 3], rows[:, 4]
-        elif np.any(y[COHERENCES]):
+            return (rows[:, 0], rows[:, 3], rows[:, 4]), 0.0, float(p[1] * lost)
+        if np.any(y[COHERENCES]):
             state = np.concatenate([y, [0.0, 0.0]])
             code, rows, steps = discharge_full(state, p, times, self.rtol, self.atol, self.steps_left)
             self._spend(code, steps)
-            self.y, lost, released = state[:9], state[9], state[10]
-            z, C, Z = rows[:, 0], rows[:, 3], rows[:, 4]
-        else:
-            state = np.array([y[0], y[3], 4.0 * y[3] + y[4], 0.0, 0.0])
-            code, rows, steps = discharge_diagonal(state, p, times, self.rtol, self.atol, self.steps_left)
-            self._spend(code, steps)
-            y[0], y[3], y[4] = state[0], state[1], state[2] - 4.0 * state[1]
-            lost, released = state[3], state[4]
-            z, C, Z = rows[:, 0], rows[:, 1], rows[:, 2] - 4.0 * rows[:, 1]
-        M_S = np.stack([0.5 * N * z, [length(c, zz, N) for c, zz in zip(C, Z, strict=True)]], axis=1)
-        return M_S, float(released), float(p[1] * lost)
+            self.y = state[:9]
+            return (rows[:, 0], rows[:, 3], rows[:, 4]), float(state[10]), float(p[1] * state[9])
+        state = np.array([y[0], y[3], 4.0 * y[3] + y[4], 0.0, 0.0])
+        code, rows, steps = discharge_diagonal(state, p, times, self.rtol, self.atol, self.steps_left)
+        self._spend(code, steps)
+        y[0], y[3], y[4] = state[0], state[1], state[2] - 4.0 * state[1]
+        return (rows[:, 0], rows[:, 1], rows[:, 2] - 4.0 * rows[:, 1]), float(state[4]), float(p[1] * state[3])
 
     def _spend(self, code: int, steps: int) -> None:
         self.steps_left -= steps

@@ -63,7 +63,7 @@ def solve_cumulants(p: Mapping[str, Any]) -> NDArray[np.float64]:
     for cycle in out:
         moments.pulse(p["pulse_angle"])
         for phase, samples in zip(phases, cycle, strict=True):
-            samples[:] = moments.sample(*phase)[0]
+            samples[:] = moments.sample(*phase)
     return out
 
 
