@@ -38,13 +38,15 @@ class SolverWarning(UserWarning):
 
 
 def extent(expression: str | int, sizes: Mapping[str, int]) -> int:
-    """Evaluate the length of an array dimension: `3`, `N`, `3*N`, `2**N` or `max_distance+1`."""
+    """Evaluate the length of an array dimension: `3`, `N`, `3*N`, `2**N`, `max_distance+1` or `2*cycles*samples`."""
     if isinstance(expression, int) or expression.isdigit():
         return int(expression)
+    if expression.count("*") > 1 and "**" not in expression:
+        return math.prod(extent(part, sizes) for part in expression.split("*"))
     match = _EXTENT.match(expression)
     if match is None or match["name"] not in sizes:
         raise ValueError(
-            f"extent {expression!r} is none of: a number, NAME, k*NAME, k**NAME, NAME+k; names: {sorted(sizes)}"
+            f"extent {expression!r} is none of: a number, NAME, k*NAME, k**NAME, NAME+k, a product; names: {sorted(sizes)}"
         )
     size = sizes[match["name"]]
     if match["power"] == "**":
