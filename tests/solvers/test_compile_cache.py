@@ -1,0 +1,98 @@
+"""The compile cache: kept between processes, never stale, and no business of the user's own functions."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import solvers
+
+CALLEE = """from solvers.numerics.compile import kernel
+
+
+@kernel
+def callee(x):
+    return FACTOR * x
+"""
+CALLER = """from solvers.numerics.compile import entry
+from solvers.numerics.probe_callee import callee
+
+
+@entry
+def caller(x):
+    return callee(x) + 1.0
+"""
+USER = """import numba
+
+
+@numba.njit(cache=True)
+def mine(x):
+    return x + 2.0
+"""
+SCRIPT = """import warnings
+warnings.simplefilter("error")
+from solvers.numerics.probe_caller import caller
+import user_module
+print(caller(3.0), user_module.mine(3.0))
+print(sum(caller.stats.cache_hits.values()), sum(caller.stats.cache_misses.values()))
+print(sum(user_module.mine.stats.cache_hits.values()), sum(user_module.mine.stats.cache_misses.values()))
+print(user_module.mine.stats.cache_path)
+"""
+
+
+class Copy:
+    """A copy of the package with two more modules, and a user's own module beside it."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        source = Path(solvers.__file__).parent
+        shutil.copytree(source, folder / "solvers", ignore=shutil.ignore_patterns("__pycache__"))
+        (folder / "solvers/numerics/probe_caller.py").write_text(CALLER)
+        (folder / "user_module.py").write_text(USER)
+
+    def run(self, factor: float) -> list[str]:
+        (self.folder / "solvers/numerics/probe_callee.py").write_text(CALLEE.replace("FACTOR", str(factor)))
+        environment = {k: v for k, v in os.environ.items() if not k.startswith("NUMBA_")}
+        environment |= {"SPINSWEEP_CACHE_DIR": str(self.folder / "cache"), "PYTHONPATH": str(self.folder)}
+        environment["PYTHONDONTWRITEBYTECODE"] = "1"
+        done = subprocess.run(
+            [sys.executable, "-c", SCRIPT],
+            cwd=self.folder,
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr
+        return done.stdout.splitlines()
+
+
+@pytest.fixture(scope="module")
+def copy(tmp_path_factory: pytest.TempPathFactory) -> Copy:
+    return Copy(tmp_path_factory.mktemp("package"))
+
+
+def test_cache_between_processes(copy: Copy) -> None:
+    values, ours, users, where = copy.run(2.0)
+    assert values == "7.0 5.0"
+    assert ours == "0 1", "the first process compiles"
+    assert where == str(copy.folder / "__pycache__"), "a user's function is kept where Numba puts it"
+
+    values, ours, users, _ = copy.run(2.0)
+    assert values == "7.0 5.0"
+    assert ours == "1 0", "the second process loads"
+    assert users == "1 0", "so does the user's own function"
+
+    values, ours, users, _ = copy.run(10.0)
+    assert values == "31.0 5.0", "an edited callee in another file is seen"
+    assert ours == "0 1"
+    assert users == "1 0", "and the user's function is not compiled again for it"
+
+    values, ours, _, _ = copy.run(2.0)
+    assert values == "7.0 5.0"
+    assert ours == "1 0", "going back to the old sources finds their machine code again"
