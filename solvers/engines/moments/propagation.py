@@ -36,7 +36,7 @@ def propagate(
     spins0: NDArray[np.float64],
     correlations0: NDArray[np.float64] | None,
     times: NDArray[np.float64],
-    receive: Callable[[int, NDArray[np.float64], NDArray[np.float64]], None],
+    receive: Callable[[int, NDArray[np.float64], NDArray[np.float64] | None], None],
     *,
     rtol: float,
     atol: float,
@@ -46,7 +46,7 @@ def propagate(
     """Integrate mean field (`order` 1) or cumulants (2) and hand the moments at `times` over piece by piece.
 
     `receive(first, spins, correlations)` gets the index of the first time of a piece, spins (t, N, 3) and raw
-    correlations (t, N, N, 3, 3). Many times of a large system come in several pieces, so that memory stays bounded.
+    correlations (t, N, N, 3, 3), None in mean field, where they are products. Many times of a large system come in several pieces, so that memory stays bounded.
     Raises MemoryError with the projected bytes before anything is allocated.
     """
     n = system.N
@@ -54,7 +54,7 @@ def propagate(
     p = build_coefficients(system, order, path)
     y = spins0.T.ravel().copy() if order == MEAN_FIELD else pack(spins0, correlations0)
     integrate = integrate_mean_field if order == MEAN_FIELD else integrate_cumulants
-    rows = max(1, int(_ROWS_BYTES // (8 * 9 * n * n)))
+    rows = max(1, int(_ROWS_BYTES // (8 * (3 * n if order == MEAN_FIELD else 9 * n * n))))
     code, start, steps = DONE, 0.0, 0
     first_bad = np.nan
     for first in range(0, len(times), rows):
@@ -68,10 +68,7 @@ def propagate(
         if code != DONE:
             return MomentPath(int(code), float(start + reached), float(first_bad), int(steps))
         spins = unpack_spins(out, n)
-        correlations = product_correlations(spins)
-        if order == CUMULANTS:
-            correlations += unpack_connected(out, n)
-        receive(first, spins, correlations)
+        receive(first, spins, product_correlations(spins) + unpack_connected(out, n) if order == CUMULANTS else None)
         start = float(part[-1])
     return MomentPath(int(code), start, float(first_bad), int(steps))
 

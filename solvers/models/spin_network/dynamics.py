@@ -27,6 +27,7 @@ from solvers.engines.master_equation.states import moment_indices, split_moments
 from solvers.engines.moments.propagation import CUMULANTS, propagate
 from solvers.engines.moments.propagation import MEAN_FIELD as FIRST_ORDER
 from solvers.engines.pair_states import first_unphysical, smallest_pair_eigenvalue
+from solvers.engines.spin_system import product_correlations
 from solvers.engines.validity import earliest, judge
 from solvers.model import AXIS, AXIS2, SITE, SITE2, TIME, Check, Method, Model, Output
 from solvers.models.spin_network.network import (
@@ -78,9 +79,9 @@ def _moments(order: int, parameters: dict[str, Any], wants: Callable[..., bool])
     spins = np.full((len(when), n, 3), np.nan)
     correlations = np.full((len(when), n, n, 3, 3), np.nan)
 
-    def receive(first: int, s: NDArray[np.float64], c: NDArray[np.float64]) -> None:
+    def receive(first: int, s: NDArray[np.float64], c: NDArray[np.float64] | None) -> None:
         spins[first : first + len(s)] = s
-        correlations[first : first + len(s)] = c
+        correlations[first : first + len(s)] = product_correlations(s) if c is None else c
 
     start = start_moments(parameters)
     path = propagate(
