@@ -240,7 +240,8 @@ class Method:
 class Output:
     """One result of a model: real float64, or complex128 with `kind="complex"`, over `dims`.
 
-    `methods` names the methods that give it (empty: all of them). `bounds` hold for every finite value.
+    `methods` names the methods that give it (empty: all of them). `bounds` hold for every finite value. `nan` says what
+    NaN means in a point that did not fail ("not locked"); empty where NaN cannot be.
     """
 
     name: str
@@ -251,6 +252,7 @@ class Output:
     kind: Literal["real", "complex"] = "real"
     bounds: tuple[float, float] = (-math.inf, math.inf)
     methods: tuple[str, ...] = ()
+    nan: str = ""
 
     @property
     def dtype(self) -> np.dtype[Any]:
