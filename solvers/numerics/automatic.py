@@ -30,7 +30,7 @@ def automatic(
     explicit = explicit_segment(rhs, stop)
     implicit = implicit_segment(rhs, jacobian, stop, autonomous if d_dt is None else d_dt)
 
-    @kernel
+    @kernel(inline="always")
     def integrate(p, y, times, out, rtol, atol, max_steps):
         row = start_rows(y, times, out)
         if row == times.size:

@@ -255,7 +255,7 @@ def rosenbrock(
         rhs, jacobian, no_event if event is None else event, autonomous if d_dt is None else d_dt
     )
 
-    @kernel
+    @kernel(inline="always")
     def integrate(p, y, times, out, rtol, atol, max_steps):
         row = start_rows(y, times, out)
         if row == times.size:

@@ -220,7 +220,7 @@ def runge_kutta(rhs: Callable[..., Any], event: Callable[..., Any] | None = None
     """
     segment = explicit_segment(rhs, no_event if event is None else event)
 
-    @kernel
+    @kernel(inline="always")
     def integrate(p, y, times, out, rtol, atol, max_steps):
         row = start_rows(y, times, out)
         if row == times.size:
