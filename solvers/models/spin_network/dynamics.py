@@ -175,7 +175,8 @@ OUTPUTS = (
     ),
     Output(
         name="first_bad_time",
-        meaning="first time with |s_i| > 1 or a negative pair eigenvalue, NaN if none",
+        meaning="first time with |s_i| > 1 or a negative pair eigenvalue",
+        nan="the moments never left physics",
         unit=UNIT_OF_TIME,
     ),
     Output(name="purity", meaning="Tr rho^2", dims=("time",), symbol=r"\mathrm{Tr}\rho^2", methods=("exact",)),
