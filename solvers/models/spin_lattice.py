@@ -31,10 +31,11 @@ from solvers.engines.master_equation.propagation import evolve
 from solvers.engines.master_equation.states import moment_indices, product_state, split_moments
 from solvers.engines.moments.propagation import CUMULANTS, MEAN_FIELD, propagate
 from solvers.engines.spin_system import LOWERING, SpinSystem, correlated, local_dissipator
+from solvers.engines.trajectories import sample
 from solvers.engines.validity import judge
 from solvers.model import AXIS, AXIS2, TIME, Check, Limit, Method, Model, Output, Parameter
 from solvers.numerics.random import standard_normals
-from solvers.shared_parameters import seed, times, tolerances
+from solvers.shared_parameters import seed, times, tolerances, trajectories
 
 LATTICES = ("chain", "ring", "square", "all_to_all", "power_law")
 MOST_EXACT = 12
@@ -88,7 +89,7 @@ def start_spins(p: Mapping[str, Any]) -> NDArray[np.float64]:
     return np.tile([np.sin(theta) * np.cos(phi), np.sin(theta) * np.sin(phi), np.cos(theta)], (p["N"], 1))
 
 
-def solve_one(method: str, parameters: dict[str, Any], wants: Callable[..., bool]) -> Mapping[str, Any]:
+def solve_one(method: str, parameters: dict[str, Any], wants: Callable[..., bool], key: int) -> Mapping[str, Any]:
     """All outputs at one point."""
     n, when = parameters["N"], parameters["times"]
     system = build_system(parameters)
@@ -107,6 +108,8 @@ def solve_one(method: str, parameters: dict[str, Any], wants: Callable[..., bool
         magnetisation, pairs = spins.mean(axis=1), pair_means(correlations)
         status, remark = judge(system)
         first_bad = np.nan
+    elif method == "quantum_jumps":
+        return _jumps(parameters, system, key)
     else:
 
         def receive(first: int, s: NDArray[np.float64], c: NDArray[np.float64] | None) -> None:
@@ -133,6 +136,42 @@ def solve_one(method: str, parameters: dict[str, Any], wants: Callable[..., bool
         "first_bad_time": first_bad,
         "status": status,
         "remark": remark,
+    }
+
+
+def _jumps(parameters: dict[str, Any], system: SpinSystem, key: int) -> Mapping[str, Any]:
+    """Means over trajectories with standard errors; that of squeezing, no mean itself, by the jackknife over groups."""
+    n = parameters["N"]
+    drawn = sample(
+        system,
+        start_spins(parameters),
+        parameters["times"],
+        key=key,
+        trajectories=parameters["trajectories"],
+        collective=True,
+        max_steps=parameters["max_steps"],
+    )
+
+    def split(values: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        return values[..., :3], values[..., 3:].reshape(*values.shape[:-1], 3, 3)
+
+    magnetisation, pairs = split(drawn.mean)
+    magnetisation_sem, pairs_sem = split(drawn.sem)
+    groups = len(drawn.groups)
+    if groups > 1:
+        left_out = (drawn.groups.sum(axis=0) - drawn.groups) / (groups - 1)
+        squeezed = squeezing(n, *split(left_out))
+        squeezing_sem = np.sqrt((groups - 1) * np.var(squeezed, axis=0))
+    else:
+        squeezing_sem = np.full(len(drawn.mean), np.nan)
+    return {
+        "magnetisation": magnetisation,
+        "pair_correlation": pairs,
+        "squeezing": squeezing(n, magnetisation, pairs),
+        "first_bad_time": np.nan,
+        "magnetisation_sem": magnetisation_sem,
+        "pair_correlation_sem": pairs_sem,
+        "squeezing_sem": squeezing_sem,
     }
 
 
@@ -225,6 +264,14 @@ MODELS = (
                     holds=lambda p: np.asarray(p["N"]) <= MOST_EXACT,
                 ),
             ),
+            Method(
+                name="quantum_jumps",
+                meaning="wave functions with random jumps, for Gamma >= 0; means with standard errors",
+                limit=Limit(
+                    text="N <= 16 (about 30 wave functions of 16 x 2^N bytes and N 2^N coefficients: 0.1 GiB at N = 17)",
+                    holds=lambda p: np.asarray(p["N"]) <= 16,
+                ),
+            ),
         ),
         parameters=(
             Parameter(name="N", meaning="number of spins", default=6, kind="integer", bounds=(1, 4096)),
@@ -262,6 +309,7 @@ MODELS = (
             Parameter(name="theta", meaning="polar angle of the start from up", default=0.0, unit="rad", symbol=r"\theta"),
             Parameter(name="phi", meaning="azimuth of the start", default=0.0, unit="rad", symbol=r"\phi"),
             times([0.0, 0.5, 1.0], UNIT_OF_TIME),
+            trajectories(),
             *tolerances(),
         ),
         outputs=(
@@ -286,9 +334,23 @@ MODELS = (
                 nan="the moments never left physics",
                 unit=UNIT_OF_TIME,
             ),
+            *(
+                Output(
+                    name=f"{name}_sem",
+                    meaning=f"standard error of {name}",
+                    dims=dims,
+                    methods=("quantum_jumps",),
+                    nan="a single trajectory has none",
+                )
+                for name, dims in (
+                    ("magnetisation", ("time", "axis")),
+                    ("pair_correlation", ("time", "axis", "axis2")),
+                    ("squeezing", ("time",)),
+                )
+            ),
         ),
         dimensions=(TIME, AXIS, AXIS2),
-        run=pointwise(solve_one),
+        run=pointwise(solve_one, stochastic=("quantum_jumps",)),
         validate=validate,
         cost=cost,
         example={"N": 4, "J_z": 1.0, "h_x": 0.8, "gamma_minus": 0.8, "times": [0.5, 1.0, 2.0, 4.0]},

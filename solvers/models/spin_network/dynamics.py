@@ -28,8 +28,9 @@ from solvers.engines.moments.propagation import CUMULANTS, propagate
 from solvers.engines.moments.propagation import MEAN_FIELD as FIRST_ORDER
 from solvers.engines.pair_states import first_unphysical, smallest_pair_eigenvalue
 from solvers.engines.spin_system import product_correlations
+from solvers.engines.trajectories import sample
 from solvers.engines.validity import earliest, judge
-from solvers.model import AXIS, AXIS2, SITE, SITE2, TIME, Check, Method, Model, Output
+from solvers.model import AXIS, AXIS2, SITE, SITE2, TIME, Check, Limit, Method, Model, Output
 from solvers.models.spin_network.network import (
     CUMULANT,
     MEAN_FIELD,
@@ -40,18 +41,21 @@ from solvers.models.spin_network.network import (
     build_system,
     check_start,
     exact_limit,
+    product_start,
     random_network,
     start_density_matrix,
     start_moments,
     start_state,
 )
-from solvers.shared_parameters import times, tolerances
+from solvers.shared_parameters import seed, times, tolerances, trajectories
 
 
-def solve_one(method: str, parameters: dict[str, Any], wants: Callable[..., bool]) -> Mapping[str, Any]:
+def solve_one(method: str, parameters: dict[str, Any], wants: Callable[..., bool], key: int) -> Mapping[str, Any]:
     """All outputs at one point."""
     if method == "exact":
         return _exact(parameters, wants)
+    if method == "quantum_jumps":
+        return _jumps(parameters, wants, key)
     return _moments(FIRST_ORDER if method == "mean_field" else CUMULANTS, parameters, wants)
 
 
@@ -70,6 +74,26 @@ def _exact(parameters: dict[str, Any], wants: Callable[..., bool]) -> Mapping[st
     spins, correlations = split_moments(evolution.observed, n)
     return _outputs(system, parameters["times"], spins, correlations, wants, positive=system.is_positive()) | {
         "purity": evolution.purity
+    }
+
+
+def _jumps(parameters: dict[str, Any], wants: Callable[..., bool], key: int) -> Mapping[str, Any]:
+    n = parameters["N"]
+    system = build_system(parameters)
+    drawn = sample(
+        system,
+        product_start(parameters),
+        parameters["times"],
+        key=key,
+        trajectories=parameters["trajectories"],
+        collective=False,
+        max_steps=parameters["max_steps"],
+    )
+    spins, correlations = split_moments(drawn.mean, n)
+    spins_sem, correlations_sem = split_moments(drawn.sem, n)
+    return _outputs(system, parameters["times"], spins, correlations, wants, positive=True) | {
+        "spins_sem": spins_sem,
+        "correlations_sem": correlations_sem,
     }
 
 
@@ -180,6 +204,20 @@ OUTPUTS = (
         unit=UNIT_OF_TIME,
     ),
     Output(name="purity", meaning="Tr rho^2", dims=("time",), symbol=r"\mathrm{Tr}\rho^2", methods=("exact",)),
+    Output(
+        name="spins_sem",
+        meaning="standard error of spins",
+        dims=("time", "site", "axis"),
+        methods=("quantum_jumps",),
+        nan="a single trajectory has none",
+    ),
+    Output(
+        name="correlations_sem",
+        meaning="standard error of correlations",
+        dims=("time", "site", "site2", "axis", "axis2"),
+        methods=("quantum_jumps",),
+        nan="a single trajectory has none",
+    ),
 )
 
 _CHAIN_A = np.zeros((3, 3, 3, 3))
@@ -199,11 +237,19 @@ MODELS = (
                 source="Eqs. (1), (28)",
                 limit=exact_limit(MOST_EXACT),
             ),
+            Method(
+                name="quantum_jumps",
+                meaning="wave functions with random jumps, for Gamma >= 0 and product starts; means with standard errors",
+                limit=Limit(
+                    text="N <= 16 (about 30 wave functions of 16 x 2^N bytes and N 2^N coefficients: 0.1 GiB at N = 17)",
+                    holds=lambda p: np.asarray(p["N"]) <= 16,
+                ),
+            ),
         ),
-        parameters=(*NETWORK, times([0.0, 0.5, 1.0], UNIT_OF_TIME), *tolerances()),
+        parameters=(*NETWORK, times([0.0, 0.5, 1.0], UNIT_OF_TIME), trajectories(), seed(), *tolerances()),
         outputs=OUTPUTS,
         dimensions=(TIME, SITE, SITE2, AXIS, AXIS2),
-        run=pointwise(solve_one),
+        run=pointwise(solve_one, stochastic=("quantum_jumps",)),
         validate=validate,
         cost=cost,
         example={

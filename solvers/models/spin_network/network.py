@@ -188,6 +188,19 @@ def start_moments(parameters: Mapping[str, Any]) -> tuple[NDArray[np.float64], N
     return spins, correlations
 
 
+def product_start(parameters: Mapping[str, Any]) -> NDArray[np.float64]:
+    """Bloch vectors (N, 3) of a product start; ValueError when the start is no product state."""
+    if parameters["rho0"] is not None:
+        raise ValueError("parameter rho0 is for method exact; quantum_jumps starts from a product state: give spins0")
+    spins, correlations = start_moments(parameters)
+    if correlations is not None and np.abs(correlations - product_correlations(spins)).max() > 1e-9:
+        raise ValueError(
+            "parameter correlations0 is not that of a product state; quantum_jumps starts from a product state: leave "
+            "correlations0 out, or take method exact"
+        )
+    return spins
+
+
 def start_state(parameters: Mapping[str, Any]) -> NDArray[np.float64]:
     """The start in the real Pauli basis (4^N,); ValueError when spins0 and correlations0 do not determine it."""
     n = parameters["N"]
