@@ -11,15 +11,16 @@ from scipy.linalg import eig, eigvals, svdvals
 from solvers.engines.master_equation.generator import Generator
 
 MOST_SPINS = 5
-DEFECTIVE_CONDITION = 1e10
+DEFECTIVE_CONDITION = 1e7
+# rounding splits a Jordan block of two by 1e-8, and its eigenvectors then have a condition number of about 1e8
 
 
 @dataclass(frozen=True)
 class Spectrum:
     """Eigenvalues (4^N,), largest real part first, and right eigenvectors (4^N, 4^N) in the Pauli basis as columns.
 
-    `condition` is the condition number of the eigenvector matrix. Above 1e10 L is `defective` (or so close to it that
-    expansions in eigenvectors have no correct digits): `vectors` is then None, and only the eigenvalues, with errors of
+    `condition` is the condition number of the eigenvector matrix. Above 1e7 L is `defective` (or so close to it that
+    expansions in eigenvectors lose all digits): `vectors` is then None, and only the eigenvalues, with errors of
     the order of rounding to the power 1/(size of the Jordan block), may be used.
     """
 
