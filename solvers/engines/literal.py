@@ -88,9 +88,7 @@ def density_matrix_moments(rho: NDArray[np.complex128]) -> tuple[NDArray[np.floa
     return spins, pairs
 
 
-def exact_path(
-    system: SpinSystem, rho0: NDArray[np.complex128], times: NDArray[np.float64]
-) -> NDArray[np.complex128]:
+def exact_path(system: SpinSystem, rho0: NDArray[np.complex128], times: NDArray[np.float64]) -> NDArray[np.complex128]:
     """rho at `times`, (T, 2^N, 2^N), by exponentials of the Liouvillian matrix."""
     matrix = liouvillian_matrix(system)
     return np.array([(expm(t * matrix) @ rho0.ravel()).reshape(rho0.shape) for t in times])

@@ -1,6 +1,6 @@
 """Whether one- and two-spin moments belong to a state: the smallest eigenvalue of all pair density matrices.
 
-    rho_ij = (1 + s_i.sigma x 1 + 1 x s_j.sigma + sum_ab C_ij^ab sigma^a x sigma^b) / 4
+rho_ij = (1 + s_i.sigma x 1 + 1 x s_j.sigma + sum_ab C_ij^ab sigma^a x sigma^b) / 4
 """
 
 from __future__ import annotations
@@ -14,9 +14,7 @@ TOLERANCE = 1e-6
 """By how much a Bloch vector may exceed 1, or a pair eigenvalue fall below 0, before the moments are called unphysical."""
 
 
-def smallest_pair_eigenvalue(
-    spins: NDArray[np.float64], correlations: NDArray[np.float64]
-) -> NDArray[np.float64]:
+def smallest_pair_eigenvalue(spins: NDArray[np.float64], correlations: NDArray[np.float64]) -> NDArray[np.float64]:
     """Smallest eigenvalue over all pairs i < j, (T,), of spins (T, N, 3) and raw correlations (T, N, N, 3, 3).
 
     For a single spin, the smaller eigenvalue of its density matrix, (1 - |s|)/2.

@@ -105,10 +105,7 @@ def without_third_cumulant(spins: NDArray[np.float64], correlations: NDArray[np.
         (i, a), (j, b), (k, c) = where
         s, p, q = spins[i, a], spins[j, b], spins[k, c]
         return float(
-            s * correlations[j, k, b, c]
-            + p * correlations[i, k, a, c]
-            + q * correlations[i, j, a, b]
-            - 2 * s * p * q
+            s * correlations[j, k, b, c] + p * correlations[i, k, a, c] + q * correlations[i, j, a, b] - 2 * s * p * q
         )
 
     return moment

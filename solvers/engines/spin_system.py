@@ -67,7 +67,7 @@ def on_site(vector: NDArray[np.complex128], rates: NDArray[np.float64]) -> NDArr
 
 def correlated(vector: NDArray[np.complex128], rates: NDArray[np.float64]) -> NDArray[np.complex128]:
     """Gamma (3N, 3N) of sum_ij rates_ij (L_i rho L_j^+ - {L_j^+ L_i, rho}/2) with L_i = `vector` . s_i and `rates` (N, N)."""
-    return np.kron(rates, np.outer(vector, vector.conj()))
+    return np.kron(rates, np.outer(vector, vector.conj())).astype(np.complex128)
 
 
 def local_dissipator(

@@ -18,7 +18,9 @@ def judge(
         left = f"the moments belong to no state from t = {first_bad:.6g} on" + (f": {reason}" if reason else "")
     if code != DONE:
         text = f"stopped at t = {reached:.6g}: {OUTCOME_TEXT[code]}"
-        return FAILED, Remark(kind="Diverged" if left else "NotIntegrated", message="; ".join(filter(None, [text, left])))
+        return FAILED, Remark(
+            kind="Diverged" if left else "NotIntegrated", message="; ".join(filter(None, [text, left]))
+        )
     indefinite = ""
     if not system.is_positive():
         indefinite = (

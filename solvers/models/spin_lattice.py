@@ -227,7 +227,11 @@ def random_parameters(rng: np.random.Generator) -> dict[str, Any]:
 def _couplings_and_fields() -> list[Parameter]:
     found = [
         Parameter(
-            name=f"J_{a}", meaning=f"coupling of s^{a} s^{a}, each bond once", default=0.0, unit="energy", symbol=f"J_{a}"
+            name=f"J_{a}",
+            meaning=f"coupling of s^{a} s^{a}, each bond once",
+            default=0.0,
+            unit="energy",
+            symbol=f"J_{a}",
         )
         for a in "xyz"
     ]
@@ -254,7 +258,9 @@ MODELS = (
         source="Rey and Chaparro, Mean-Field Approximation and Cumulant Expansion for a Generic Spin Hamiltonian (2021)",
         methods=(
             Method(name="cumulant", meaning="second-order cumulants", source="Eq. (30)"),
-            Method(name="mean_field", meaning="every pair factorised", source="Eqs. (108)-(111), (173)-(177) corrected"),
+            Method(
+                name="mean_field", meaning="every pair factorised", source="Eqs. (108)-(111), (173)-(177) corrected"
+            ),
             Method(
                 name="exact",
                 meaning="density matrix in the real Pauli basis",
@@ -306,7 +312,9 @@ MODELS = (
             _rate("z", "rate of D[sigma_z] per site"),
             _rate("collective", "rate of D[sum of all sigma_-]"),
             _rate("neighbour", "rate of correlated decay along every bond"),
-            Parameter(name="theta", meaning="polar angle of the start from up", default=0.0, unit="rad", symbol=r"\theta"),
+            Parameter(
+                name="theta", meaning="polar angle of the start from up", default=0.0, unit="rad", symbol=r"\theta"
+            ),
             Parameter(name="phi", meaning="azimuth of the start", default=0.0, unit="rad", symbol=r"\phi"),
             times([0.0, 0.5, 1.0], UNIT_OF_TIME),
             trajectories(),

@@ -85,9 +85,7 @@ def site_matrices(system: SpinSystem) -> tuple[NDArray[np.float64], NDArray[np.f
     return coherent, dissipative
 
 
-def pair_matrices(
-    system: SpinSystem, pairs: list[tuple[int, int]]
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def pair_matrices(system: SpinSystem, pairs: list[tuple[int, int]]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """The Hamiltonian and the dissipative 16 x 16 matrices (pairs, 16, 16)."""
     if not pairs:
         return np.zeros((0, 16, 16)), np.zeros((0, 16, 16))
@@ -134,7 +132,16 @@ class Generator:
         """L r (4^N,)."""
         out = np.zeros(self.dimension)
         apply_generator(
-            np.ascontiguousarray(r), out, self.diagonal, self.groups, self.rows, self.columns, self.values, 1.0, 0.0, 0.0
+            np.ascontiguousarray(r),
+            out,
+            self.diagonal,
+            self.groups,
+            self.rows,
+            self.columns,
+            self.values,
+            1.0,
+            0.0,
+            0.0,
         )
         return out
 
@@ -159,12 +166,15 @@ def build_generator(system: SpinSystem) -> Generator:
         add = np.diagonal(matrix).reshape(4, 4)
         if add.any():
             diagonal.reshape(4**i, 4, 4 ** (j - i - 1), 4, -1)[:] += add[:, None, :, None]
-    groups, rows, columns, values = [], [], [], []
+    groups: list[tuple[int, ...]] = []
+    rows: list[NDArray[np.int64]] = []
+    columns: list[NDArray[np.int64]] = []
+    values: list[NDArray[np.float64]] = []
 
     def add_group(high, middle, low, strides, offsets, matrix) -> None:
         r, c = np.nonzero(matrix - np.diag(np.diagonal(matrix)))
         if len(r):
-            start = sum(map(len, rows))
+            start = sum(len(part) for part in rows)
             groups.append((high, middle, low, *strides, start, start + len(r)))
             rows.append(offsets[r])
             columns.append(offsets[c])

@@ -61,7 +61,7 @@ class Series:
         else:
             a = np.exp(t * (self.centre + self.focus)) * ive(k, t * self.focus)
         a[:, 1:] *= 2
-        return a
+        return np.asarray(a, dtype=np.float64)
 
 
 def _log_bound(k: NDArray[np.float64], x: float, coherent: bool) -> NDArray[np.float64]:
@@ -72,9 +72,7 @@ def _log_bound(k: NDArray[np.float64], x: float, coherent: bool) -> NDArray[np.f
     return np.sqrt(k * k + x * x) - x - k * np.arcsinh(k / x)
 
 
-def plan_series(
-    real_range: tuple[float, float], imaginary_bound: float, duration: float, tolerance: float
-) -> Series:
+def plan_series(real_range: tuple[float, float], imaginary_bound: float, duration: float, tolerance: float) -> Series:
     """The segment with the fewest applications of L per unit time for a relative error `tolerance`."""
     low, high = real_range
     scale = max(high - low, imaginary_bound, 1e-12 / max(duration, 1e-300))
@@ -174,9 +172,7 @@ def chebyshev_segment(
             break
         if k + 1 < terms:
             factor = 1.0 if k == 0 else 2.0
-            act(
-                now, before, diagonal, groups, rows, columns, values, factor / focus, centre, 1.0 if coherent else -1.0
-            )
+            act(now, before, diagonal, groups, rows, columns, values, factor / focus, centre, 1.0 if coherent else -1.0)
             before, now = now, before
     return end, tail, largest, used
 

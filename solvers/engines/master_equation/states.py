@@ -22,7 +22,7 @@ def pauli_vector(rho: NDArray[np.complex128]) -> NDArray[np.float64]:
     n = len(rho).bit_length() - 1
     # digits (row bit, column bit) of every site, site by site
     order = [k for i in range(n) for k in (i, n + i)]
-    r = rho.reshape((2,) * (2 * n)).transpose(order).reshape(-1)
+    r: NDArray[np.complex128] = rho.reshape((2,) * (2 * n)).transpose(order).reshape(-1)
     for i in range(n):
         r = r.reshape(4**i, 4, -1)
         uu, ud, du, dd = r[:, 0], r[:, 1], r[:, 2], r[:, 3]

@@ -108,15 +108,18 @@ def _iterative(
     origin = np.zeros(generator.dimension)
     origin[0] = 1.0
     constant = propagate(origin)[1:]
-    x, failed = gmres(step, constant, x0=r0[1:].copy(), rtol=1e-13, atol=1e-13, restart=80, maxiter=10)
+    x, _ = gmres(step, constant, x0=r0[1:].copy(), rtol=1e-13, atol=1e-13, restart=80, maxiter=10)
     if not with_gap:
         return np.concatenate([[1.0], x]), float("nan"), True
     operator = LinearOperator((size, size), matvec=moved, dtype=np.float64)
     start = np.cos(np.arange(size) ** 1.5)
     try:
-        values = eigs(operator, k=3, which="LM", v0=start, ncv=40, tol=1e-10, maxiter=40, return_eigenvectors=False)
+        values = np.asarray(
+            eigs(operator, k=3, which="LM", v0=start, ncv=40, tol=1e-10, maxiter=40, return_eigenvectors=False),
+            dtype=np.complex128,
+        )
         complete = True
     except ArpackNoConvergence as error:
-        values, complete = error.eigenvalues, False
+        values, complete = np.asarray(error.eigenvalues, dtype=np.complex128), False
     gap = float(-np.log(np.abs(values).max()) / tau[0]) if len(values) else float("nan")
     return np.concatenate([[1.0], x]), gap, complete

@@ -115,12 +115,10 @@ def _by_axis(blocks: NDArray[np.float64]) -> NDArray[np.float64]:
 
 def _planes(matrix: NDArray[np.float64], n: int) -> NDArray[np.int64]:
     used = np.abs(matrix.reshape(3, n, 3, n)).max(axis=(1, 3), initial=0.0) > 0
-    return np.argwhere(used).astype(np.int64)
+    return np.ascontiguousarray(np.argwhere(used), dtype=np.int64)
 
 
-def _low_rank(
-    coupling: NDArray[np.float64], K: NDArray[np.float64]
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def _low_rank(coupling: NDArray[np.float64], K: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Factors of K + blockdiag(D), for a D that makes the rank small, if there is one: (3N, r), (r, 3N), else r = 0.
 
     The missing diagonal block of site i follows from blocks to other sites I, J: K_iJ (K_IJ)^+ K_Ii. A guess is only

@@ -1,6 +1,6 @@
 """Mean field: every pair factorised. y = s (3N,), index a N + i.
 
-    ds_k = (Omega_k + F_k) x s_k - R_k s_k + g_k,   F_k^a = sum_mb K_km^ab s_m^b
+ds_k = (Omega_k + F_k) x s_k - R_k s_k + g_k,   F_k^a = sum_mb K_km^ab s_m^b
 """
 
 from __future__ import annotations
@@ -34,10 +34,10 @@ def mean_field_rhs(t, y, p, dy):
 @kernel
 def too_long(s):
     """Whether a Bloch vector of s (3, N) is longer than 1 by more than the tolerance."""
+    longest = 0.0
     for i in range(s.shape[1]):
-        if s[0, i] ** 2 + s[1, i] ** 2 + s[2, i] ** 2 > (1.0 + TOLERANCE) ** 2:
-            return True
-    return False
+        longest = max(longest, s[0, i] ** 2 + s[1, i] ** 2 + s[2, i] ** 2)
+    return longest > (1.0 + TOLERANCE) ** 2
 
 
 @kernel

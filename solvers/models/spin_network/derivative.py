@@ -1,8 +1,8 @@
 """spin_network.derivative: the right-hand sides of all methods at a given state.
 
-    mean_field  d s_k = (Omega_k + F_k) x s_k - R_k s_k + g_k, pairs by the product rule
-    cumulant    second order, closed by zero third cumulants of three different sites, Eq. (30)
-    exact       Tr(s_k L[rho]), Tr(s_k s_l L[rho])
+mean_field  d s_k = (Omega_k + F_k) x s_k - R_k s_k + g_k, pairs by the product rule
+cumulant    second order, closed by zero third cumulants of three different sites, Eq. (30)
+exact       Tr(s_k L[rho]), Tr(s_k s_l L[rho])
 """
 
 from __future__ import annotations
@@ -110,7 +110,10 @@ MODELS = (
             CUMULANT,
             MEAN_FIELD,
             Method(
-                name="exact", meaning="moments of the Lindblad generator", source="Eq. (28)", limit=exact_limit(MOST_EXACT)
+                name="exact",
+                meaning="moments of the Lindblad generator",
+                source="Eq. (28)",
+                limit=exact_limit(MOST_EXACT),
             ),
         ),
         parameters=NETWORK,
@@ -138,7 +141,13 @@ MODELS = (
         },
         checks=(
             Check(
-                parameters={"N": 1, "gamma_minus": 0.8, "gamma_plus": 0.24, "gamma_z": 0.1, "spins0": [[0.5, 0.0, 0.25]]},
+                parameters={
+                    "N": 1,
+                    "gamma_minus": 0.8,
+                    "gamma_plus": 0.24,
+                    "gamma_z": 0.1,
+                    "spins0": [[0.5, 0.0, 0.25]],
+                },
                 expect={"d_spins": [[-0.36, 0.0, -0.82]]},
                 origin="Eqs. (107), (174) corrected with source rates .1, .03, .05: -4(.18).5 and 8(-.07) - 8(.13).25",
                 method="mean_field",

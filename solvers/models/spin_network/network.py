@@ -107,7 +107,9 @@ CUMULANT = Method(
     meaning="second-order cumulants: third cumulants of three different sites vanish",
     source="Eq. (30)",
 )
-MEAN_FIELD = Method(name="mean_field", meaning="every pair factorised", source="Eqs. (108)-(111), (173)-(177) corrected")
+MEAN_FIELD = Method(
+    name="mean_field", meaning="every pair factorised", source="Eqs. (108)-(111), (173)-(177) corrected"
+)
 
 
 def exact_limit(most: int) -> Limit:
@@ -137,9 +139,7 @@ def build_system(parameters: Mapping[str, Any]) -> SpinSystem:
     return SpinSystem(field / hbar, coupling / hbar, Gamma)
 
 
-def _hamiltonian(
-    h: NDArray[np.float64], A: NDArray[np.complex128]
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def _hamiltonian(h: NDArray[np.float64], A: NDArray[np.complex128]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Fields (N, 3) and couplings (N, N, 3, 3) of Eq. (1), without the constant."""
     n = len(h)
     if not A.any():
@@ -250,9 +250,7 @@ def check_start(parameters: Mapping[str, Any], physical: bool = True) -> None:
         length = np.linalg.norm(spins, axis=1)
         if length.max() > 1 + 1e-8:
             i = int(length.argmax())
-            raise ValueError(
-                f"parameter spins0: site {i} has length {length[i]:.9g}; a Bloch vector is at most 1 long"
-            )
+            raise ValueError(f"parameter spins0: site {i} has length {length[i]:.9g}; a Bloch vector is at most 1 long")
     if correlations is not None and n > 1:
         where = start_moments(parameters)
         assert where[1] is not None

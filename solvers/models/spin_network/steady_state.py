@@ -126,7 +126,7 @@ def reference(method: str, parameters: Mapping[str, Any]) -> Mapping[str, Any]:
     matrix[0] = np.eye(size).ravel()
     right = np.zeros(size * size, dtype=np.complex128)
     right[0] = 1.0
-    rho = np.linalg.solve(matrix, right).reshape(size, size)
+    rho = np.linalg.solve(matrix, right).reshape(size, size).astype(np.complex128)
     spins, correlations = density_matrix_moments(rho)
     return {
         "spins": spins,
