@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import functools
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -100,54 +101,101 @@ def pair_matrices(system: SpinSystem, pairs: list[tuple[int, int]]) -> tuple[NDA
     return coherent.reshape(-1, 16, 16), dissipative.reshape(-1, 16, 16)
 
 
+class Terms(NamedTuple):
+    """The off-diagonal terms in two layouts of the vector, as the kernel reads them.
+
+    A row of `groups` is one site or pair: (high count, middle count, low count, high stride, middle stride, first run,
+    last run + 1). A row of `runs` is (row offset, first entry, entries): one to four entries with a common row, whose
+    column offsets and values are in `columns` and `values`. Offsets count from the index whose digits there are 0.
+
+    The inner loop of a group is as long as the stride of its last site, which is 1 for site N-1. So the groups from
+    `turned` on refer to the vector with its first `front` and last `back` elements exchanged, (front, back) transposed.
+    """
+
+    diagonal: NDArray[np.float64]  # (4^N,)
+    groups: NDArray[np.int64]
+    runs: NDArray[np.int64]
+    columns: NDArray[np.int64]
+    values: NDArray[np.float64]
+    turned: int
+    front: int
+    back: int
+    source: NDArray[np.float64]  # scratch (4^N,) if any group is turned
+    result: NDArray[np.float64]
+
+
 @dataclass(frozen=True)
 class Generator:
-    """L in the Pauli basis: `diagonal` (4^N,) and off-diagonal terms.
+    """L in the Pauli basis.
 
-    A row of `groups` is one site or pair: (high count, middle count, low count, high stride, middle stride, first term,
-    last term + 1); `rows`, `columns`, `values` are its terms as offsets from the index whose digits there are 0.
     `real_range`, `imaginary_bound` enclose the field of values of L: Re in real_range, |Im| <= imaginary_bound.
     """
 
     N: int
-    diagonal: NDArray[np.float64]
-    groups: NDArray[np.int64]
-    rows: NDArray[np.int64]
-    columns: NDArray[np.int64]
-    values: NDArray[np.float64]
+    terms: Terms
     real_range: tuple[float, float]
     imaginary_bound: float
 
     @property
     def dimension(self) -> int:
+        """4^N."""
         return 4**self.N
 
     @property
     def work(self) -> float:
         """Multiply-adds of one application."""
-        terms = sum(g[0] * g[1] * g[2] * (g[6] - g[5]) for g in self.groups.tolist())
-        return float(terms + 2 * self.dimension)
+        runs = self.terms.runs
+        entries = [
+            high * middle * low * int(runs[first:last, 2].sum())
+            for high, middle, low, _, _, first, last in self.terms.groups.tolist()
+        ]
+        return float(sum(entries) + 2 * self.dimension)
 
     def apply(self, r: NDArray[np.float64]) -> NDArray[np.float64]:
         """L r (4^N,)."""
         out = np.zeros(self.dimension)
-        apply_generator(
-            np.ascontiguousarray(r),
-            out,
-            self.diagonal,
-            self.groups,
-            self.rows,
-            self.columns,
-            self.values,
-            1.0,
-            0.0,
-            0.0,
-        )
+        apply_generator(np.ascontiguousarray(r), out, self.terms, 1.0, 0.0, 0.0)
         return out
 
     def dense(self) -> NDArray[np.float64]:
         """L as a (4^N, 4^N) matrix, for N <= 5."""
         return np.stack([self.apply(column) for column in np.eye(self.dimension)], axis=1)
+
+
+class _Assembly:
+    """Collects groups, runs and entries of one layout."""
+
+    def __init__(self, order: list[int]) -> None:
+        self.place = {site: 4 ** (len(order) - 1 - k) for k, site in enumerate(order)}
+        self.groups: list[tuple[int, ...]] = []
+        self.runs: list[tuple[int, int, int]] = []
+        self.columns: list[int] = []
+        self.values: list[float] = []
+
+    def low(self, sites: tuple[int, ...]) -> int:
+        """Length of the inner loop of a term on these sites."""
+        return min(self.place[site] for site in sites)
+
+    def add(self, sites: tuple[int, ...], matrix: NDArray[np.float64]) -> None:
+        """Add the off-diagonal elements of a term, (4, 4) or (16, 16) with the digit of the first site leading."""
+        size = 4 ** len(self.place)
+        strides = [self.place[site] for site in sites]
+        offsets = (
+            np.add.outer(*(np.arange(4) * p for p in strides)).ravel() if len(sites) == 2 else np.arange(4) * strides[0]
+        )
+        outer, low = max(strides), min(strides)
+        middle = outer // (4 * low) if len(sites) == 2 else 1
+        first = len(self.runs)
+        for row in range(len(matrix)):
+            columns = [c for c in np.flatnonzero(matrix[row]).tolist() if c != row]
+            for k in range(0, len(columns), 4):
+                part = columns[k : k + 4]
+                self.runs.append((int(offsets[row]), len(self.values), len(part)))
+                self.columns += [int(offsets[c]) for c in part]
+                self.values += [float(matrix[row, c]) for c in part]
+        if len(self.runs) > first:
+            high = size // (4 * outer)
+            self.groups.append((high, middle, low, 4 * outer, 4 * low, first, len(self.runs)))
 
 
 def build_generator(system: SpinSystem) -> Generator:
@@ -166,39 +214,45 @@ def build_generator(system: SpinSystem) -> Generator:
         add = np.diagonal(matrix).reshape(4, 4)
         if add.any():
             diagonal.reshape(4**i, 4, 4 ** (j - i - 1), 4, -1)[:] += add[:, None, :, None]
-    groups: list[tuple[int, ...]] = []
-    rows: list[NDArray[np.int64]] = []
-    columns: list[NDArray[np.int64]] = []
-    values: list[NDArray[np.float64]] = []
-
-    def add_group(high, middle, low, strides, offsets, matrix) -> None:
-        r, c = np.nonzero(matrix - np.diag(np.diagonal(matrix)))
-        if len(r):
-            start = sum(len(part) for part in rows)
-            groups.append((high, middle, low, *strides, start, start + len(r)))
-            rows.append(offsets[r])
-            columns.append(offsets[c])
-            values.append(matrix[r, c])
-
-    digits = np.arange(4)
-    for i in range(n):
-        low = 4 ** (n - 1 - i)
-        add_group(4**i, 1, low, (4 * low, 0), digits * low, sites[i])
-    for (i, j), matrix in zip(pairs, bonds, strict=True):
-        outer, low = 4 ** (n - 1 - i), 4 ** (n - 1 - j)
-        offsets = (digits[:, None] * outer + digits * low).ravel()
-        add_group(4**i, 4 ** (j - i - 1), low, (4 * outer, 4 * low), offsets, matrix)
-    real_range, imaginary = _field_of_values(system, site_dissipative, pair_dissipative)
-    return Generator(
-        n,
-        diagonal,
-        np.array(groups, dtype=np.int64).reshape(-1, 7),
-        np.concatenate([np.zeros(0, np.int64), *rows]),
-        np.concatenate([np.zeros(0, np.int64), *columns]),
-        np.concatenate([np.zeros(0), *values]),
-        real_range,
-        imaginary,
+    everything: list[tuple[tuple[int, ...], NDArray[np.float64]]] = [((i,), sites[i]) for i in range(n)]
+    everything += list(zip(pairs, bonds, strict=True))
+    back = (n + 1) // 2
+    straight = _Assembly(list(range(n)))
+    turned = _Assembly([*range(n - back, n), *range(n - back)])
+    better = [turned.low(where) > straight.low(where) and straight.low(where) < 16 for where, _ in everything]
+    # two passes over memory for the exchange, against about a nanosecond for each short loop saved
+    saved = sum(
+        np.count_nonzero(matrix) / len(matrix) for (_, matrix), turn in zip(everything, better, strict=True) if turn
     )
+    turn_any = n > 3 and saved > 2.0
+    for (where, matrix), turn in zip(everything, better, strict=True):
+        if not (turn and turn_any):
+            straight.add(where, matrix)
+    split = len(straight.groups)
+    entries, runs = len(straight.values), len(straight.runs)
+    if turn_any:
+        for (where, matrix), turn in zip(everything, better, strict=True):
+            if turn:
+                turned.add(where, matrix)
+        straight.groups += [(*g[:5], g[5] + runs, g[6] + runs) for g in turned.groups]
+        straight.runs += [(row, first + entries, count) for row, first, count in turned.runs]
+        straight.columns += turned.columns
+        straight.values += turned.values
+    scratch = 4**n if turn_any else 0
+    terms = Terms(
+        diagonal,
+        np.array(straight.groups, dtype=np.int64).reshape(-1, 7),
+        np.array(straight.runs, dtype=np.int64).reshape(-1, 3),
+        np.array(straight.columns, dtype=np.int64),
+        np.array(straight.values, dtype=np.float64),
+        split,
+        4 ** (n - back),
+        4**back,
+        np.zeros(scratch),
+        np.zeros(scratch),
+    )
+    real_range, imaginary = _field_of_values(system, site_dissipative, pair_dissipative)
+    return Generator(n, terms, real_range, imaginary)
 
 
 def _field_of_values(system: SpinSystem, sites, bonds) -> tuple[tuple[float, float], float]:
@@ -336,36 +390,97 @@ def apply_hamiltonian(psi, out, field, coupling):
 
 
 @kernel(fastmath=FASTMATH)
-def act(x, y, diagonal, groups, rows, columns, values, scale, shift, keep):
+def add_groups(x, y, p, begin, end, scale):
+    """y += scale (terms of these groups) x."""
+    for g in range(begin, end):
+        high, middle, low = p.groups[g, 0], p.groups[g, 1], p.groups[g, 2]
+        high_stride, middle_stride = p.groups[g, 3], p.groups[g, 4]
+        first, last = p.groups[g, 5], p.groups[g, 6]
+        for h in range(high):
+            for m in range(middle):
+                for l0 in range(0, low, CHUNK):
+                    base = h * high_stride + m * middle_stride + l0
+                    count = min(CHUNK, low - l0)
+                    for r in range(first, last):
+                        e, entries = p.runs[r, 1], p.runs[r, 2]
+                        into = y[base + p.runs[r, 0] :]
+                        x0 = x[base + p.columns[e] :]
+                        v0 = scale * p.values[e]
+                        if entries == 1:
+                            for k in range(count):
+                                into[k] += v0 * x0[k]
+                            continue
+                        x1 = x[base + p.columns[e + 1] :]
+                        v1 = scale * p.values[e + 1]
+                        if entries == 2:
+                            for k in range(count):
+                                into[k] += v0 * x0[k] + v1 * x1[k]
+                            continue
+                        x2 = x[base + p.columns[e + 2] :]
+                        v2 = scale * p.values[e + 2]
+                        if entries == 3:
+                            for k in range(count):
+                                into[k] += v0 * x0[k] + v1 * x1[k] + v2 * x2[k]
+                            continue
+                        x3 = x[base + p.columns[e + 3] :]
+                        v3 = scale * p.values[e + 3]
+                        for k in range(count):
+                            into[k] += v0 * x0[k] + v1 * x1[k] + v2 * x2[k] + v3 * x3[k]
+
+
+@kernel(fastmath=FASTMATH)
+def add_short_groups(x, y, p, begin, end, scale):
+    """The same for groups with an inner loop shorter than 16."""
+    for g in range(begin, end):
+        high, middle, low = p.groups[g, 0], p.groups[g, 1], p.groups[g, 2]
+        high_stride, middle_stride = p.groups[g, 3], p.groups[g, 4]
+        first, last = p.groups[g, 5], p.groups[g, 6]
+        for h in range(high):
+            for m in range(middle):
+                for k in range(low):
+                    base = h * high_stride + m * middle_stride + k
+                    for r in range(first, last):
+                        e, entries = p.runs[r, 1], p.runs[r, 2]
+                        total = 0.0
+                        for q in range(e, e + entries):
+                            total += p.values[q] * x[base + p.columns[q]]
+                        y[base + p.runs[r, 0]] += scale * total
+
+
+@kernel(fastmath=FASTMATH)
+def act(x, y, p, scale, shift, keep):
     """y <- scale (L - shift) x + keep y."""
     for k in range(x.shape[0]):
-        y[k] = keep * y[k] + scale * (diagonal[k] - shift) * x[k]
-    for g in range(groups.shape[0]):
-        high, middle, low = groups[g, 0], groups[g, 1], groups[g, 2]
-        high_stride, middle_stride = groups[g, 3], groups[g, 4]
-        first, last = groups[g, 5], groups[g, 6]
-        if low >= 16:
-            for h in range(high):
-                for m in range(middle):
-                    for l0 in range(0, low, CHUNK):
-                        base = h * high_stride + m * middle_stride + l0
-                        count = min(CHUNK, low - l0)
-                        for e in range(first, last):
-                            v = scale * values[e]
-                            into = y[base + rows[e] : base + rows[e] + count]
-                            source = x[base + columns[e] : base + columns[e] + count]
-                            for k in range(count):
-                                into[k] += v * source[k]
+        y[k] = keep * y[k] + scale * (p.diagonal[k] - shift) * x[k]
+    count = p.groups.shape[0]
+    for g in range(p.turned):
+        if p.groups[g, 2] >= 16:
+            add_groups(x, y, p, g, g + 1, scale)
         else:
-            for h in range(high):
-                for m in range(middle):
-                    for k in range(low):
-                        base = h * high_stride + m * middle_stride + k
-                        for e in range(first, last):
-                            y[base + rows[e]] += scale * values[e] * x[base + columns[e]]
+            add_short_groups(x, y, p, g, g + 1, scale)
+    if p.turned == count:
+        return
+    front, back = p.front, p.back
+    tile = 8  # rows are a power of two apart, and a level-1 cache holds eight lines of equal address bits
+    for i0 in range(0, front, tile):
+        for j0 in range(0, back, tile):
+            for j in range(j0, min(j0 + tile, back)):
+                for i in range(i0, min(i0 + tile, front)):
+                    p.source[j * front + i] = x[i * back + j]
+    p.result[:] = 0.0
+    for g in range(p.turned, count):
+        if p.groups[g, 2] >= 16:
+            add_groups(p.source, p.result, p, g, g + 1, scale)
+        else:
+            add_short_groups(p.source, p.result, p, g, g + 1, scale)
+    for i0 in range(0, front, tile):
+        for j0 in range(0, back, tile):
+            for i in range(i0, min(i0 + tile, front)):
+                for j in range(j0, min(j0 + tile, back)):
+                    y[i * back + j] += p.result[j * front + i]
 
 
 @entry(fastmath=FASTMATH)
-def apply_generator(x, y, diagonal, groups, rows, columns, values, scale, shift, keep):
+def apply_generator(x, y, p, scale, shift, keep):
     """y <- scale (L - shift) x + keep y (see `act`)."""
-    act(x, y, diagonal, groups, rows, columns, values, scale, shift, keep)
+    act(x, y, p, scale, shift, keep)

@@ -17,7 +17,6 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import expm
-from scipy.special import ive, jv
 
 from solvers.engines.master_equation.generator import Generator, act
 from solvers.numerics.compile import FASTMATH, entry
@@ -54,14 +53,46 @@ class Series:
 
     def coefficients(self, times: NDArray[np.float64]) -> NDArray[np.float64]:
         """a_k(t) for every time since the start of the segment, (times, terms)."""
-        k = np.arange(self.terms)
-        t = times[:, None]
-        if self.coherent:
-            a = np.exp(t * self.centre) * jv(k, t * self.focus)
-        else:
-            a = np.exp(t * (self.centre + self.focus)) * ive(k, t * self.focus)
-        a[:, 1:] *= 2
-        return np.asarray(a, dtype=np.float64)
+        a = np.empty((len(times), self.terms))
+        bessel_coefficients(np.ascontiguousarray(times), self.centre, self.focus, self.coherent, a)
+        return a
+
+
+@entry
+def bessel_coefficients(times, centre, focus, coherent, out):
+    """out[t, k] = (2 - delta_k0) exp(t centre) J_k(t focus), or I_k for an incoherent series, by Miller's recurrence.
+
+    The backward recurrence from an order well above the argument gives all orders up to a factor, which follows from
+    J_0 + 2 sum J_2k = 1, or from I_0 + 2 sum I_k = e^x (whose exponential is taken into the prefactor).
+    """
+    terms = out.shape[1]
+    for t in range(times.shape[0]):
+        x = times[t] * focus
+        if x < 1e-250:
+            out[t, :] = 0.0
+            out[t, 0] = np.exp(times[t] * centre)
+            continue
+        top = max(terms, int(x)) + 30 + int(np.sqrt(60.0 * max(terms, int(x))))
+        above, now, total = 0.0, 1e-280, 0.0
+        for k in range(top, -1, -1):
+            if k < terms:
+                out[t, k] = now
+            if k == 0:
+                total += now
+            elif not coherent or k % 2 == 0:
+                total += 2.0 * now
+            below = 2.0 * k / x * now - above if coherent else 2.0 * k / x * now + above
+            above, now = now, below
+            if abs(now) > 1e200:
+                scale = 1e-200
+                above *= scale
+                now *= scale
+                total *= scale
+                for m in range(k, terms):
+                    out[t, m] *= scale
+        factor = np.exp(times[t] * centre) if coherent else np.exp(times[t] * (centre + focus))
+        for k in range(terms):
+            out[t, k] *= (1.0 if k == 0 else 2.0) * factor / total
 
 
 def _log_bound(k: NDArray[np.float64], x: float, coherent: bool) -> NDArray[np.float64]:
@@ -78,7 +109,7 @@ def plan_series(real_range: tuple[float, float], imaginary_bound: float, duratio
     scale = max(high - low, imaginary_bound, 1e-12 / max(duration, 1e-300))
     width, height = max((high - low) / 2, 1e-4 * scale), max(imaginary_bound, 1e-4 * scale)
     centre = (low + high) / 2
-    largest = np.log(max(30.0, 0.003 * tolerance / np.finfo(float).eps))
+    largest = np.log(max(30.0, 0.03 * tolerance / np.finfo(float).eps))
     best: tuple[float, Series] | None = None
     for stretch in (1.02, 1.06, 1.15, 1.4, 2.0, 3.0, 6.0, 12.0, 30.0, 100.0, 1000.0):
         p = width * stretch
@@ -113,11 +144,7 @@ def plan_series(real_range: tuple[float, float], imaginary_bound: float, duratio
 @entry(fastmath=FASTMATH)
 def chebyshev_segment(
     r,
-    diagonal,
-    groups,
-    rows,
-    columns,
-    values,
+    p,
     centre,
     focus,
     coherent,
@@ -172,7 +199,7 @@ def chebyshev_segment(
             break
         if k + 1 < terms:
             factor = 1.0 if k == 0 else 2.0
-            act(now, before, diagonal, groups, rows, columns, values, factor / focus, centre, 1.0 if coherent else -1.0)
+            act(now, before, p, factor / focus, centre, 1.0 if coherent else -1.0)
             before, now = now, before
     return end, tail, largest, used
 
@@ -248,11 +275,7 @@ def evolve(
         full = np.empty((inside - done, generator.dimension)) if want_full and inside > done else empty
         moved, tail, largest, used = chebyshev_segment(
             state,
-            generator.diagonal,
-            generator.groups,
-            generator.rows,
-            generator.columns,
-            generator.values,
+            generator.terms,
             series.centre,
             series.focus,
             series.coherent,

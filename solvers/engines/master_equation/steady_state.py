@@ -75,7 +75,7 @@ def _dense(generator: Generator, r0, scale: float) -> tuple[NDArray[np.float64],
 def _iterative(
     generator: Generator, r0, with_gap: bool, max_applications: float
 ) -> tuple[NDArray[np.float64], float, bool]:
-    rate = float(-generator.diagonal.mean())
+    rate = float(-generator.terms.diagonal.mean())
     if rate <= 0.0:
         raise RuntimeError(
             "there is no dissipation: every state that commutes with H is stationary; add a rate, or take N <= 4"
