@@ -136,7 +136,10 @@ class Parameter:
         return array
 
     def parse_many(self, values: Any) -> NDArray[Any]:
-        """Like `parse` for P values of one number each: an array (P,), checked in one sweep over it."""
+        """Like `parse` for P values: (P,) for one number each, which for an array parameter fills it, or (P, ...) for arrays.
+
+        The values are checked in one sweep over them.
+        """
         if self.kind == "choice":
             array = np.asarray(values)
             if array.ndim != 1:
@@ -145,7 +148,7 @@ class Parameter:
                 self.parse(value)
             return array.astype(str)
         array = self._numbers(values)
-        if array.ndim != 1 + len(self.dims):
+        if array.ndim not in (1, 1 + len(self.dims)):
             raise self._refuse(
                 values, f"an array with the points in front, {1 + len(self.dims)} dimensions in all, is expected"
             )
