@@ -152,7 +152,7 @@ BAD = {
     "shape axis": (change(parameters={"times": None}, axes={"times": [1.0]}), ["times", "shape", "[parameters]"]),
     "array as axis": (
         change(
-            sweep={"model": "toy.weighted"},
+            sweep={"model": "toy.weighted", "method": None},
             parameters={"N": None, "times": None},
             axes={"b": None, "weights": [[1, 2, 3]]},
         ),
