@@ -132,7 +132,7 @@ def test_pumped_steady_state_is_the_one_of_independent_emitters():
     P = inverted(6)
     PumpedPropagator(6, 1.0, 0.0, 0.0, 1.0, 0, 30.0).advance(P)
     M, square, _ = engine.moments(P)
-    assert M == pytest.approx(0.0, abs=1e-11)
+    assert pytest.approx(0.0, abs=1e-11) == M
     assert square == pytest.approx(0.75 * 6, abs=1e-10)
 
 
@@ -143,7 +143,7 @@ def test_pulse_turns_the_inverted_state_as_a_vector(angle):
     blocks[0][N, 0] = 1.0
     turned = rotate(blocks, rotations(N, angle))
     M, square, _ = engine.moments(turned[0])
-    assert M == pytest.approx(0.5 * N * np.cos(angle), abs=1e-12)
+    assert pytest.approx(0.5 * N * np.cos(angle), abs=1e-12) == M
     assert square == pytest.approx(0.5 * N * (0.5 * N + 1), abs=1e-11)
     back = rotate(turned, rotations(N, -angle))
     assert max(np.abs(a - b).max() for a, b in zip(back, blocks, strict=True)) < 1e-13
@@ -157,4 +157,4 @@ def test_N_1000_flash_and_storage():
     assert steps > 0
     assert found.min() > -1e-12 and abs(found.sum() - 1.0) < 1e-12
     M, _, mean_S = engine.moments(found)
-    assert M == pytest.approx(-mean_S, abs=1e-9)
+    assert pytest.approx(-mean_S, abs=1e-9) == M

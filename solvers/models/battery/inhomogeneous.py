@@ -71,10 +71,7 @@ def d_sites(t, y, p, dy):
             other = gamma + Gamma * g[j] * g[j]
             bracket = g[i] * z[j] * A_re[i] + g[j] * z[i] * A_re[j] - gg * (z[i] + z[j]) * c_re
             d_parts[2, i, j] = (
-                -own * (z[j] + Z[i, j])
-                - other * (z[i] + Z[i, j])
-                + 4.0 * Gamma * gg * c_re
-                - 2.0 * Gamma * bracket
+                -own * (z[j] + Z[i, j]) - other * (z[i] + Z[i, j]) + 4.0 * Gamma * gg * c_re - 2.0 * Gamma * bracket
             )
         d_parts[0, i, i] = 0.0
         d_parts[1, i, i] = 0.0
@@ -177,7 +174,9 @@ def reference(method: str, p: Mapping[str, Any]) -> dict[str, NDArray[np.float64
         z = np.array(rows)
     else:
         first = 2.0 * math.exp(-p["gamma"] * p["tau_s"]) - 1.0
-        start = np.concatenate([np.full(N, first), np.zeros(N * N), (first**2 * (1 - np.eye(N))).ravel()]).astype(complex)
+        start = np.concatenate([np.full(N, first), np.zeros(N * N), (first**2 * (1 - np.eye(N))).ravel()]).astype(
+            complex
+        )
         grid, place = np.unique(np.concatenate([[0.0], times_]), return_inverse=True)
         solution = solve_ivp(
             lambda _, y: d_pairs(y, {**p, **sites}), (0.0, grid[-1]), start, "DOP853", grid, rtol=1e-11, atol=1e-12
