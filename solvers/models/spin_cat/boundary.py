@@ -15,6 +15,9 @@ With h = eta/N, Gamma2 = 1 and u = 1 + z:
 * `dynamic`, two: the edge of the basin of the spin coherent state with zeta = 0 under (26)-(28), by bisection to 1e-6 of
   the existence boundary; every trial runs until it is at rest or unlocked, however long that takes.
 
+`dynamic` is below `existence` where the locked state loses its stability by a Hopf bifurcation before the fold (two
+sub-ensembles: up to h of .04 to .05), and where the start lies outside the basin of what is left.
+
 Beyond the end of the tongue (eta/N above about 1/16) there is no locked state at any detuning: `delta_critical` is 0 and
 `z_critical` is NaN. The same holds at eta = 0.
 

@@ -183,8 +183,7 @@ MODELS = (
             ),
             Parameter(
                 name="delta",
-                meaning="width of the distribution of detunings: standard deviation (gaussian), "
-                "half splitting (two), half width (lorentzian, uniform)",
+                meaning="width of the distribution of detunings",
                 default=0.0,
                 unit="Gamma2",
                 symbol=r"\delta",
@@ -192,7 +191,8 @@ MODELS = (
             ),
             Parameter(
                 name="distribution",
-                meaning="distribution of detunings",
+                meaning="of the detunings; delta is the standard deviation (gaussian), half the splitting (two) "
+                "or the half width (lorentzian, uniform)",
                 default="gaussian",
                 kind="choice",
                 choices=DISTRIBUTIONS,
@@ -227,9 +227,10 @@ MODELS = (
             ),
             Output(
                 name="spread",
-                meaning="standard deviation of the phases of <sigma^+>",
+                meaning="phase spread",
                 dims=("time",),
                 unit="rad",
+                symbol=r"\Delta\phi",
                 bounds=(0.0, math.pi),
                 nan=_AFTER + ", or no amplitude (eta = 0)",
             ),
