@@ -189,9 +189,7 @@ def _step(P, rates, q, dt, dephased, new, x_re, x_im, work):
                 in_re[:width] = 0.0
                 in_im[:width] = 0.0
             if dephased:
-                _solve_row(
-                    theta_re, theta_im, dt, rates, n, source, in_re, in_im, xr, xi, width, factor_re, factor_im
-                )
+                _solve_row(theta_re, theta_im, dt, rates, n, source, in_re, in_im, xr, xi, width, factor_re, factor_im)
             else:
                 _divide_row(theta_re, theta_im, dt, rates[EXIT, n], source, in_re, in_im, xr, xi, width)
             # Numbers near underflow cost a hundred times more than others and mean nothing here.
@@ -215,7 +213,7 @@ def _step(P, rates, q, dt, dephased, new, x_re, x_im, work):
 @kernel
 def _careful(P, rates, q, tau):
     """The largest tau/2^j that is within half a lifetime of every populated state, its share of a flash being the first quantum's."""
-    levels, K = P.shape
+    levels = P.shape[0]
     N = levels - 1
     fastest = 0.0
     for n in range(q, levels):
@@ -294,12 +292,7 @@ def propagate(P, rates, q, collective, tau, dephased, positive):
         done += fraction  # powers of two: exact
         patience -= 1
         # Twice as long where the binary grid of steps allows it, unless that is bound to fail or has just failed.
-        if (
-            error < 0.25 * limit
-            and patience < 1
-            and done % (2.0 * fraction) == 0.0
-            and done + 2.0 * fraction <= 1.0
-        ):
+        if error < 0.25 * limit and patience < 1 and done % (2.0 * fraction) == 0.0 and done + 2.0 * fraction <= 1.0:
             fraction *= 2.0
             patience = 1
     return mean_n, mean_emission, steps

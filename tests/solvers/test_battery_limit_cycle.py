@@ -107,12 +107,17 @@ def test_dephasing_in_the_chain_agrees_with_a_fast_flash():
 
 def test_dephasing_improves_the_limit_cycle():
     # the paper's section V suggests it; physics document: S 4.41, 6.77, 10.43, 14.67
-    S = [limit("exact", N=40, Gamma=4000.0, tau_s=0.0187, tau_d=0.0187, dephasing=phi)["S_after_discharge"] for phi in (0.0, 1.0, 5.0, 25.0)]
+    S = [
+        limit("exact", N=40, Gamma=4000.0, tau_s=0.0187, tau_d=0.0187, dephasing=phi)["S_after_discharge"]
+        for phi in (0.0, 1.0, 5.0, 25.0)
+    ]
     np.testing.assert_allclose(S, [4.403, 6.770, 10.427, 14.671], atol=1e-3)
 
 
 @pytest.mark.parametrize("method", ["chain", "exact", "cumulant"])
-@pytest.mark.parametrize(("tau_s", "tau_d"), [(1e-6, 1e-6), (1e3, 1e3), (1e-6, 1e3), (1e3, 1e-6), (0.0, 1.0), (1.0, 0.0)])
+@pytest.mark.parametrize(
+    ("tau_s", "tau_d"), [(1e-6, 1e-6), (1e3, 1e3), (1e-6, 1e3), (1e3, 1e-6), (0.0, 1.0), (1.0, 0.0)]
+)
 @pytest.mark.parametrize("N", [1, 2, 15])
 def test_edges(method, tau_s, tau_d, N):
     found = limit(method, N=N, Gamma=1600.0, tau_s=tau_s, tau_d=tau_d, max_cycles=20)

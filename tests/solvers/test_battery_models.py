@@ -34,7 +34,9 @@ def test_all_battery_models_are_there():
 def test_example_is_finite_for_every_method(name):
     model = find(name)
     for method in model.methods:
-        if method.limit is not None and not np.all(method.limit.holds({p.name: p.default for p in model.parameters} | dict(model.example))):
+        if method.limit is not None and not np.all(
+            method.limit.holds({p.name: p.default for p in model.parameters} | dict(model.example))
+        ):
             continue
         outputs = quiet(name, method.name, **model.example)
         assert outputs["status"] == 0

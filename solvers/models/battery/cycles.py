@@ -22,6 +22,8 @@ from solvers.models.battery.reference import dense_cycles
 from solvers.shared_parameters import tolerances
 
 MOMENTS = ("after_pulse", "after_storage", "after_discharge")
+
+
 def solve_exact(p: Mapping[str, Any]) -> dict[str, Any]:
     """One point by populations, or by coherence blocks where the pulse is imperfect."""
     N, cycles = p["N"], p["cycles"]
@@ -43,7 +45,15 @@ def solve_exact(p: Mapping[str, Any]) -> dict[str, Any]:
         released, lost_discharge = discharge.advance(state)
         after = read(state)
         values = [charged.M, charged.S, stored.M, stored.S, after.M, after.S]
-        values += [charged.mean_S, stored.mean_S, after.mean_S, released, charged.M - before.M, lost_storage, lost_discharge]
+        values += [
+            charged.mean_S,
+            stored.mean_S,
+            after.mean_S,
+            released,
+            charged.M - before.M,
+            lost_storage,
+            lost_discharge,
+        ]
         for name, value in zip(names, values, strict=True):
             outputs[name][cycle] = value
         before = after
@@ -141,7 +151,11 @@ MODELS = (
         checks=(
             Check(
                 parameters={"N": 140, "Gamma": 1600.0, "tau_s": 0.0187, "tau_d": 0.0375, "cycles": 1},
-                expect={"M_after_pulse": [70.0], "M_after_storage": [70 * (2 * np.exp(-0.0187) - 1)], "charged": [140.0]},
+                expect={
+                    "M_after_pulse": [70.0],
+                    "M_after_storage": [70 * (2 * np.exp(-0.0187) - 1)],
+                    "charged": [140.0],
+                },
                 origin="independent decay of every emitter from the inverted state",
                 atol=1e-9,
             ),

@@ -58,9 +58,7 @@ PUMP = Parameter(
 
 def duration(name: str, meaning: str, default: float, symbol: str) -> Parameter:
     """The length of a phase."""
-    return Parameter(
-        name=name, meaning=meaning, default=default, unit="1/gamma", symbol=symbol, bounds=(0.0, 1e9)
-    )
+    return Parameter(name=name, meaning=meaning, default=default, unit="1/gamma", symbol=symbol, bounds=(0.0, 1e9))
 
 
 TAU_S = duration("tau_s", "storage time", 0.0187, r"\tau_s")
@@ -96,14 +94,13 @@ COHERENT_EXACT = Method(
     source=EXACT.source,
     limit=Limit(
         text=f"N <= {LARGEST_EXACT}, and N <= {LARGEST_COHERENT} where pulse_angle is no multiple of pi",
-        holds=lambda p: (
-            np.where(np.abs(np.sin(p["pulse_angle"])) < 1e-14, LARGEST_EXACT, LARGEST_COHERENT)
-            >= p["N"]
-        ),
+        holds=lambda p: np.where(np.abs(np.sin(p["pulse_angle"])) < 1e-14, LARGEST_EXACT, LARGEST_COHERENT) >= p["N"],
     ),
 )
 CUMULANT = Method(
-    name="cumulant", meaning="second-order cumulants (third cumulants zero), corrected", source="Eqs. (6), (7), Appendix"
+    name="cumulant",
+    meaning="second-order cumulants (third cumulants zero), corrected",
+    source="Eqs. (6), (7), Appendix",
 )
 PRINTED = Method(
     name="printed",

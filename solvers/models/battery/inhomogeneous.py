@@ -49,12 +49,12 @@ def d_sites(t, y, p, dy):
     N = g.size
     z, dz = y[:N], dy[:N]
     parts, d_parts = y[N:].reshape((3, N, N)), dy[N:].reshape((3, N, N))
-    R, I, Z = parts[0], parts[1], parts[2]
+    real, imag, Z = parts[0], parts[1], parts[2]
     A_re, A_im = np.zeros(N), np.zeros(N)
     for k in range(N):
         for j in range(N):
-            A_re[j] += g[k] * R[k, j]
-            A_im[j] += g[k] * I[k, j]
+            A_re[j] += g[k] * real[k, j]
+            A_im[j] += g[k] * imag[k, j]
     for i in range(N):
         dz[i] = -(gamma + Gamma * g[i] * g[i]) * (1.0 + z[i]) - 2.0 * Gamma * g[i] * A_re[i]
         own = gamma + Gamma * g[i] * g[i]
@@ -63,7 +63,7 @@ def d_sites(t, y, p, dy):
             turn = detunings[i] - detunings[j]
             # the last two terms take out of A what k = i, j would contribute
             decay = gamma + 0.5 * Gamma * (g[i] * g[i] * (1.0 + z[i]) + g[j] * g[j] * (1.0 + z[j]))
-            c_re, c_im = R[i, j], I[i, j]
+            c_re, c_im = real[i, j], imag[i, j]
             source = Gamma * gg * (0.25 * (z[i] + z[j]) + 0.5 * Z[i, j])
             left, right = 0.5 * Gamma * g[i] * z[i], 0.5 * Gamma * g[j] * z[j]
             d_parts[0, i, j] = -turn * c_im - decay * c_re + source + left * A_re[j] + right * A_re[i]
@@ -71,10 +71,7 @@ def d_sites(t, y, p, dy):
             other = gamma + Gamma * g[j] * g[j]
             bracket = g[i] * z[j] * A_re[i] + g[j] * z[i] * A_re[j] - gg * (z[i] + z[j]) * c_re
             d_parts[2, i, j] = (
-                -own * (z[j] + Z[i, j])
-                - other * (z[i] + Z[i, j])
-                + 4.0 * Gamma * gg * c_re
-                - 2.0 * Gamma * bracket
+                -own * (z[j] + Z[i, j]) - other * (z[i] + Z[i, j]) + 4.0 * Gamma * gg * c_re - 2.0 * Gamma * bracket
             )
         d_parts[0, i, i] = 0.0
         d_parts[1, i, i] = 0.0
@@ -177,7 +174,9 @@ def reference(method: str, p: Mapping[str, Any]) -> dict[str, NDArray[np.float64
         z = np.array(rows)
     else:
         first = 2.0 * math.exp(-p["gamma"] * p["tau_s"]) - 1.0
-        start = np.concatenate([np.full(N, first), np.zeros(N * N), (first**2 * (1 - np.eye(N))).ravel()]).astype(complex)
+        start = np.concatenate([np.full(N, first), np.zeros(N * N), (first**2 * (1 - np.eye(N))).ravel()]).astype(
+            complex
+        )
         grid, place = np.unique(np.concatenate([[0.0], times_]), return_inverse=True)
         solution = solve_ivp(
             lambda _, y: d_pairs(y, {**p, **sites}), (0.0, grid[-1]), start, "DOP853", grid, rtol=1e-11, atol=1e-12

@@ -132,9 +132,7 @@ class MomentBattery:
         turn = np.array([[1, 0, 0], [0, math.cos(angle), -math.sin(angle)], [0, math.sin(angle), math.cos(angle)]])
         b = turn @ np.real([2 * p.real, 2 * p.imag, z.real])
         xy, xz, yz = 2 * Q.imag, 2 * P.real, 2 * P.imag
-        pairs = np.array(
-            [[2 * (C + Q).real, xy, xz], [xy, 2 * (C.real - Q.real), yz], [xz, yz, Z.real]], dtype=float
-        )
+        pairs = np.array([[2 * (C + Q).real, xy, xz], [xy, 2 * (C.real - Q.real), yz], [xz, yz, Z.real]], dtype=float)
         pairs = turn @ pairs @ turn.T
         p, P = 0.5 * (b[0] + 1j * b[1]), 0.5 * (pairs[0, 2] + 1j * pairs[1, 2])
         C, Q = 0.25 * (pairs[0, 0] + pairs[1, 1]), 0.25 * (pairs[0, 0] - pairs[1, 1]) + 0.5j * pairs[0, 1]

@@ -26,7 +26,9 @@ from solvers.shared_parameters import tolerances
 
 def sample_times(p: Mapping[str, Any]) -> NDArray[np.float64]:
     """Times (cycles, 2, samples) of all samples."""
-    within = np.stack([np.linspace(0.0, p["tau_s"], p["samples"]), p["tau_s"] + np.linspace(0.0, p["tau_d"], p["samples"])])
+    within = np.stack(
+        [np.linspace(0.0, p["tau_s"], p["samples"]), p["tau_s"] + np.linspace(0.0, p["tau_d"], p["samples"])]
+    )
     return np.arange(p["cycles"])[:, None, None] * (p["tau_s"] + p["tau_d"]) + within
 
 
