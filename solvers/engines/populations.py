@@ -213,7 +213,7 @@ def _step(P, rates, q, dt, dephased, new, x_re, x_im, work):
 @kernel
 def _careful(P, rates, q, tau):
     """The largest tau/2^j that is within half a lifetime of every populated state, its share of a flash being the first quantum's."""
-    levels, K = P.shape
+    levels = P.shape[0]
     N = levels - 1
     fastest = 0.0
     for n in range(q, levels):

@@ -6,6 +6,7 @@ Y. Saad and M. H. Schultz, SIAM J. Sci. Stat. Comput. 7, 856 (1986).
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,12 +30,13 @@ def gmres(
     size = float(np.linalg.norm(b))
     if size <= tolerance:
         return np.zeros_like(b), size, 0
-    basis = [b / size]
+    basis: list[Vector] = [np.asarray(b / size)]
     directions: list[Vector] = []
     H = np.zeros((largest + 1, largest))
     target = np.zeros(largest + 1)
     target[0] = size
-    coefficients, residual, done = np.zeros(0), size, 0
+    coefficients: NDArray[Any] = np.zeros(0)
+    residual, done = size, 0
     for j in range(largest):
         directions.append(precondition(basis[j]))
         w = apply(directions[j])

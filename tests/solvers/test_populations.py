@@ -131,8 +131,8 @@ def test_pumped_steady_state_is_the_one_of_independent_emitters():
     # pump 1, loss 1, no collective decay: each spin is up with probability 1/2, long after
     P = inverted(6)
     PumpedPropagator(6, 1.0, 0.0, 0.0, 1.0, 0, 30.0).advance(P)
-    M, square, _ = engine.moments(P)
-    assert pytest.approx(0.0, abs=1e-11) == M
+    mean_M, square, _ = engine.moments(P)
+    assert mean_M == pytest.approx(0.0, abs=1e-11)
     assert square == pytest.approx(0.75 * 6, abs=1e-10)
 
 
@@ -142,8 +142,8 @@ def test_pulse_turns_the_inverted_state_as_a_vector(angle):
     blocks = [np.zeros((N + 1, N // 2 + 1)) for _ in range(N + 1)]
     blocks[0][N, 0] = 1.0
     turned = rotate(blocks, rotations(N, angle))
-    M, square, _ = engine.moments(turned[0])
-    assert pytest.approx(0.5 * N * np.cos(angle), abs=1e-12) == M
+    mean_M, square, _ = engine.moments(turned[0])
+    assert mean_M == pytest.approx(0.5 * N * np.cos(angle), abs=1e-12)
     assert square == pytest.approx(0.5 * N * (0.5 * N + 1), abs=1e-11)
     back = rotate(turned, rotations(N, -angle))
     assert max(np.abs(a - b).max() for a, b in zip(back, blocks, strict=True)) < 1e-13
@@ -156,5 +156,5 @@ def test_N_1000_flash_and_storage():
     found, (_, _, steps) = carry(P, 1.0, 1600.0, 0.0, 0.0187)
     assert steps > 0
     assert found.min() > -1e-12 and abs(found.sum() - 1.0) < 1e-12
-    M, _, mean_S = engine.moments(found)
-    assert pytest.approx(-mean_S, abs=1e-9) == M
+    mean_M, _, mean_S = engine.moments(found)
+    assert mean_M == pytest.approx(-mean_S, abs=1e-9)

@@ -179,4 +179,4 @@ def build(N: int, gamma: float, dephasing: float, tau_s: float, tau_d: float) ->
         climb, quanta = survivors(K, gamma * tau_d), np.zeros(K)
     stored_M = (0.5 * N + S) * math.exp(-gamma * tau_s) - 0.5 * N
     released = (S + quanta) @ storage + stored_M
-    return Chain(N, storage, climb @ storage, released, S)
+    return Chain(N, storage, climb @ storage, released, np.asarray(S, dtype=np.float64))

@@ -1,9 +1,10 @@
 """The limit cycle of the second-order cumulants: a fixed point of the cycle map by a guarded quasi-Newton iteration.
 
 Without coherence a state after discharge is (z, C, Z). In the coordinates (M, (N-1)C, <S^2>/(2S+1)) all entries are of
-the size of S or 1. The start is the balance of gain and loss of S for a complete flash (physics document, section 6),
-on the manifold where emission has ended; Newton steps with differences and rank-one updates follow, cut where they
-would leave physics. Plain Newton from far away does leave it; where no step helps, ordinary cycles go on.
+the size of S or 1. There are two starts. Where the flash is over within tau_d: the balance of gain and loss of S
+(physics document, section 6) with M = -S, emission ended. Where it hardly begins: the maximally mixed state, to which
+weak emission and inverting pulses drive (all M of a multiplet equal, then <S^2> = 3N/4 balances the loss). Newton steps
+with differences and rank-one updates follow, cut where they would leave physics; plain Newton from far away does.
 """
 
 from __future__ import annotations
@@ -75,6 +76,10 @@ class CumulantMap:
         S = self.guess
         return self.point(-S, -0.5 * (1.0 - 2.0 * S / self.N) if self.N > 1 else 0.0, S * (S + 1.0))
 
+    def mixed(self) -> Point:
+        """The maximally mixed state."""
+        return self.point(0.0, 0.0, 0.75 * self.N)
+
     def physical(self, x: Point) -> bool:
         """Whether 0 <= <S^2> <= N/2(N/2+1), and <S_+S_->, <S_-S_+> >= 0, up to a little."""
         N, square = self.N, x[2] * self._unit
@@ -127,14 +132,31 @@ class Fixed:
 def find(p: Mapping[str, Any]) -> Fixed:
     """The limit cycle to the relative tolerance of the point; raises `IntegrationStopped`."""
     cycle_map = CumulantMap(p)
-    still = p["gamma"] * (p["tau_s"] + p["tau_d"]) == 0.0
-    x = cycle_map.ground() if still else cycle_map.start()
-    for _ in range(PLAIN_CYCLES if still else SETTLE):
+    period = p["gamma"] * (p["tau_s"] + p["tau_d"])
+    flash = p["Gamma"] * p["N"] * p["tau_d"]
+    starts = [cycle_map.start(), cycle_map.mixed(), cycle_map.ground()]
+    if period == 0.0:  # nothing but dephasing moves S: the limit may depend on the start
+        starts = starts[2:]
+    elif flash < 2.0 and period < 1.0:
+        starts = [starts[1], starts[0], starts[2]]
+    best: Fixed | None = None
+    for start in starts:
+        found = search(cycle_map, start, p["tolerance"])
+        if best is None or found.missed < best.missed:
+            best = found
+        if best.missed <= 1.0:
+            break
+    assert best is not None
+    return best
+
+
+def search(cycle_map: CumulantMap, x: Point, tolerance: float) -> Fixed:
+    """The guarded quasi-Newton iteration from x."""
+    for _ in range(SETTLE):
         x = cycle_map(x).after
     slope = np.zeros((3, 3))
     fresh = False
-    size_before = math.inf
-    missed = math.inf
+    size_before = missed = math.inf
     old_x = old_residual = np.zeros(3)
     for iteration in range(ITERATIONS):
         current = cycle_map(x)
@@ -143,15 +165,14 @@ def find(p: Mapping[str, Any]) -> Fixed:
         if iteration == 0 or (size > 0.3 * size_before and not fresh):
             slope = np.eye(3) - cycle_map.jacobian(x, current.after)
             fresh = True
-        elif iteration > 0:
+        else:
             moved = x - old_x
             if moved @ moved > 0.0:  # Broyden's update of -d residual/dx
                 slope = slope + np.outer(old_residual - residual - slope @ moved, moved) / (moved @ moved)
             fresh = False
         correction = np.linalg.lstsq(slope, residual, rcond=1e-14)[0]
-        wanted = p["tolerance"] * max(1.0, cycle_map.S(x))
-        missed = float(np.max(np.abs(correction))) / wanted
-        if missed <= 1.0:
+        missed = float(np.max(np.abs(correction))) / (tolerance * max(1.0, cycle_map.S(x)))
+        if not missed > 1.0:
             break
         old_x, old_residual, size_before = x, residual, size
         for _ in range(6):
@@ -163,6 +184,8 @@ def find(p: Mapping[str, Any]) -> Fixed:
             x, fresh, size_before = current.after, False, 0.0
             for _ in range(PLAIN_CYCLES):
                 x = cycle_map(x).after
+    if not (missed <= 1.0 and cycle_map.physical(x)):
+        missed = max(missed, 2.0)
     return Fixed(current, cycle_map.S(x), missed)
 
 

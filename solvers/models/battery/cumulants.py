@@ -29,6 +29,7 @@ from numpy.typing import NDArray
 from solvers.numerics.compile import FASTMATH, entry, kernel
 from solvers.numerics.outcome import DONE, OUTCOME_TEXT
 from solvers.numerics.rosenbrock import rosenbrock
+from solvers.numerics.rosenbrock_quadrature import rosenbrock_three
 
 RATES = ("N", "gamma", "Gamma", "dephasing", "pump", "printed")
 """Order of the array that the right-hand sides take; printed is 0 or 1."""
@@ -174,7 +175,7 @@ def full_jacobian(t, y, p, J):
     J[10, 3] = G * N * (N - 1.0)
 
 
-integrate_diagonal = rosenbrock(d_diagonal, diagonal_jacobian)
+integrate_diagonal = rosenbrock_three(d_diagonal, diagonal_jacobian, quadratures=2)
 integrate_full = rosenbrock(d_full, full_jacobian)
 
 

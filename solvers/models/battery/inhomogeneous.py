@@ -49,12 +49,12 @@ def d_sites(t, y, p, dy):
     N = g.size
     z, dz = y[:N], dy[:N]
     parts, d_parts = y[N:].reshape((3, N, N)), dy[N:].reshape((3, N, N))
-    R, I, Z = parts[0], parts[1], parts[2]
+    real, imag, Z = parts[0], parts[1], parts[2]
     A_re, A_im = np.zeros(N), np.zeros(N)
     for k in range(N):
         for j in range(N):
-            A_re[j] += g[k] * R[k, j]
-            A_im[j] += g[k] * I[k, j]
+            A_re[j] += g[k] * real[k, j]
+            A_im[j] += g[k] * imag[k, j]
     for i in range(N):
         dz[i] = -(gamma + Gamma * g[i] * g[i]) * (1.0 + z[i]) - 2.0 * Gamma * g[i] * A_re[i]
         own = gamma + Gamma * g[i] * g[i]
@@ -63,7 +63,7 @@ def d_sites(t, y, p, dy):
             turn = detunings[i] - detunings[j]
             # the last two terms take out of A what k = i, j would contribute
             decay = gamma + 0.5 * Gamma * (g[i] * g[i] * (1.0 + z[i]) + g[j] * g[j] * (1.0 + z[j]))
-            c_re, c_im = R[i, j], I[i, j]
+            c_re, c_im = real[i, j], imag[i, j]
             source = Gamma * gg * (0.25 * (z[i] + z[j]) + 0.5 * Z[i, j])
             left, right = 0.5 * Gamma * g[i] * z[i], 0.5 * Gamma * g[j] * z[j]
             d_parts[0, i, j] = -turn * c_im - decay * c_re + source + left * A_re[j] + right * A_re[i]
