@@ -10,7 +10,8 @@ A jump operator sum_{ia} u_{ia} s_i^a at rate kappa adds kappa u u^+ to Gamma, w
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import functools
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -50,19 +51,31 @@ class SpinSystem:
 
     def smallest_rate(self) -> float:
         """The smallest eigenvalue of Gamma; the dynamics is completely positive if it is not negative."""
-        return float(np.linalg.eigvalsh(self.Gamma)[0])
+        return float(min(np.linalg.eigvalsh(block)[..., 0].min() for block in self._rate_blocks()))
 
-    def is_positive(self) -> bool:
+    @functools.cached_property
+    def positive(self) -> bool:
         """Whether Gamma is positive up to rounding."""
-        return self.smallest_rate() >= -1e-10 * max(1e-300, float(np.abs(self.Gamma).max()))
+        largest = float(np.abs(self.Gamma).max(initial=0.0))
+        try:
+            for block in self._rate_blocks():
+                np.linalg.cholesky(block + (1e-10 * largest + 1e-300) * np.eye(block.shape[-1]))
+        except np.linalg.LinAlgError:
+            return False
+        return True
 
-
-def on_site(vector: NDArray[np.complex128], rates: NDArray[np.float64]) -> NDArray[np.complex128]:
-    """Gamma (3N, 3N) of one jump operator `vector` . s_i per site with `rates` (N,)."""
-    n = len(rates)
-    Gamma = np.zeros((n, 3, n, 3), dtype=np.complex128)
-    Gamma[np.arange(n), :, np.arange(n), :] = rates[:, None, None] * np.outer(vector, vector.conj())
-    return Gamma.reshape(3 * n, 3 * n)
+    def _rate_blocks(self) -> Iterator[NDArray[np.complex128]]:
+        """Gamma without its zeros: one (N, 3, 3) stack if all rates are local, else one matrix per connected cluster."""
+        n = self.N
+        blocks = self.Gamma.reshape(n, 3, n, 3).transpose(0, 2, 1, 3)
+        linked = (blocks != 0).any(axis=(2, 3))
+        linked[np.arange(n), np.arange(n)] = True
+        if linked.sum() == n:
+            yield blocks[np.arange(n), np.arange(n)]
+            return
+        for sites in clusters(linked):
+            index = np.array([3 * i + a for i in sites for a in range(3)])
+            yield self.Gamma[np.ix_(index, index)]
 
 
 def correlated(vector: NDArray[np.complex128], rates: NDArray[np.float64]) -> NDArray[np.complex128]:
@@ -74,7 +87,13 @@ def local_dissipator(
     gamma_minus: NDArray[np.float64], gamma_plus: NDArray[np.float64], gamma_z: NDArray[np.float64]
 ) -> NDArray[np.complex128]:
     """Gamma (3N, 3N) of D[sigma_-], D[sigma_+] and D[sigma_z] with the rates (N,) of each site."""
-    return on_site(LOWERING, gamma_minus) + on_site(RAISING, gamma_plus) + on_site(PAULI_Z, gamma_z)
+    n = len(gamma_minus)
+    blocks = np.zeros((n, 3, 3), dtype=np.complex128)
+    for vector, rates in ((LOWERING, gamma_minus), (RAISING, gamma_plus), (PAULI_Z, gamma_z)):
+        blocks += np.asarray(rates)[:, None, None] * np.outer(vector, vector.conj())
+    Gamma = np.zeros((n, 3, n, 3), dtype=np.complex128)
+    Gamma[np.arange(n), :, np.arange(n), :] = blocks
+    return Gamma.reshape(3 * n, 3 * n)
 
 
 def product_correlations(spins: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -40,7 +40,7 @@ class Unravelling(NamedTuple):
 
 def unravel(system: SpinSystem) -> Unravelling:
     """Prepare trajectories; ValueError when Gamma is not positive."""
-    if not system.is_positive():
+    if not system.positive:
         raise ValueError(
             f"quantum trajectories need a positive Gamma (dissipator and rates together); its smallest eigenvalue is "
             f"{system.smallest_rate():.6g}; methods exact, cumulant and mean_field can treat it"

@@ -22,7 +22,7 @@ def judge(
             kind="Diverged" if left else "NotIntegrated", message="; ".join(filter(None, [text, left]))
         )
     indefinite = ""
-    if not system.is_positive():
+    if not system.positive:
         indefinite = (
             f"Gamma is not positive, its smallest eigenvalue is {system.smallest_rate():.6g}; "
             "the equations are solved all the same, but the evolution is not completely positive"

@@ -29,7 +29,7 @@ from solvers.engines.literal import density_matrix_moments, exact_path, moment_p
 from solvers.engines.master_equation.generator import build_generator
 from solvers.engines.master_equation.propagation import evolve
 from solvers.engines.master_equation.states import moment_indices, product_state, split_moments
-from solvers.engines.moments.propagation import CUMULANTS, MEAN_FIELD, propagate
+from solvers.engines.moments.propagation import CUMULANTS, MEAN_FIELD, propagate, refuse_beyond_memory
 from solvers.engines.spin_system import LOWERING, SpinSystem, correlated, local_dissipator
 from solvers.engines.trajectories import sample
 from solvers.engines.validity import judge
@@ -92,6 +92,8 @@ def start_spins(p: Mapping[str, Any]) -> NDArray[np.float64]:
 def solve_one(method: str, parameters: dict[str, Any], wants: Callable[..., bool], key: int) -> Mapping[str, Any]:
     """All outputs at one point."""
     n, when = parameters["N"], parameters["times"]
+    if method in ("cumulant", "mean_field"):
+        refuse_beyond_memory(n, MEAN_FIELD if method == "mean_field" else CUMULANTS)
     system = build_system(parameters)
     magnetisation = np.full((len(when), 3), np.nan)
     pairs = np.full((len(when), 3, 3), np.nan)

@@ -272,7 +272,7 @@ def _field_of_values(system: SpinSystem, sites, bonds) -> tuple[tuple[float, flo
             low += symmetric[:, 0].sum()
             high += symmetric[:, -1].sum()
             imaginary += np.linalg.norm((matrices - np.swapaxes(matrices, 1, 2)) / 2, 2, axis=(1, 2)).sum()
-    if len(bonds) and bonds.any() and system.is_positive():
+    if len(bonds) and bonds.any() and system.positive:
         n = system.N
         blocks = system.Gamma.reshape(n, 3, n, 3).transpose(0, 2, 1, 3)
         local = blocks[np.arange(n), np.arange(n)]

@@ -102,9 +102,9 @@ def build_coefficients(system: SpinSystem, order: int, path: str | None = None) 
 
 
 def projected_bytes(n: int, order: int) -> int:
-    """Memory of one integration without its output: coefficients, scratch, and the stages of the Runge-Kutta method."""
+    """Memory of one integration without its output: system, coefficients, scratch, and the stages of the integrator."""
     square = 8 * (3 * n) ** 2
-    return 4 * square if order == 1 else 22 * square
+    return 12 * square if order == 1 else 26 * square
 
 
 def _by_axis(blocks: NDArray[np.float64]) -> NDArray[np.float64]:

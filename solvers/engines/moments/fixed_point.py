@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import eigvals
+from scipy.sparse.linalg import LinearOperator, gmres
 
 from solvers.engines.moments.equations import build_coefficients
 from solvers.engines.moments.first_order import integrate_mean_field, mean_field_derivative
@@ -69,23 +70,24 @@ def settle(
     duration, now, steps = 10.0 / rate, 0.0, 0
     out = np.empty((1, y.size))
     code, stable, largest = DONE, True, np.inf
-    jacobian = None
     while True:
         largest = float(np.abs(slope(y)).max())
         small = len(active) <= _NEWTON_UNKNOWNS
-        if largest < 1e-4 * rate and small:
-            found, jacobian = _newton(slope, y, active, rate)
+        if largest < 1e-4 * rate:
+            found = _newton(slope, y, active, rate, small)
             if found is not None:
                 y = found
                 largest = float(np.abs(slope(y)).max())
         if largest <= _AT_REST * rate:
             if small:
-                jacobian = _jacobian(slope, y, active) if jacobian is None else jacobian
-                stable = bool(eigvals(jacobian).real.max() < 1e-7 * rate)
+                stable = bool(eigvals(_jacobian(slope, y, active)).real.max() < 1e-7 * rate)
             break
         if steps >= max_steps:
             break
-        code, reached, used = integrate(p, y, np.array([duration]), out, rtol, atol, max_steps - steps)
+        # the error of the steps must not keep the derivative from falling
+        code, reached, used = integrate(
+            p, y, np.array([duration]), out, min(rtol, 1e-9), min(atol, 1e-12), max_steps - steps
+        )
         steps += used
         now += reached
         if code != DONE:
@@ -110,19 +112,39 @@ def _jacobian(slope, y: NDArray[np.float64], active: NDArray[np.intp]) -> NDArra
     return matrix
 
 
-def _newton(slope, y: NDArray[np.float64], active: NDArray[np.intp], rate: float):
-    """A stable state of rest close to y with the Jacobian there, or None."""
+def _newton(slope, y: NDArray[np.float64], active: NDArray[np.intp], rate: float, small: bool):
+    """A state of rest close to y, or None; for many unknowns the linear equations are solved by GMRES.
+
+    Of a few unknowns it is known to be stable; of many, the integration that leads there says so.
+    """
     state = y.copy()
     for _ in range(12):
         residual = slope(state)[active]
         if np.abs(residual).max() <= 0.1 * _AT_REST * rate:
-            matrix = _jacobian(slope, state, active)
-            if np.abs(state - y).max() < 0.05 and eigvals(matrix).real.max() < 1e-7 * rate:
-                return state, matrix
-            return None, None
-        matrix = _jacobian(slope, state, active)
-        change = np.linalg.lstsq(matrix, -residual, rcond=1e-11)[0]
+            if small and eigvals(_jacobian(slope, state, active)).real.max() >= 1e-7 * rate:
+                return None
+            return state
+        if small:
+            change = np.linalg.lstsq(_jacobian(slope, state, active), -residual, rcond=1e-11)[0]
+        else:
+            change = _krylov_step(slope, state, active, residual)
         if not np.all(np.isfinite(change)) or np.abs(change).max() > 0.05:
-            return None, None
+            return None
         state[active] += change
-    return None, None
+    return None
+
+
+def _krylov_step(slope, state, active, residual) -> NDArray[np.float64]:
+    def along(v: NDArray[np.float64]) -> NDArray[np.float64]:
+        largest = float(np.abs(v).max())
+        if largest == 0.0:
+            return v
+        h = 1e-4 / largest
+        up, down = state.copy(), state.copy()
+        up[active] += h * v
+        down[active] -= h * v
+        return (slope(up) - slope(down))[active] / (2 * h)
+
+    operator = LinearOperator((len(active), len(active)), matvec=along, dtype=np.float64)
+    change, _ = gmres(operator, -residual, rtol=1e-4, atol=0.0, restart=60, maxiter=4)
+    return np.asarray(change)

@@ -72,7 +72,7 @@ def _exact(parameters: dict[str, Any], wants: Callable[..., bool]) -> Mapping[st
         max_applications=100 * parameters["max_steps"],
     )
     spins, correlations = split_moments(evolution.observed, n)
-    return _outputs(system, parameters["times"], spins, correlations, wants, positive=system.is_positive()) | {
+    return _outputs(system, parameters["times"], spins, correlations, wants, positive=system.positive) | {
         "purity": evolution.purity
     }
 
