@@ -47,7 +47,7 @@ def main(folder="results/spin_cat_fig4", output="spin_cat_fig4.png"):
     axes.plot(eta, ellipse(eta, spins, PAPER_A, PAPER_B), "r--", label=f"paper's ellipse, b = {PAPER_B} N")
     axes.plot(eta, ellipse(eta, spins, 1 / 32, b), "r:", label=f"our fit, b = {b:.4g} N")
     axes.plot(eta, existence, color="0.45", label="existence, N to infinity")
-    axes.legend(loc="upper right", fontsize="small")
+    figure.legend(*axes.get_legend_handles_labels(), loc="outside lower center", ncols=2, fontsize="small")
     figure.savefig(output, dpi=150)
 
     print(f"top of the boundary: delta = {dynamic[top]:.5f} Gamma2 at eta = {eta[top] / spins:.4f} N (paper: 0.0689)")

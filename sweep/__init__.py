@@ -7,5 +7,6 @@ data = sweep.Sweep(model="spin_cat.two_ensembles", axes={"eta": [100, 200], "del
 
 from sweep.errors import AbortedError, RunError, SpecError, SweepError
 from sweep.notebook import Sweep, open
+from sweep.run import Point, Run
 
-__all__ = ["AbortedError", "RunError", "SpecError", "Sweep", "SweepError", "open"]
+__all__ = ["AbortedError", "Point", "Run", "RunError", "SpecError", "Sweep", "SweepError", "open"]

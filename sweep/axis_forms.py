@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from solvers.suggest import did_you_mean
+from sweep.array_files import load, names_file
 from sweep.errors import SpecError
 
 FORMS = ("values", "linspace", "logspace", "arange")
@@ -85,7 +86,9 @@ def axis_values(where: str, form: Any, kind: str = "real") -> NDArray[Any] | lis
 
 
 def array_values(where: str, value: Any) -> Any:
-    """An array parameter: a list, an axis form, or { re = ..., im = ... } for complex entries."""
+    """An array parameter: a list, an axis form, { re = ..., im = ... } for complex entries, or an array file."""
+    if names_file(value):
+        return load(where, value)
     if isinstance(value, Mapping):
         if set(value) == {"re", "im"}:
             return np.asarray(value["re"], dtype=float) + 1j * np.asarray(value["im"], dtype=float)

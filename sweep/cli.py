@@ -13,7 +13,9 @@ import click
 
 from sweep.axis_forms import axis_from_text, from_text
 from sweep.cli_models import models, new, solve
-from sweep.errors import SpecError, SweepError
+from sweep.cli_runs import COMMANDS
+from sweep.cli_words import pairs
+from sweep.errors import SweepError
 
 
 class _Group(click.Group):
@@ -41,7 +43,15 @@ class _Group(click.Group):
         sys.exit(status)
 
 
-_EXTRAS = {"matplotlib": "plot", "dask_jobqueue": "slurm", "dask_kubernetes": "kubernetes", "s3fs": "s3"}
+_EXTRAS = {
+    "matplotlib": "plot",
+    "h5netcdf": "export",
+    "pandas": "export",
+    "pyarrow": "export",
+    "dask_jobqueue": "slurm",
+    "dask_kubernetes": "kubernetes",
+    "s3fs": "s3",
+}
 
 
 def _missing(error: ModuleNotFoundError) -> str:
@@ -62,19 +72,8 @@ def main(debug: bool) -> None:
     """
 
 
-main.add_command(models)
-main.add_command(solve)
-main.add_command(new)
-
-
-def _pairs(texts: tuple[str, ...], option: str, parse: Callable[[str, str], Any]) -> dict[str, Any]:
-    found = {}
-    for text in texts:
-        name, equals, value = text.partition("=")
-        if not equals or not name.strip() or not value.strip():
-            raise SpecError(f"{option} needs NAME=VALUE; given was {text!r}")
-        found[name.strip()] = parse(f"{option} {name.strip()}", value)
-    return found
+for _command in (models, solve, new, *COMMANDS):
+    main.add_command(_command)
 
 
 _Command = Callable[..., Any]
@@ -101,6 +100,11 @@ def _running(command: _Command) -> _Command:
             "--accept-code-change", is_flag=True, help="Go on although the solver sources have changed; recorded."
         ),
         click.option(
+            "--memory",
+            metavar="SIZE",
+            help="Memory of a worker of the local cluster, like 2GiB [default: a fair share].",
+        ),
+        click.option(
             "--workers", type=click.IntRange(1, 4096), help="Processes of the local cluster [default: cores]."
         ),
         click.option(
@@ -118,15 +122,14 @@ def _running(command: _Command) -> _Command:
 def _raw(spec: str, values: tuple[str, ...], axes: tuple[str, ...]) -> dict[str, Any]:
     from sweep.spec import read, with_overrides
 
-    return with_overrides(read(spec), _pairs(values, "--set", from_text), _pairs(axes, "--axis", axis_from_text))
+    return with_overrides(read(spec), pairs(values, "--set", from_text), pairs(axes, "--axis", axis_from_text))
 
 
 def _options(kwargs: dict[str, Any]) -> Any:
     from sweep.launch import Options
 
-    return Options(
-        **{name: kwargs[name] for name in ("cluster", "workers", "accept_code_change", "break_lease", "quiet")}
-    )
+    names = ("cluster", "workers", "memory", "accept_code_change", "break_lease", "quiet")
+    return Options(**{name: kwargs[name] for name in names})
 
 
 @main.command()
@@ -153,6 +156,16 @@ def resume(folder: Path, **kwargs: Any) -> None:
 
 
 @main.command()
+@click.argument("folder", metavar="RUN", type=click.Path(path_type=Path))
+@_running
+def retry(folder: Path, **kwargs: Any) -> None:
+    """Compute the failed points of RUN again, and what is not committed yet."""
+    from sweep import launch
+
+    sys.exit(launch.resume(folder, _options(kwargs), retry=True).exit_status)
+
+
+@main.command()
 @click.argument("spec")
 @_overrides
 @click.option("--workers", type=click.IntRange(1), help="Workers for the estimate [default: cores].")
@@ -163,42 +176,6 @@ def plan(spec: str, values: tuple[str, ...], axes: tuple[str, ...], workers: int
 
     facts = report.plan_facts(_raw(spec, values, axes), workers)
     click.echo(json.dumps(facts, indent=1) if as_json else report.plan_text(facts))
-
-
-@main.command()
-@click.argument("folder", metavar="RUN", type=click.Path(path_type=Path))
-@click.option("--json", "as_json", is_flag=True, help="As JSON.")
-def status(folder: Path, as_json: bool) -> None:
-    """Say how far the run in the folder RUN is."""
-    from sweep import report
-
-    facts = report.status_facts(folder)
-    click.echo(json.dumps(facts, indent=1) if as_json else report.status_text(facts))
-
-
-@main.command()
-@click.argument("folder", metavar="RUN", type=click.Path(path_type=Path))
-@click.argument("variable", metavar="VAR")
-@click.option("-o", "--output", type=click.Path(path_type=Path), help="Picture file [default: RUN/plots/VAR.png].")
-@click.option(
-    "--sel", "selection", multiple=True, metavar="DIM=VALUE", help="Cut at the nearest value (or label) of a dimension."
-)
-@click.option("--x", "along", metavar="DIM", help="Dimension of the horizontal axis.")
-@click.option("--curves", is_flag=True, help="Curves with the other dimension as colours, where a map would be drawn.")
-@click.option(
-    "--part",
-    type=click.Choice(["abs", "real", "imag", "phase"]),
-    default="abs",
-    show_default=True,
-    help="Of complex values.",
-)
-@click.option("--db", is_flag=True, help="In decibels, 10 log10.")
-def plot(folder: Path, variable: str, output: Path | None, selection: tuple[str, ...], **style: Any) -> None:
-    """Draw the variable VAR of the run in the folder RUN: a map over two axes, or curves."""
-    from sweep import plot as plotting
-
-    chosen = _pairs(selection, "--sel", from_text)
-    click.echo(plotting.draw(folder, variable, output, chosen, plotting.Style(**style)))
 
 
 def _classic(name: str, model: str, axes: dict[str, str], parameters: dict[str, Any], text: str) -> None:
@@ -221,7 +198,7 @@ def _classic(name: str, model: str, axes: dict[str, str], parameters: dict[str, 
             raw["sweep"]["method"] = method[0] if len(method) == 1 else list(method)
         raw["axes"] = {axis: axis_from_text(axis, values) for axis, values in axes.items()}
         raw = with_overrides(
-            raw, _pairs(kwargs["values"], "--set", from_text), _pairs(kwargs["axes"], "--axis", axis_from_text)
+            raw, pairs(kwargs["values"], "--set", from_text), pairs(kwargs["axes"], "--axis", axis_from_text)
         )
         if write_spec:
             parse(raw)
@@ -240,6 +217,26 @@ _classic(
     {"eta": "5:650:130", "delta": "0:0.08:161"},
     {"N": 10_000, "t_end": 2000.0},
     "Detuning against squeezing: where two detuned spin ensembles synchronise.",
+)
+
+
+@main.command()
+@click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
+def completion(shell: str) -> None:
+    """Print the completion script of a shell: eval "$(spinsweep completion bash)"."""
+    from click.shell_completion import get_completion_class
+
+    made = get_completion_class(shell)
+    assert made is not None
+    click.echo(made(main, {}, "spinsweep", "_SPINSWEEP_COMPLETE").source())
+
+
+_classic(
+    "storage",
+    "battery.limit_cycle",
+    {"tau_s": "1e-4:10:64:log", "tau_d": "1e-4:10:64:log"},
+    {"N": 140, "Gamma": 1600.0},
+    "Storage against discharge time: what an ageing quantum battery gives back in its limit cycle.",
 )
 
 

@@ -12,12 +12,19 @@ import click
 import numpy as np
 
 from sweep.axis_forms import array_values, from_text
+from sweep.cli_words import pairs
 from sweep.errors import SpecError
 from sweep.spec import plain
 
 
+def _complete_id(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
+    from solvers import models as all_models
+
+    return [name for name in all_models() if name.startswith(incomplete)]
+
+
 @click.command()
-@click.argument("model_id", metavar="[ID]", required=False)
+@click.argument("model_id", metavar="[ID]", required=False, shell_complete=_complete_id)
 @click.option("--json", "as_json", is_flag=True, help="As JSON.")
 def models(model_id: str | None, as_json: bool) -> None:
     """List the models; or the methods, parameters and outputs of the model ID."""
@@ -37,7 +44,7 @@ def models(model_id: str | None, as_json: bool) -> None:
 
 
 @click.command()
-@click.argument("model_id", metavar="ID")
+@click.argument("model_id", metavar="ID", shell_complete=_complete_id)
 @click.option(
     "-p",
     "--parameter",
@@ -84,7 +91,7 @@ def solve(model_id: str, parameters: tuple[str, ...], method: str | None, as_jso
 
 
 @click.command()
-@click.argument("model_id", metavar="ID")
+@click.argument("model_id", metavar="ID", shell_complete=_complete_id)
 @click.option("-o", "--output", type=click.Path(path_type=Path), help="File to write [default: print it].")
 @click.option("--force", is_flag=True, help="Replace a file that is there.")
 def new(model_id: str, output: Path | None, force: bool) -> None:
@@ -193,15 +200,9 @@ def _find(model_id: str) -> Any:
 
 
 def _parameters(model: Any, texts: tuple[str, ...]) -> dict[str, Any]:
-    found = {}
-    for text in texts:
-        name, equals, value = text.partition("=")
-        if not equals:
-            raise SpecError(f"-p needs NAME=VALUE; given was {text!r}")
-        parsed = from_text(f"-p {name}", value)
-        dims = next((p.dims for p in model.parameters if p.name == name), ())
-        found[name] = array_values(f"-p {name}", parsed) if dims else parsed
-    return found
+    dims = {p.name: p.dims for p in model.parameters}
+    given = pairs(texts, "-p", from_text)
+    return {name: array_values(f"-p {name}", value) if dims.get(name) else value for name, value in given.items()}
 
 
 def _short(value: np.ndarray[Any, Any]) -> str:

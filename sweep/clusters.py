@@ -12,6 +12,8 @@ from pathlib import Path
 from typing import Any
 
 import dask
+import dask.utils
+import psutil
 from distributed import Client, LocalCluster
 
 from solvers.suggest import did_you_mean
@@ -48,6 +50,32 @@ class Connection:
         workers = self.client.scheduler_info(n_workers=-1)["workers"].values()
         return sum(worker["nthreads"] for worker in workers)
 
+    def replace_frozen(self, seen: set[int]) -> list[int]:
+        """Kill local workers that stand still (SIGSTOP), now and when `seen` was filled; their nannies start new ones.
+
+        A worker that is merely busy goes on answering, because the kernels release the GIL.
+        """
+        frozen = {pid for pid in self._worker_pids() if _is_stopped(pid)}
+        killed = sorted(frozen & seen)
+        seen.clear()
+        seen |= frozen
+        for pid in killed:
+            with contextlib.suppress(psutil.Error):
+                psutil.Process(pid).kill()
+        return killed
+
+    def _worker_pids(self) -> list[int]:
+        if not self.local:
+            return []
+        return [nanny.pid for nanny in list(self.client.cluster.workers.values()) if nanny.pid is not None]
+
+
+def _is_stopped(pid: int) -> bool:
+    try:
+        return bool(psutil.Process(pid).status() == psutil.STATUS_STOPPED)
+    except psutil.Error:
+        return False
+
 
 def check_name(name: str) -> None:
     """SpecError unless `name` is a cluster that `connect` knows."""
@@ -69,18 +97,18 @@ def cores() -> int:
 
 
 @contextlib.contextmanager
-def connect(name: str = LOCAL, workers: int | None = None) -> Iterator[Connection]:
-    """A connection to a cluster for the time of a `with` block."""
+def connect(name: str = LOCAL, workers: int | None = None, memory: str | None = None) -> Iterator[Connection]:
+    """A connection to a cluster for the time of a `with` block; `workers` and `memory` of each are for a local one."""
     check_name(name)
     with contextlib.ExitStack() as stack:
         stack.enter_context(dask.config.set(_SETTINGS))
         if name == LOCAL:
-            yield _local(stack, workers or cores())
+            yield _local(stack, workers or cores(), memory)
         else:
             yield _remote(stack, name)
 
 
-def _local(stack: contextlib.ExitStack, workers: int) -> Connection:
+def _local(stack: contextlib.ExitStack, workers: int, memory: str | None) -> Connection:
     logging.getLogger("distributed").setLevel(logging.CRITICAL)
     cluster = LocalCluster(
         n_workers=workers,
@@ -89,6 +117,7 @@ def _local(stack: contextlib.ExitStack, workers: int) -> Connection:
         host="127.0.0.1",
         dashboard_address=f"127.0.0.1:{DASHBOARD_PORT if _is_free(DASHBOARD_PORT) else 0}",
         silence_logs=logging.CRITICAL,
+        memory_limit=_memory(memory),
         preload=["sweep.local_worker"],
     )
     stack.callback(_quietly, cluster.close)
@@ -96,6 +125,15 @@ def _local(stack: contextlib.ExitStack, workers: int) -> Connection:
     client = Client(cluster, set_as_default=False)
     stack.callback(_quietly, client.close)
     return Connection(client, local=True)
+
+
+def _memory(text: str | None) -> str | int:
+    if text is None:
+        return "auto"
+    try:
+        return int(dask.utils.parse_bytes(text))
+    except ValueError:
+        raise SpecError(f"--memory must be a size like 2GiB or 500MB; given was {text!r}") from None
 
 
 def _remote(stack: contextlib.ExitStack, name: str) -> Connection:

@@ -8,6 +8,7 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,7 @@ from distributed.scheduler import KilledWorker
 
 from solvers.model import Remark
 from sweep import files, provenance, worker
+from sweep.cancelling import asked, forget
 from sweep.clusters import Connection
 from sweep.folder import RunFolder
 from sweep.lease import Lease
@@ -42,11 +44,30 @@ from sweep.scheduling import (
 from sweep.store import POINT_FAILED, POINT_WARNED, Store
 
 _TICK_SECONDS = 0.2
-_WINDOW_SECONDS = 2.0
+_LOOK_SECONDS = 2.0
 NO_WORKER_SECONDS = 60.0
 """A local cluster without any worker for so long will not come back by itself."""
 KEPT_WARNINGS = 3
 """Warnings of one kind that are recorded per tile; failed points are all recorded."""
+
+
+@dataclass(frozen=True)
+class TileToDo:
+    """A tile with points to compute: `done` of its `points` are done already; `cost` in seconds."""
+
+    index: int
+    points: int
+    done: int
+    cost: float
+
+
+@dataclass(frozen=True)
+class _News:
+    """A future that is done: its result, or why there is none."""
+
+    future: Future
+    result: worker.Receipt | worker.Part | None = None
+    error: BaseException | None = None
 
 
 def window_of(threads: int) -> int:
@@ -65,7 +86,7 @@ class Driver:
         connection: Connection,
         lease: Lease,
         progress: Progress,
-        tiles: Sequence[tuple[int, int, float]],
+        tiles: Sequence[TileToDo],
         failed_before: int,
     ) -> None:
         self.folder = folder
@@ -78,15 +99,17 @@ class Driver:
         spec = plan.spec
         threads = max(connection.threads(), 1)
         self.scheduler = Scheduler(
-            tiles,
+            [(tile.index, tile.points, tile.cost) for tile in tiles],
             window_of(threads),
             spec.retries,
             failures_allowed=spec.failures_allowed(),
             failed_before=failed_before,
         )
+        self._done_before = {tile.index: tile.done for tile in tiles if tile.done}
+        self._frozen: set[int] = set()
         self._threads = threads
         self._futures: dict[Future, Work] = {}
-        self._arrived: queue.SimpleQueue[Future] = queue.SimpleQueue()
+        self._arrived: queue.SimpleQueue[_News] = queue.SimpleQueue()
         self._receipts: dict[Work, worker.Receipt] = {}
         self._parts: dict[Work, worker.Part] = {}
         self._interrupts = 0
@@ -96,61 +119,74 @@ class Driver:
     def run(self) -> End:
         """Run to the end and return how it ended."""
         with self._signals():
-            self._do(self.scheduler.start())
-            looked = time.monotonic()
-            while self.scheduler.ended is None:
-                for event in self._events():
-                    self._do(self.scheduler.handle(event))
-                now = time.monotonic()
-                if now - looked > _WINDOW_SECONDS:
-                    looked = now
-                    for event in self._look_around(now):
-                        self._do(self.scheduler.handle(event))
-                self.progress.tick(now)
+            try:
+                self._loop()
+            except OSError as error:  # a full disk, a folder that is gone: what is committed stays
+                name = f": {error.filename}" if error.filename else ""
+                self.scheduler.handle(EndAsked(f"{error.strerror or error}{name}", Outcome.ABORTED))
         self.progress.clear()
         for future in self._futures:
             with contextlib.suppress(Exception):
                 future.cancel()
+        assert self.scheduler.ended is not None
         return self.scheduler.ended
+
+    def _loop(self) -> None:
+        self._do(self.scheduler.start())
+        looked = time.monotonic()
+        while self.scheduler.ended is None:
+            for event in self._events():
+                self._do(self.scheduler.handle(event))
+            now = time.monotonic()
+            if now - looked > _LOOK_SECONDS:
+                looked = now
+                for event in self._look_around(now):
+                    self._do(self.scheduler.handle(event))
+            self.progress.tick(now)
 
     # What happened
 
     def _events(self) -> Iterator[Event]:
         """Wait a moment for news; yield an event for each."""
+        wish = asked(self.folder) if self._interrupts < 3 else None
+        if wish is not None:
+            forget(self.folder)
+            self._interrupts = 3 if wish == "now" else max(self._interrupts, 1)
         if self._interrupts == 1:
             self._interrupts = 2  # said once
             running = len(self.scheduler.running)
             self.progress.say(
                 f"stopping: {running} tiles that run are finished and committed; press Ctrl-C again to drop them"
             )
-            yield StopAsked("interrupted")
+            yield StopAsked("stopped on request")
         elif self._interrupts > 2:
-            yield EndAsked("interrupted twice; the tiles that were running are dropped")
+            yield EndAsked("stopped at once on request; the tiles that were running are dropped")
             return
         with contextlib.suppress(queue.Empty):
             yield from self._event_of(self._arrived.get(timeout=_TICK_SECONDS))
             while True:
                 yield from self._event_of(self._arrived.get_nowait())
 
-    def _event_of(self, future: Future) -> Iterator[Event]:
-        work = self._futures.pop(future, None)
+    def _event_of(self, news: _News) -> Iterator[Event]:
+        work = self._futures.pop(news.future, None)
         if work is None:
             return
-        if future.status == "finished":
-            result = future.result()
-            failed = self._keep(work, result)
-            yield Finished(work, failed)
-        elif future.status == "error":
-            error = future.exception()
-            if isinstance(error, KilledWorker):
-                yield WorkerLost(work)
-            elif isinstance(error, worker.CodeMismatch):
-                yield EndAsked(str(error), Outcome.ABORTED)
-            else:
-                yield Erred(work, f"tile {work.tile}: {type(error).__name__}: {error}")
-        else:  # cancelled or lost: by the scheduler's end, or by somebody at the dashboard
-            yield Erred(work, f"tile {work.tile}: the cluster dropped the task ({future.status})")
-        future.release()
+        if news.result is not None:
+            yield Finished(work, self._keep(work, news.result))
+        elif isinstance(news.error, KilledWorker):
+            yield WorkerLost(work)
+        elif isinstance(news.error, worker.CodeMismatch):
+            yield EndAsked(str(news.error), Outcome.ABORTED)
+        else:  # not a point's own; or cancelled, by the scheduler's end or by somebody at the dashboard
+            yield Erred(work, f"tile {work.tile}: {type(news.error).__name__}: {news.error}")
+        news.future.release()
+
+    def _fetch(self, future: Future) -> None:
+        """Bring a result home. In Dask's callback thread, because a worker that stands still now would hold up the loop."""
+        try:
+            self._arrived.put(_News(future, result=future.result()))
+        except BaseException as error:  # whatever it is, the loop decides
+            self._arrived.put(_News(future, error=error))
 
     def _keep(self, work: Work, result: worker.Receipt | worker.Part) -> int:
         """Hold a result until its commit; returns how many of its points failed."""
@@ -168,6 +204,8 @@ class Driver:
         if self.connection.client.status != "running":
             yield EndAsked("the connection to the scheduler is lost", Outcome.ABORTED)
             return
+        for pid in self.connection.replace_frozen(self._frozen):
+            self.progress.say(f"worker process {pid} stood still and is replaced")
         threads = self.connection.threads()
         if threads:
             self._no_workers_since = None
@@ -209,7 +247,7 @@ class Driver:
             call, arguments = worker.solve_part, (self.job, work.tile, work.lo, work.hi)  # type: ignore[assignment]
         future = self.connection.client.submit(call, *arguments, key=key, pure=False, retries=0)
         self._futures[future] = work
-        future.add_done_callback(self._arrived.put)
+        future.add_done_callback(self._fetch)
 
     def _commit(self, receipt: worker.Receipt) -> None:
         """Record a tile and then commit it; whatever happens in between, its points are just computed again."""
@@ -220,7 +258,9 @@ class Driver:
         entry |= {"host": receipt.host, "pid": receipt.pid, "cpu": receipt.cpu, "time": provenance.now()}
         files.append_lines(self.folder.journal, [entry])
         self.store.commit(receipt.tile, statuses)
-        self.progress.add(tile.size, int(np.count_nonzero(statuses == POINT_FAILED)))
+        self.progress.add(
+            tile.size - self._done_before.get(tile.index, 0), int(np.count_nonzero(statuses == POINT_FAILED))
+        )
 
     def _remarks(self, receipt: worker.Receipt, tile: Any) -> Iterator[dict[str, Any]]:
         warned: dict[str, int] = {}

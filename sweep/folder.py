@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from sweep import files
+from sweep.array_files import resolved
 from sweep.errors import RunError, SpecError
 from sweep.plan import Plan
 from sweep.spec import parse
@@ -87,7 +88,15 @@ class RunFolder:
 
     def plan(self) -> Plan:
         """The plan of the run, as it was created."""
-        return plan_of(self.record())
+        return self.plan_of(self.record())
+
+    def plan_of(self, record: dict[str, Any]) -> Plan:
+        """Rebuild the plan from the content of plan.json."""
+        try:
+            spec = parse(resolved(record["spec"], self.meta))
+        except SpecError as error:
+            raise RunError(f"the run's spec is refused by this version of spinsweep: {error}") from error
+        return Plan(spec, tuple(record["tile"]))
 
     def create(self, fill: Callable[[RunFolder], None]) -> None:
         """Make the folder in one step: `fill` writes it beside its place, then it is renamed in."""
@@ -107,12 +116,3 @@ class RunFolder:
             shutil.rmtree(beside.path, ignore_errors=True)
             raise
         files.sync_folder(self.path.parent)
-
-
-def plan_of(record: dict[str, Any]) -> Plan:
-    """Rebuild a plan from the content of plan.json."""
-    try:
-        spec = parse(record["spec"])
-    except SpecError as error:
-        raise RunError(f"the run's spec is refused by this version of spinsweep: {error}") from error
-    return Plan(spec, tuple(record["tile"]))

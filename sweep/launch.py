@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import secrets
 import sys
+import tempfile
 import time
 from collections.abc import Mapping
 from contextlib import AbstractContextManager, nullcontext
@@ -18,12 +19,15 @@ from numpy.typing import NDArray
 from solvers.fingerprint import sources_of
 from solvers.registry import module_of
 from sweep import files, layout, provenance, store
+from sweep.array_files import adopted
+from sweep.cancelling import forget
 from sweep.clusters import Connection, check_name, connect, cores
-from sweep.driver import Driver
+from sweep.cost import Pilot
+from sweep.driver import Driver, TileToDo
 from sweep.errors import AbortedError, RunError
 from sweep.folder import FORMAT, RunFolder
 from sweep.lease import Lease
-from sweep.pilot import Pilot, PilotProcess
+from sweep.pilot import PilotProcess
 from sweep.plan import Plan, check_size, tile_shape
 from sweep.progress import Progress, duration
 from sweep.scheduling import End, Outcome
@@ -39,6 +43,7 @@ class Options:
 
     cluster: str = "local"
     workers: int | None = None
+    memory: str | None = None
     accept_code_change: bool = False
     break_lease: bool = False
     quiet: bool = False
@@ -87,8 +92,9 @@ def run(
     folder = RunFolder(out)
     check_place(folder, spec)
     check_name(options.cluster)
+    check_writable(folder)
     progress = Progress(stream or sys.stderr, spec.points, quiet=options.quiet)
-    connection = connection or connect(options.cluster, options.workers)
+    connection = connection or connect(options.cluster, options.workers, options.memory)
     if folder.exists():
         return _go_on(folder, options, connection, progress)
     with PilotProcess(raw, spec) as pilot, connection as connected:
@@ -97,14 +103,21 @@ def run(
         return _go_on(folder, options, nullcontext(connected), progress, introduced=True)
 
 
-def resume(out: Path, options: Options | None = None, stream: TextIO | None = None) -> RunResult:
-    """Compute what a run has not committed yet."""
+def resume(
+    out: Path,
+    options: Options | None = None,
+    stream: TextIO | None = None,
+    connection: AbstractContextManager[Connection] | None = None,
+    retry: bool = False,
+) -> RunResult:
+    """Compute what a run has not committed yet; with `retry`, its failed points as well."""
     options = options or Options()
     folder = RunFolder(out)
     points = folder.plan().spec.points
     check_name(options.cluster)
     progress = Progress(stream or sys.stderr, points, quiet=options.quiet)
-    return _go_on(folder, options, connect(options.cluster, options.workers), progress)
+    connection = connection or connect(options.cluster, options.workers, options.memory)
+    return _go_on(folder, options, connection, progress, retry=retry)
 
 
 def check_place(folder: RunFolder, spec: SweepSpec) -> None:
@@ -118,33 +131,45 @@ def check_place(folder: RunFolder, spec: SweepSpec) -> None:
         )
 
 
+def check_writable(folder: RunFolder) -> None:
+    """RunError unless files can be made where the run is to be; finds out by making one."""
+    place = folder.path if folder.exists() else folder.path.parent
+    try:
+        place.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=place):
+            pass
+    except OSError as error:
+        raise RunError(f"{place} cannot be written to ({error.strerror}); choose another folder with --out") from error
+
+
 def _create(
     folder: RunFolder, raw: Mapping[str, Any], spec: SweepSpec, pilot: Pilot, workers: int, progress: Progress
 ) -> None:
-    plan = Plan(spec, tile_shape(spec, pilot.costliest(), workers))
+    plan = Plan(spec, tile_shape(spec, pilot, workers))
     code = sources_of(module_of(plan.model))
     record = {
         "format": FORMAT,
         "id": secrets.token_hex(8),
         "name": spec.name,
-        "spec": raw,
         "tile": list(plan.tile),
         "hash": spec.hash(),
         "code": code,
-        "pilot_seconds": pilot.seconds,
+        "pilot": pilot.record(),
         "created": provenance.now(),
         "environment": provenance.environment(),
     }
 
     def fill(beside: RunFolder) -> None:
-        layout.create(beside.data, plan, code)
-        files.write_text(beside.spec_file, spec_text(raw))
-        files.write_json(beside.plan_file, record)
+        own = adopted(raw, beside.meta)
+        text = spec_text(own)
+        layout.create(beside.data, plan, code, text)
+        files.write_text(beside.spec_file, text)
+        files.write_json(beside.plan_file, record | {"spec": own})
 
     folder.create(fill)
     wall = pilot.total(spec) / workers
     progress.say(
-        f"{spec.points:,} points in {plan.tiles:,} tiles of {math.prod(plan.tile):,}, "
+        f"{spec.points:,} points in {plan.tiles:,} {'tile' if plan.tiles == 1 else 'tiles'} of {math.prod(plan.tile):,}, "
         f"about {duration(wall)} on {workers} workers; {folder.path}"
     )
 
@@ -155,6 +180,7 @@ def _go_on(
     connection: AbstractContextManager[Connection],
     progress: Progress,
     introduced: bool = False,
+    retry: bool = False,
 ) -> RunResult:
     """Compute the tiles that are not committed; nothing is connected to when there are none."""
     began = time.time()
@@ -166,19 +192,22 @@ def _go_on(
         code = _check_code(folder, record, plan, options, progress)
         opened = Store(folder.data, plan, writable=True)
         status = recover(folder, opened, progress)
-        tiles = pending_tiles(plan, status)
+        done = (status != PENDING) & (status != POINT_FAILED) if retry else status != PENDING
+        tiles = tiles_to_do(plan, done, record.get("pilot", {}))
         if not tiles:
             result = _result(folder, plan, status, End(Outcome.COMPLETE))
             progress.say(result.text())
             return result
-        progress.start(int(np.count_nonzero(status)), int(np.count_nonzero(status == POINT_FAILED)))
+        failed = int(np.count_nonzero(done & (status == POINT_FAILED)))
+        progress.start(int(np.count_nonzero(done)), failed)
+        forget(folder)
         with connection as connected:
             if not introduced:
                 progress.say(f"dashboard: {connected.dashboard}")
-            job = Job(str(folder.path.resolve()), record["id"], code)
+            job = Job(str(folder.path.resolve()), record["id"], code, retry)
             if not connected.local:
                 _check_workers(connected, job)
-            end = Driver(folder, plan, job, connected, lease, progress, tiles, progress.failed).run()
+            end = Driver(folder, plan, job, connected, lease, progress, tiles, failed).run()
             result = _result(folder, plan, opened.status(), end)
             _record_run(folder, options, connected, result, began, len(tiles))
             progress.say(result.text())
@@ -261,13 +290,15 @@ def _size(path: Path) -> int:
         return -1
 
 
-def pending_tiles(plan: Plan, status: NDArray[np.uint8]) -> list[tuple[int, int, float]]:
-    """The tiles that are not committed, with their points and their cost."""
+def tiles_to_do(plan: Plan, done: NDArray[np.bool_], pilot: Mapping[str, Any]) -> list[TileToDo]:
+    """The tiles with points that are not done, each with its predicted cost."""
+    costs = Pilot.from_record(pilot).tile_costs(plan)
     found = []
     for index in range(plan.tiles):
-        part = status[plan.region(index)]
-        if not part.all():
-            found.append((index, part.size, 0.0))
+        part = done[plan.region(index)]
+        good = int(np.count_nonzero(part))
+        if good < part.size:
+            found.append(TileToDo(index, part.size, good, float(costs[index])))
     return found
 
 

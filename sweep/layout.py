@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,9 +29,9 @@ class Coordinate:
     attributes: dict[str, Any]
 
 
-def create(path: Path, plan: Plan, code: str) -> None:
-    """Create the whole store: arrays, coordinates, attributes, consolidated metadata."""
-    group = zarr.create_group(path, zarr_format=3, attributes=_group_attributes(plan, code))
+def create(path: Path, plan: Plan, code: str, text: str) -> None:
+    """Create the whole store: arrays, coordinates, attributes (`text` is the spec as TOML), consolidated metadata."""
+    group = zarr.create_group(path, zarr_format=3, attributes=_group_attributes(plan, code, text))
     for variable in plan.variables:
         group.create_array(
             variable.name,
@@ -45,16 +44,16 @@ def create(path: Path, plan: Plan, code: str) -> None:
         )
     for coordinate in coordinates(plan):
         values = coordinate.values
-        text = values.dtype.kind == "U"  # of variable length: fixed-length texts make zarr warn on every reading
+        words = values.dtype.kind == "U"  # of variable length: fixed-length texts make zarr warn on every reading
         array = group.create_array(
             coordinate.name,
             shape=values.shape,
             chunks=tuple(max(n, 1) for n in values.shape),
-            dtype=str if text else values.dtype,
+            dtype=str if words else values.dtype,
             dimension_names=coordinate.dims,
             attributes=coordinate.attributes,
         )
-        array[...] = values.astype(object) if text else values
+        array[...] = values.astype(object) if words else values
     with warnings.catch_warnings():
         # Zarr warns that consolidated metadata are not yet in the specification; xarray warns when they are missing.
         warnings.simplefilter("ignore", ZarrUserWarning)
@@ -66,7 +65,7 @@ def label(meaning: str, symbol: str, name: str) -> str:
     return f"{meaning or name} ${symbol}$" if symbol else meaning or name
 
 
-def _group_attributes(plan: Plan, code: str) -> dict[str, Any]:
+def _group_attributes(plan: Plan, code: str, text: str) -> dict[str, Any]:
     spec, model = plan.spec, plan.model
     scalars = [c.name for c in coordinates(plan) if c.dims != (c.name,)]
     attributes = {
@@ -76,7 +75,7 @@ def _group_attributes(plan: Plan, code: str) -> dict[str, Any]:
         "history": f"{provenance.now()} created by spinsweep {provenance.version()}",
         "references": model.source,
         "model": model.id,
-        "spec": json.dumps(spec.canonical(), sort_keys=True),
+        "spec": text,
         "hash": spec.hash(),
         "code_hash": code,
     }

@@ -6,6 +6,7 @@ compiled kernels in the cache, where the workers find them.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import queue
@@ -15,10 +16,13 @@ import sys
 import threading
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import psutil
+
+from sweep.cost import UNKNOWN_SECONDS, Pilot
 from sweep.plan import sample_points
 from sweep.spec import SweepSpec, parse
 
@@ -26,26 +30,10 @@ COMPILE_SECONDS = 300.0
 """Longest wait for the model's example, which takes a second once its kernels are compiled."""
 POINT_SECONDS = 10.0
 """Longest wait for points of the sweep itself."""
-ENOUGH_SECONDS = 0.1
-BATCHES = (1, 4, 16, 64, 256)
+_LOOK_SECONDS = 0.2
+SINGLES, SINGLES_SECONDS = 16, 0.5
+BATCHES, ENOUGH_SECONDS = (16, 64, 256), 0.1
 _ONE_THREAD = {f"{library}_NUM_THREADS": "1" for library in ("OMP", "OPENBLAS", "MKL", "NUMBA")}
-
-
-@dataclass
-class Pilot:
-    """What a pilot has found: seconds per point, and to have the kernels compiled or loaded, by method; memory."""
-
-    seconds: dict[str, float] = field(default_factory=dict)
-    compiling: dict[str, float] = field(default_factory=dict)
-    memory: int = 0
-
-    def costliest(self) -> float:
-        """Seconds per point of the slowest method."""
-        return max(self.seconds.values(), default=1.0)
-
-    def total(self, spec: SweepSpec) -> float:
-        """Seconds of one core for the whole sweep."""
-        return sum(self.seconds.values()) * spec.points / len(spec.methods)
 
 
 class PilotProcess:
@@ -83,21 +71,28 @@ class PilotProcess:
     def result(self) -> Pilot:
         """Wait for the timings. A point that does not end, or ends the process, counts as long as it was waited for."""
         pilot = Pilot()
-        compiled = False
-        while True:
-            try:
-                news = self._news.get(timeout=POINT_SECONDS if compiled else COMPILE_SECONDS)
-            except queue.Empty:
-                break
-            if news is None:
-                break
-            compiled = "done" not in news
+        wait = COMPILE_SECONDS
+        while (news := self._next(wait)) is not None:
+            wait = COMPILE_SECONDS if "done" in news else POINT_SECONDS
             pilot.memory = news.get("memory", pilot.memory)
             pilot.seconds.update(news.get("seconds", {}))
             pilot.compiling.update(news.get("compiling", {}))
+            for method, sample in news.get("sample", {}).items():
+                pilot.samples.setdefault(method, []).append(sample)
         for method in self._spec.methods:
-            pilot.seconds.setdefault(method, POINT_SECONDS)
+            pilot.seconds.setdefault(method, UNKNOWN_SECONDS)
         return pilot
+
+    def _next(self, seconds: float) -> dict[str, Any] | None:
+        """The next finding; None at the end, after so many seconds, or when the process fills the memory."""
+        until = time.monotonic() + seconds
+        while time.monotonic() < until:
+            with contextlib.suppress(queue.Empty):
+                return self._news.get(timeout=_LOOK_SECONDS)
+            with contextlib.suppress(psutil.Error):
+                if psutil.Process(self._process.pid).memory_info().rss > 0.5 * psutil.virtual_memory().total:
+                    return None
+        return None
 
 
 def _import_path() -> str:
@@ -114,8 +109,6 @@ def run_pilot(raw: Mapping[str, Any], spec: SweepSpec) -> Pilot:
 
 def _main() -> None:
     """Time the methods of the spec on standard input; one line of JSON on standard output for every finding."""
-    import psutil
-
     from solvers import evaluate, find
 
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the caller decides what Ctrl-C means
@@ -124,27 +117,40 @@ def _main() -> None:
         began = time.perf_counter()
         evaluate(spec.model, method, points={}, parameters=find(spec.model).example, isolate=True)
         _tell({"compiling": {method: time.perf_counter() - began}})
-        for count in BATCHES:
-            began = time.perf_counter()
-            _solve(spec, method, count)
-            took = time.perf_counter() - began
-            _tell({"seconds": {method: took / count}})
-            if took > ENOUGH_SECONDS:
-                break
+        _time(spec, method)
         _tell({"done": method})
     _tell({"memory": int(psutil.Process().memory_info().rss)})
 
 
-def _tell(news: dict[str, Any]) -> None:
-    print(json.dumps(news), flush=True)
+def _time(spec: SweepSpec, method: str) -> None:
+    """Single points for how the cost varies, as long as they are quick, and then batches for what a point costs in one."""
+    spent = 0.0
+    for number in range(SINGLES):
+        points, place = sample_points(spec, np.asarray([number]))
+        took = _solve(spec, method, points)
+        spent += took
+        _tell({"sample": {method: (place[0].tolist(), took)}, "seconds": {method: spent / (number + 1)}})
+        if spent > SINGLES_SECONDS:
+            return
+    for count in BATCHES:
+        took = _solve(spec, method, sample_points(spec, np.arange(count))[0])
+        _tell({"seconds": {method: took / count}})
+        if took > ENOUGH_SECONDS:
+            return
 
 
-def _solve(spec: SweepSpec, method: str, count: int) -> None:
+def _solve(spec: SweepSpec, method: str, points: dict[str, Any]) -> float:
+    """Seconds that these points take."""
     from solvers import evaluate
 
-    points = sample_points(spec, count)
     fixed = {name: value for name, value in spec.parameters.items() if value is not None}
+    began = time.perf_counter()
     evaluate(spec.model, method, points=points, parameters=fixed, keep=spec.keep, isolate=True)
+    return time.perf_counter() - began
+
+
+def _tell(news: dict[str, Any]) -> None:
+    print(json.dumps(news), flush=True)
 
 
 if __name__ == "__main__":

@@ -16,13 +16,16 @@ from numpy.typing import NDArray
 
 from solvers import find
 from solvers.model import Model, Output
+from sweep.cost import Pilot
 from sweep.errors import SpecError
 from sweep.spec import METHOD, SweepSpec
 
 TILE_BYTES = 4 << 20
 """Largest chunk of one variable; one point may exceed it."""
-TILE_SECONDS = (0.25, 15.0)
+TILE_SECONDS = (0.05, 15.0)
 """Shortest and longest work of a tile: a tile costs about 20 ms by itself, and is what a crash can lose."""
+LONGEST_TILE_SECONDS = 60.0
+"""Longest work of the tile with the costliest points."""
 TILES_PER_WORKER = 8
 """Tiles per worker that leave a live picture and an even finish, when the work allows it."""
 LARGEST_RUN = 1 << 40
@@ -153,17 +156,18 @@ def check_size(spec: SweepSpec) -> None:
         )
 
 
-def tile_shape(spec: SweepSpec, seconds_per_point: float, workers: int) -> tuple[int, ...]:
+def tile_shape(spec: SweepSpec, pilot: Pilot, workers: int) -> tuple[int, ...]:
     """The tile shape: the spec's own, or one that makes tiles of a good duration and size."""
     if spec.tile is not None:
         shape = tuple(min(spec.tile.get(d.name, d.size), d.size) for d in spec.dimensions)
         shape = tuple(1 if d.name == METHOD else n for d, n in zip(spec.dimensions, shape, strict=True))
     else:
-        total = seconds_per_point * spec.points
-        seconds = min(max(total / (workers * TILES_PER_WORKER), TILE_SECONDS[0]), TILE_SECONDS[1])
-        wanted = seconds / max(seconds_per_point, 1e-9)
+        each = max(pilot.costliest(), 1e-9)
+        shortest, longest = TILE_SECONDS
+        seconds = min(max(each * spec.points / (workers * TILES_PER_WORKER), shortest), longest)
+        seconds = min(seconds, LONGEST_TILE_SECONDS / pilot.spread())
         most = TILE_BYTES / point_bytes(spec)[0]
-        shape = _fill(spec, max(1, int(min(wanted, most))))
+        shape = _fill(spec, max(1, int(min(seconds / each, most))))
     tiles = math.prod(math.ceil(d.size / t) for d, t in zip(spec.dimensions, shape, strict=True))
     if tiles > MOST_TILES:
         raise SpecError(
@@ -184,11 +188,20 @@ def _fill(spec: SweepSpec, points: int) -> tuple[int, ...]:
     return tuple(reversed(shape))
 
 
-def sample_points(spec: SweepSpec, count: int) -> dict[str, NDArray[Any]]:
-    """`count` points spread evenly over the grid, for pilot timings: name -> (count,)."""
+def sample_points(spec: SweepSpec, numbers: NDArray[Any]) -> tuple[dict[str, NDArray[Any]], NDArray[np.float64]]:
+    """Points spread evenly over the grid, by their numbers 0, 1, 2, ... (P,).
+
+    Returns name -> (P,), and their places of 0 to 1 along each dimension but the methods' (P, dimensions).
+    """
     grid = [d for d in spec.dimensions if d.name != METHOD]
-    total = math.prod(d.size for d in grid)
-    # Steps of the golden ratio visit a range evenly whatever the count.
-    flat = np.floor(total * np.mod(0.5 + np.arange(count) * 0.6180339887498949, 1.0)).astype(np.int64)
-    place = np.unravel_index(flat, [d.size for d in grid]) if grid else ()
-    return {name: values[k] for d, k in zip(grid, place, strict=True) for name, values in d.columns.items()}
+    # The fractional parts of multiples of powers of one irrational number visit a box evenly, however many are taken
+    # (the R-sequence: the root of x^(d+1) = x + 1 for d dimensions).
+    root = 2.0
+    for _ in range(60):
+        root = (1.0 + root) ** (1.0 / (len(grid) + 1))
+    steps = root ** -np.arange(1.0, len(grid) + 1)
+    share = np.mod(0.5 + np.outer(numbers, steps), 1.0)
+    sizes = np.asarray([d.size for d in grid], dtype=np.int64)
+    place = np.minimum((share * sizes).astype(np.int64), sizes - 1)
+    points = {name: values[place[:, k]] for k, d in enumerate(grid) for name, values in d.columns.items()}
+    return points, (place + 0.5) / sizes

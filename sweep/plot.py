@@ -19,29 +19,36 @@ from solvers.suggest import did_you_mean
 from sweep.errors import SpecError
 from sweep.folder import RunFolder
 from sweep.notebook import open as open_run
+from sweep.spec import METHOD
 from sweep.store import PENDING, POINT_FAILED
 
 if TYPE_CHECKING:
     import xarray
     from matplotlib.axes import Axes
+    from matplotlib.colors import Normalize
     from matplotlib.figure import Figure
 
 PENDING_COLOUR = "#d9d9d9"
 FAILED_COLOUR = "#d62728"
 _MOST_CURVES = 12
 _MOST_PANELS = 6
+_DECADES = 1e-12
+"""Smallest value, relative to the largest, that a logarithmic scale of colours shows."""
 _GREEK = re.compile(r"\b(?P<letter>[Gg]amma|[Oo]mega|kappa|eta|hbar)_?(?P<index>[0-9a-z]*)\b")
 """Letters of rates in units, and their index: Gamma2, gamma_s."""
 
 
 @dataclass(frozen=True)
 class Style:
-    """How to draw: `along` the horizontal dimension, `curves` instead of a map, `part` of complex values, decibels."""
+    """How to draw: `along` the horizontal dimension, `curves` instead of a map, `part` of complex values, decibels,
+    logarithmic values, and `against` a method: the deviation of all others from it."""
 
     along: str | None = None
     curves: bool = False
     part: str = "abs"
     db: bool = False
+    log: bool = False
+    against: str | None = None
 
 
 def draw(
@@ -70,6 +77,8 @@ def picture(
     style = style or Style()
     _check_variable(dataset, variable)
     data, status, cut = _select(dataset, variable, dict(selection or {}))
+    if style.against is not None:
+        data, status = _deviation(data, status, style.against)
     dims = [d for d in data.dims if data.sizes[d] > 1] or list(data.dims[-1:])
     panel = _panel_dimension(data, [str(d) for d in dims], style)
     free = [str(d) for d in dims if d != panel]
@@ -83,7 +92,7 @@ def picture(
     for which, value in enumerate(panels):
         part = data.isel({panel: which}) if panel else data
         flags = status.isel({panel: which}) if panel and panel in status.dims else status
-        if len(free) == 2 and not style.curves:
+        if len(free) == 2 and not style.curves and all(_is_number(part, d) for d in free):
             _map(figure, axes[which], _part(part, style), flags, free, style, limits, last=which == len(panels) - 1)
         else:
             _curves(figure, axes[which], _part(part, style), flags, free, style)
@@ -131,6 +140,27 @@ def _select(
         data = data.isel({name: index})
         status = status.isel({name: index}) if name in status.dims else status
     return data.load(), status.load(), ", ".join(said)
+
+
+def _deviation(
+    data: xarray.DataArray, status: xarray.DataArray, method: str
+) -> tuple[xarray.DataArray, xarray.DataArray]:
+    """Absolute deviation of every other method from `method`; a point failed or is pending where either is."""
+    labels = data[METHOD].values.tolist() if METHOD in data.dims else []
+    if method not in labels or len(labels) < 2:
+        known = ", ".join(labels) or "no method axis"
+        raise SpecError(
+            f"--against {method}: the run has {known}; give [sweep] method a list{did_you_mean(method, labels)}"
+        )
+    others = [k for k, label in enumerate(labels) if label != method]
+    exact, exact_status = data.isel({METHOD: labels.index(method)}), status.isel({METHOD: labels.index(method)})
+    rest, rest_status = data.isel({METHOD: others}), status.isel({METHOD: others})
+    found = rest.copy(data=np.abs((rest - exact.drop_vars(METHOD)).transpose(*rest.dims).values))
+    found.attrs = {**data.attrs, "long_name": f"deviation from {method}: {data.attrs.get('long_name', data.name)}"}
+    flags = rest_status.copy()
+    for code in (POINT_FAILED, PENDING):
+        flags = flags.where((rest_status != code) & (exact_status.drop_vars(METHOD) != code), code)
+    return found, flags.transpose(*rest_status.dims)
 
 
 def _nearest(values: NDArray[Any], name: str, wanted: Any) -> int:
@@ -209,9 +239,15 @@ def _map(
     squeezed = data.transpose(y, x, ...).values.reshape(data.sizes[y], data.sizes[x])
     flags = status.broadcast_like(data).transpose(y, x, ...).values.reshape(squeezed.shape)
     (xs, x_ticks), (ys, y_ticks) = _positions(data, x), _positions(data, y)
-    low, high = limits or _limits(squeezed) or (0.0, 1.0)
+    norm = _norm(limits or _limits(squeezed) or (0.0, 1.0), style.log)
     mesh = axes.pcolormesh(
-        xs, ys, np.ma.masked_invalid(squeezed), shading="nearest", cmap="viridis", vmin=low, vmax=high, rasterized=True
+        xs,
+        ys,
+        np.ma.masked_invalid(_raised(squeezed, norm)),
+        shading="nearest",
+        cmap="viridis",
+        norm=norm,
+        rasterized=True,
     )
     _overlay(axes, xs, ys, flags)
     if last:
@@ -225,6 +261,20 @@ def _map(
         axes.set_xticks(xs, x_ticks)
     if y_ticks:
         axes.set_yticks(ys, y_ticks)
+
+
+def _raised(values: NDArray[Any], norm: Normalize) -> NDArray[Any]:
+    """Values below the scale brought up to its lowest colour: a logarithmic one would leave zeros blank."""
+    return np.maximum(values, norm.vmin) if norm.vmin is not None else values
+
+
+def _norm(limits: tuple[float, float], log: bool) -> Normalize:
+    from matplotlib.colors import LogNorm, Normalize
+
+    low, high = limits
+    if not log or high <= 0:
+        return Normalize(low, high)
+    return LogNorm(max(low, high * _DECADES), high)  # what is zero, or below that, has the lowest colour
 
 
 def _overlay(axes: Axes, xs: NDArray[Any], ys: NDArray[Any], flags: NDArray[Any]) -> None:
@@ -294,6 +344,7 @@ def _curves(
     axes.set_ylabel(axis_label(data))
     axes.label_outer()
     axes.set_xscale(_scale(xs))
+    axes.set_yscale("log" if style.log else "linear")
     if ticks:
         axes.set_xticks(xs, ticks)
     pending, failed = (

@@ -30,7 +30,7 @@ def plan_facts(raw: Mapping[str, Any], workers: int | None = None) -> dict[str, 
     check_size(spec)
     workers = workers or cores()
     pilot = run_pilot(raw, spec)
-    plan = Plan(spec, tile_shape(spec, pilot.costliest(), workers))
+    plan = Plan(spec, tile_shape(spec, pilot, workers))
     core_seconds = pilot.total(spec) + plan.tiles * _TILE_SECONDS
     chunk = math.prod(plan.tile) * point_bytes(spec)[1]
     return {
@@ -120,6 +120,28 @@ def status_text(facts: Mapping[str, Any]) -> str:
             f"state    {state}",
         ]
     )
+
+
+def runs_in(folder: Path) -> list[dict[str, Any]]:
+    """The runs directly below a folder, or the folder itself if it is one."""
+    places = [folder] if RunFolder(folder).exists() else sorted(folder.iterdir()) if folder.is_dir() else []
+    return [status_facts(place) for place in places if RunFolder(place).exists()]
+
+
+def runs_text(found: list[dict[str, Any]], folder: Path) -> str:
+    """A line per run."""
+    if not found:
+        return f"no runs in {folder}"
+    width = max(len(facts["folder"]) for facts in found)
+    lines = []
+    for facts in found:
+        state = "running" if facts["running"] else "complete" if facts["done"] == facts["points"] else "stopped"
+        failed = f", {facts['failed']:,} failed" if facts["failed"] else ""
+        lines.append(
+            f"{facts['folder']:{width}}  {state:8}  {facts['done']:,}/{facts['points']:,} points{failed}  "
+            f"{facts['model']}: {facts['name']}"
+        )
+    return "\n".join(lines)
 
 
 def size(count: float) -> str:

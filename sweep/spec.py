@@ -27,6 +27,7 @@ from solvers import find
 from solvers.evaluate import parse_parameters
 from solvers.model import Model
 from solvers.suggest import did_you_mean
+from sweep.array_files import resolved
 from sweep.axis_forms import array_values, axis_values
 from sweep.errors import SpecError
 
@@ -119,7 +120,10 @@ def plain(value: Any) -> Any:
 
 
 def read(path: str | Path) -> dict[str, Any]:
-    """Read a TOML file into a mapping; SpecError when it is absent, unreadable or no TOML."""
+    """Read a TOML file into a mapping; SpecError when it is absent, unreadable or no TOML.
+
+    Array files are named relative to the spec, and by their full paths in the mapping.
+    """
     try:
         text = Path(path).read_bytes().decode()
     except FileNotFoundError:
@@ -129,7 +133,7 @@ def read(path: str | Path) -> dict[str, Any]:
     except (OSError, UnicodeDecodeError) as error:
         raise SpecError(f"spec file {path} cannot be read: {error}") from error
     try:
-        return tomllib.loads(text)
+        return resolved(tomllib.loads(text), Path(path).parent)
     except tomllib.TOMLDecodeError as error:
         raise SpecError(f"spec file {path} is not valid TOML: {error}") from error
 

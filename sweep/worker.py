@@ -16,23 +16,27 @@ from numpy.typing import NDArray
 
 from solvers import evaluate
 from solvers.fingerprint import sources_of
-from solvers.model import Remark
+from solvers.model import FAILED, OK, WARNED, Remark
 from solvers.registry import module_of
 from sweep import provenance
-from sweep.folder import RunFolder, plan_of
+from sweep.folder import RunFolder
 from sweep.plan import Plan, Tile
-from sweep.store import STATUS_OF, Store, digest
+from sweep.store import PENDING, POINT_FAILED, STATUS_OF, Store, digest
 
 _KEPT_CONTEXTS = 4
 
 
 @dataclass(frozen=True)
 class Job:
-    """What every task of a run needs to know: the folder, the id of the run in it, and the hash of the model's code."""
+    """What every task of a run needs to know: the folder, the id of the run in it, and the hash of the model's code.
+
+    With `retry`, points that are done are taken from the store and only the others are solved.
+    """
 
     folder: str
     run_id: str
     code: str
+    retry: bool = False
 
 
 @dataclass(frozen=True)
@@ -91,10 +95,11 @@ _contexts: dict[Job, _Context] = {}
 def _context(job: Job) -> _Context:
     """The plan and the open store of a run. Keyed by the run's id too: the same path can be a new store."""
     if job not in _contexts:
-        record = RunFolder(Path(job.folder)).record()
+        folder = RunFolder(Path(job.folder))
+        record = folder.record()
         if record["id"] != job.run_id:
             raise RuntimeError(f"{job.folder} on {socket.gethostname()} holds another run than the driver's")
-        plan = plan_of(record)
+        plan = folder.plan_of(record)
         own = sources_of(module_of(plan.model))
         if own != job.code:
             raise CodeMismatch(
@@ -103,7 +108,7 @@ def _context(job: Job) -> _Context:
             )
         while len(_contexts) >= _KEPT_CONTEXTS:
             _contexts.pop(next(iter(_contexts)))
-        _contexts[job] = _Context(plan, Store(RunFolder(Path(job.folder)).data, plan, writable=True))
+        _contexts[job] = _Context(plan, Store(folder.data, plan, writable=True))
     return _contexts[job]
 
 
@@ -117,35 +122,51 @@ def solve_tile(job: Job, index: int) -> Receipt:
     """Solve a tile and write its chunks."""
     context = _context(job)
     tile = context.plan.at(index)
-    part = _solve(context.plan, tile, 0, tile.size)
-    return write_parts(context.store, tile, [part])
+    return write_parts(context.store, tile, [_solve(context, tile, 0, tile.size, job.retry)])
 
 
 def solve_part(job: Job, index: int, lo: int, hi: int) -> Part:
     """Solve points `lo` to `hi` of a tile and return them."""
     context = _context(job)
-    return _solve(context.plan, context.plan.at(index), lo, hi)
+    return _solve(context, context.plan.at(index), lo, hi, job.retry)
 
 
-def _solve(plan: Plan, tile: Tile, lo: int, hi: int) -> Part:
+def _solve(context: _Context, tile: Tile, lo: int, hi: int, retry: bool) -> Part:
+    plan, store = context.plan, context.store
+    statuses = np.zeros(hi - lo, dtype=np.uint8)
+    if retry:
+        statuses[:] = store.read_tile(tile.index, "status").ravel()[lo:hi]
+    todo = np.flatnonzero((statuses == PENDING) | (statuses == POINT_FAILED))
     began = time.perf_counter()
     found = evaluate(
         plan.spec.model,
         tile.method,
-        points={name: values[lo:hi] for name, values in tile.points.items()},
+        points={name: values[lo:hi][todo] for name, values in tile.points.items()},
         parameters=plan.fixed(tile.points),
         keep=plan.spec.keep,
         isolate=True,
     )
-    seconds = np.full(hi - lo, (time.perf_counter() - began) / (hi - lo))
-    statuses = np.asarray([STATUS_OF[code] for code in (0, 1, 2)], dtype=np.uint8)[found.status]
-    remarks = tuple(PointRemark(lo + i, int(statuses[i]), remark) for i, remark in sorted(found.remarks.items()))
-    return Part(lo, hi, found.outputs, statuses, seconds, remarks)
+    each = (time.perf_counter() - began) / max(todo.size, 1)
+    outputs = found.outputs
+    seconds = np.full(hi - lo, each)
+    if todo.size < hi - lo:
+        kept = np.setdiff1d(np.arange(hi - lo), todo)
+        outputs = {}
+        for name, values in found.outputs.items():
+            own = values.shape[1:]
+            outputs[name] = store.read_tile(tile.index, name).reshape((tile.size, *own))[lo:hi]
+            outputs[name][todo] = values
+        seconds[kept] = store.read_tile(tile.index, "elapsed_seconds").ravel()[lo:hi][kept]
+    statuses[todo] = np.asarray([STATUS_OF[code] for code in (OK, WARNED, FAILED)], dtype=np.uint8)[found.status]
+    remarks = tuple(
+        PointRemark(lo + int(todo[i]), int(statuses[todo[i]]), remark) for i, remark in sorted(found.remarks.items())
+    )
+    return Part(lo, hi, outputs, statuses, seconds, remarks)
 
 
 def lost_part(plan: Plan, index: int, lo: int, hi: int, remark: Remark) -> Part:
     """The failed part that stands for a point whose worker died."""
-    status = STATUS_OF[2]
+    status = POINT_FAILED
     statuses = np.full(hi - lo, status, dtype=np.uint8)
     remarks = tuple(PointRemark(place, status, remark) for place in range(lo, hi))
     return Part(lo, hi, {}, statuses, np.full(hi - lo, np.nan), remarks)

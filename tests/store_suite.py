@@ -10,6 +10,7 @@ import warnings
 
 import numpy as np
 
+from sweep.cost import Pilot
 from sweep.plan import Plan, tile_shape
 from sweep.spec import parse
 from sweep.store import DONE, PENDING, POINT_FAILED, digest
@@ -26,7 +27,7 @@ RAW = {
 class StoreTests:
     """The suite."""
 
-    plan = Plan(parse(RAW), tile_shape(parse(RAW), 1.0, 2))
+    plan = Plan(parse(RAW), tile_shape(parse(RAW), Pilot({"quick": 1.0}), 2))
 
     def make(self, tmp_path):
         raise NotImplementedError

@@ -1,6 +1,8 @@
 """Specs of toy sweeps, and `spinsweep` as a process of its own."""
 
+import contextlib
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -23,12 +25,13 @@ def raw():
 class Spinsweep:
     """Runs the command line in a process group of its own."""
 
-    def __init__(self, folder, monkeypatch_environment=None):
+    def __init__(self, folder):
         self.folder = folder
-        self.environment = {**os.environ, **(monkeypatch_environment or {})}
+        self.environment = dict(os.environ)
+        self.started = []
 
     def start(self, *words):
-        return subprocess.Popen(
+        process = subprocess.Popen(
             [sys.executable, "-m", "sweep.cli", *map(str, words)],
             cwd=self.folder,
             env=self.environment,
@@ -37,6 +40,16 @@ class Spinsweep:
             text=True,
             start_new_session=True,
         )
+        self.started.append(process)
+        return process
+
+    def kill_all(self):
+        """Leave nothing behind, however the test ended."""
+        for process in self.started:
+            if process.poll() is None:
+                with contextlib.suppress(ProcessLookupError):
+                    os.killpg(process.pid, signal.SIGKILL)
+                process.communicate()
 
     def __call__(self, *words, timeout=180):
         process = self.start(*words)
@@ -46,7 +59,9 @@ class Spinsweep:
 
 @pytest.fixture
 def spinsweep(tmp_path):
-    return Spinsweep(tmp_path)
+    runner = Spinsweep(tmp_path)
+    yield runner
+    runner.kill_all()
 
 
 @pytest.fixture(scope="session")

@@ -24,22 +24,26 @@ tile = { a = 4 }
 """
 
 
-@pytest.fixture
-def foreign(spinsweep, tmp_path):
-    """A scheduler and a worker of their own, as an operator would start them; yields (address, scheduler file)."""
-    file = tmp_path / "scheduler.json"
-    dask = [sys.executable, "-m", "distributed.cli"]
-    scheduler = [*dask[:2], "distributed.cli.dask_scheduler", "--host", "127.0.0.1", "--port", "0"]
+def start_dask(spinsweep, folder):
+    """A scheduler and a worker of their own, as an operator would start them: (processes, address, scheduler file)."""
+    file = folder / "scheduler.json"
+    scheduler = [sys.executable, "-m", "distributed.cli.dask_scheduler", "--host", "127.0.0.1", "--port", "0"]
     scheduler += ["--dashboard-address", "127.0.0.1:0", "--scheduler-file", str(file)]
-    worker = [*dask[:2], "distributed.cli.dask_worker", "--scheduler-file", str(file), "--nthreads", "1"]
-    worker += ["--dashboard-address", "127.0.0.1:0", "--local-directory", str(tmp_path / "worker")]
-    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL, "env": spinsweep.environment, "cwd": tmp_path}
+    worker = [sys.executable, "-m", "distributed.cli.dask_worker", "--scheduler-file", str(file), "--nthreads", "1"]
+    worker += ["--dashboard-address", "127.0.0.1:0", "--local-directory", str(folder / "worker")]
+    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL, "env": spinsweep.environment, "cwd": folder}
     started = [subprocess.Popen(scheduler, **quiet)]
     until = time.monotonic() + 60
     while not file.exists() and time.monotonic() < until:
         time.sleep(0.1)
     started.append(subprocess.Popen(worker, **quiet))
-    yield json.loads(file.read_text())["address"], file
+    return started, json.loads(file.read_text())["address"], file
+
+
+@pytest.fixture
+def foreign(spinsweep, tmp_path):
+    started, address, file = start_dask(spinsweep, tmp_path)
+    yield address, file
     for process in reversed(started):
         process.terminate()
         process.wait(timeout=30)

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from sweep.cost import Pilot
 from sweep.plan import TILE_BYTES, Plan, point_bytes, sample_points, tile_shape
 from sweep.spec import parse
 
@@ -25,7 +26,7 @@ def sweep_of(a, b, methods="quick", **sections):
 @settings(max_examples=60, deadline=None)
 def test_tiles_cover_the_grid_once(a, b, ta, tb, two):
     spec = sweep_of(a, b, ["quick", "exact"] if two else "quick", run={"tile": {"a": ta, "b": tb}})
-    plan = Plan(spec, tile_shape(spec, 1.0, 2))
+    plan = Plan(spec, tile_shape(spec, Pilot({"quick": 1.0}), 2))
     seen = np.zeros(spec.shape, dtype=int)
     for index in range(plan.tiles):
         tile = plan.at(index)
@@ -43,7 +44,7 @@ def test_tiles_cover_the_grid_once(a, b, ta, tb, two):
 @pytest.mark.parametrize(("seconds", "workers"), [(1e-6, 2), (1e-4, 2), (1e-2, 8), (1.0, 2), (100.0, 64)])
 def test_automatic_tiles_are_of_a_good_duration(seconds, workers):
     spec = sweep_of(130, 161)
-    plan = Plan(spec, tile_shape(spec, seconds, workers))
+    plan = Plan(spec, tile_shape(spec, Pilot({"quick": seconds}), workers))
     points = math.prod(plan.tile)
     assert points * seconds <= 20 or points == 1
     assert points * point_bytes(spec)[0] <= TILE_BYTES
@@ -53,13 +54,15 @@ def test_automatic_tiles_are_of_a_good_duration(seconds, workers):
 
 def test_large_outputs_make_small_tiles():
     spec = sweep_of(100, 100, parameters={"times": {"linspace": [0, 1, 2000]}})
-    plan = Plan(spec, tile_shape(spec, 1e-7, 2))
+    plan = Plan(spec, tile_shape(spec, Pilot({"quick": 1e-7}), 2))
     assert max(math.prod(v.chunks) * v.dtype.itemsize for v in plan.variables) <= TILE_BYTES
 
 
 def test_pilot_points_are_points_of_the_grid():
     spec = sweep_of(13, 7)
-    points = sample_points(spec, 50)
+    points, places = sample_points(spec, np.arange(50))
+    assert places.shape == (50, 2)
+    assert np.all((places > 0) & (places < 1))
     assert set(points) == {"a", "b"}
     assert set(points["a"]) <= set(np.linspace(0, 3, 13))
     assert len(set(zip(points["a"], points["b"], strict=True))) > 25  # spread, not all in one corner
@@ -67,7 +70,7 @@ def test_pilot_points_are_points_of_the_grid():
 
 def test_methods_alone_make_a_sweep():
     spec = parse({"sweep": {"model": "toy.waves", "method": ["quick", "exact"]}})
-    plan = Plan(spec, tile_shape(spec, 1.0, 2))
+    plan = Plan(spec, tile_shape(spec, Pilot({"quick": 1.0}), 2))
     assert plan.tiles == 2
     assert plan.at(1).method == "exact"
     assert plan.at(1).size == 1

@@ -1,11 +1,14 @@
 """Pictures: axes labelled from the store, failed points unlike pending ones, every kind of variable drawn."""
 
+import contextlib
+import io
+
 import numpy as np
 import pytest
 import store_suite
 
 import sweep
-from sweep import layout, plot
+from sweep import launch, layout, plot
 from sweep.errors import SpecError
 from sweep.store import DONE, POINT_FAILED, Store
 
@@ -17,7 +20,7 @@ def run_folder(tmp_path):
     """A run of which the first third failed, the last is pending and the rest is done."""
     folder = tmp_path / "run"
     folder.mkdir()
-    layout.create(folder / "data.zarr", PLAN, "code")
+    layout.create(folder / "data.zarr", PLAN, "code", "spec")
     store = Store(folder / "data.zarr", PLAN, writable=True)
     suite = store_suite.StoreTests()
     for index in range(2 * PLAN.tiles // 3):
@@ -104,6 +107,27 @@ def test_what_cannot_be_drawn_is_said(run_folder, selection, style, words):
 
 def test_new_run_of_pending_points_can_be_drawn(tmp_path):
     (tmp_path / "run").mkdir()
-    layout.create(tmp_path / "run" / "data.zarr", PLAN, "code")
+    layout.create(tmp_path / "run" / "data.zarr", PLAN, "code", "spec")
     path = plot.draw(tmp_path / "run", "height", tmp_path / "h.png", {"pair": 0})
     assert path.stat().st_size > 5000
+
+
+def test_deviation_from_a_method(connection, tmp_path, raw):
+    raw["sweep"]["method"] = ["quick", "exact"]
+    launch.run(raw, tmp_path / "out", stream=io.StringIO(), connection=contextlib.nullcontext(connection))
+    data = sweep.open(tmp_path / "out")
+    figure = plot.picture(data, "height", style=plot.Style(against="exact", log=True))
+    values = figure.axes[0].collections[0].get_array()
+    np.testing.assert_allclose(values, 1.0, rtol=1e-12)  # the toy's two methods differ by 1
+    assert "deviation from exact: height" in figure.axes[-1].get_ylabel()
+    with pytest.raises(SpecError, match=r"did you mean exact\?"):
+        plot.picture(data, "height", style=plot.Style(against="exat"))
+
+
+def test_methods_along_one_axis_are_curves(connection, tmp_path, raw):
+    raw["sweep"]["method"] = ["quick", "exact"]
+    del raw["axes"]["b"]
+    launch.run(raw, tmp_path / "out", stream=io.StringIO(), connection=contextlib.nullcontext(connection))
+    axes = plot.picture(sweep.open(tmp_path / "out"), "height").axes[0]
+    assert legend_texts(axes) == ["quick", "exact"]
+    assert axes.get_xlabel() == "first parameter $a$"

@@ -11,7 +11,7 @@ from sweep.store import Store
 class TestLocalStore(store_suite.StoreTests):
     def make(self, tmp_path):
         self.path = tmp_path / "data.zarr"
-        layout.create(self.path, self.plan, "code")
+        layout.create(self.path, self.plan, "code", "spec")
         return Store(self.path, self.plan, writable=True)
 
     def reopen(self):

@@ -58,6 +58,13 @@ def _faulty(method, p, wants):
             }
         if p["kind"] == "value":
             raise ValueError("parameter a: not physical here")
+        if p["kind"] == "eat":
+            hoard = []
+            while True:  # until the nanny sees it
+                hoard.append(np.ones(5_000_000))
+                time.sleep(0.01)
+        if p["kind"] == "until" and not os.path.exists(os.environ["TOY_FAIL_UNLESS"]):
+            raise ArithmeticError("not yet")
         if p["kind"] == "once" and not os.path.exists(p_mark := os.environ["TOY_MARK"]):
             open(p_mark, "w").close()
             os.kill(os.getpid(), signal.SIGKILL)
@@ -67,7 +74,24 @@ def _faulty(method, p, wants):
     return {"sum": np.nan if p["kind"] == "nan" else p["a"] + p["b"], "status": OK}
 
 
+def _weighted(method, p, wants):
+    """Fails where the weights, as they are, cannot be normalised."""
+    if not p["weights"].sum():
+        raise ArithmeticError("weights of zero")
+    return {"mean": p["a"] * p["weights"][0].real / p["weights"].sum().real}
+
+
 MODELS = (
+    Model(
+        id="toy.weighted",
+        title="A model with an array",
+        source="a closed form",
+        methods=(Method(name="only", meaning="the only one"),),
+        parameters=(A, Parameter(name="weights", meaning="weights", default=1.0, dims=(3,), kind="complex")),
+        outputs=(Output(name="mean", meaning="mean"),),
+        run=pointwise(_weighted),
+        example={"a": 1.0},
+    ),
     Model(
         id="toy.waves",
         title="Waves",
@@ -101,7 +125,7 @@ MODELS = (
                 meaning="what goes wrong",
                 default="none",
                 kind="choice",
-                choices=("none", "raise", "kill", "segfault", "warn", "value", "nan", "once"),
+                choices=("none", "raise", "kill", "segfault", "warn", "value", "nan", "once", "until", "eat"),
             ),
             Parameter(name="seconds", meaning="time a point takes", default=0.0, unit="s", physical=False),
         ),
