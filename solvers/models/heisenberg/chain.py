@@ -28,7 +28,8 @@ from scipy.integrate import solve_ivp
 
 from solvers.engines import macrospin
 from solvers.engines.spin_system import SpinSystem, correlated
-from solvers.model import FAILED, Limit, Method, Parameter, Remark
+from solvers.model import FAILED, OK, WARNED, Limit, Method, Parameter, Remark
+from solvers.numerics.outcome import DONE, OUTCOME_TEXT
 
 SOURCE = "Landau-Lifshitz theory from an open Heisenberg chain, Eqs. (3), (9), (12)-(14)"
 UNIT, UNIT_OF_TIME = "field", "1/(gamma field)"
@@ -152,9 +153,50 @@ def build_system(p: Mapping[str, Any]) -> SpinSystem:
     return SpinSystem(np.tile(field(p) / 2, (n, 1)), coupling, Gamma)
 
 
-def min_kossakowski(system: SpinSystem) -> float:
-    """Smallest eigenvalue of the Kossakowski matrix in the basis S_a^j."""
-    return 4 * system.smallest_rate()
+def min_kossakowski(p: Mapping[str, Any]) -> float:
+    """Smallest eigenvalue of the Kossakowski matrix in the basis S_a^j.
+
+    It is sum_{a,eta} (gamma 1 + g A) x u u^+ with the adjacency A of the chain, whose eigenvalues are 2 cos(k pi/(N+1)).
+    """
+    return _kossakowski_range(p)[0]
+
+
+def _kossakowski_range(p: Mapping[str, Any]) -> tuple[float, float]:
+    """Smallest and largest eigenvalue of the Kossakowski matrix."""
+    on_site, neighbour = rates(p)
+    n = p["N"]
+    adjacency = 2 * np.cos(np.pi * np.arange(1, n + 1) / (n + 1))
+    strength = on_site + adjacency[:, None, None] * neighbour
+    blocks = np.einsum("kae,aei,aej->kij", strength, JUMPS, JUMPS.conj())
+    values = np.linalg.eigvalsh(blocks)
+    return float(values.min()), float(values.max())
+
+
+def completely_positive(p: Mapping[str, Any]) -> bool:
+    """Whether the Kossakowski matrix is positive up to rounding."""
+    low, high = _kossakowski_range(p)
+    return low >= -1e-10 * max(high, -low)
+
+
+def judged(
+    p: Mapping[str, Any], *, first_bad: float = np.nan, reason: str = "", code: int = DONE, reached: float = np.nan
+) -> tuple[int, Remark | None]:
+    """Status and remark: 2 if the integration did not end, 1 if it left physics or is not completely positive, else 0."""
+    notes = []
+    if not np.isnan(first_bad):
+        notes.append(f"the moments belong to no state from t = {first_bad:.6g} on" + (f": {reason}" if reason else ""))
+    kind = "OutOfPhysics"
+    if code != DONE:
+        kind = "Diverged" if notes else "NotIntegrated"
+        notes.insert(0, f"stopped at t = {reached:.6g}: {OUTCOME_TEXT[code]}")
+        return FAILED, Remark(kind=kind, message="; ".join(notes))
+    if not completely_positive(p):
+        kind = "NotCompletelyPositive"
+        notes.append(
+            f"the Kossakowski matrix has the eigenvalue {min_kossakowski(p):.6g} < 0: solved all the same, but the evolution is not "
+            "completely positive"
+        )
+    return (WARNED, Remark(kind=kind, message="; ".join(notes))) if notes else (OK, None)
 
 
 def field(p: Mapping[str, Any]) -> NDArray[np.float64]:

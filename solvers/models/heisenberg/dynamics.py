@@ -36,8 +36,8 @@ from solvers.engines.master_equation.states import (
 )
 from solvers.engines.moments.propagation import CUMULANTS, MEAN_FIELD, propagate
 from solvers.engines.pair_states import first_unphysical, smallest_pair_eigenvalue
-from solvers.engines.spin_system import SpinSystem, product_correlations
-from solvers.engines.validity import earliest, judge
+from solvers.engines.spin_system import product_correlations
+from solvers.engines.validity import earliest
 from solvers.model import AXIS, AXIS2, SITE, SITE2, TIME, WARNED, Check, Limit, Method, Model, Output, Remark
 from solvers.models.heisenberg import chain
 from solvers.models.heisenberg.chain import MOST_EXACT, SOURCE, UNIT_OF_TIME
@@ -87,14 +87,14 @@ def _exact(method: str, p: dict[str, Any], wants: Callable[..., bool]) -> Mappin
         k = int((~(np.abs(observed).max(axis=1) < DIVERGED)).argmax())
         message = (
             f"rho diverges: an expectation value is {largest:.3g} at t = {when[k]:.6g}; the rates are not completely "
-            f"positive, their smallest Kossakowski eigenvalue is {chain.min_kossakowski(system):.6g}"
+            f"positive, their smallest Kossakowski eigenvalue is {chain.min_kossakowski(p):.6g}"
         )
         return chain.failed(Remark(kind="Diverged", message=message), NAMES)
     spins, raw = split_moments(observed, n)
     first_bad, reason = np.nan, ""
-    if not system.is_positive():
+    if not chain.completely_positive(p):
         first_bad, reason = first_unphysical(when, spins, smallest_pair_eigenvalue(spins, raw))
-    status, remark = judge(system, first_bad=first_bad, reason=reason)
+    status, remark = chain.judged(p, first_bad=first_bad, reason=reason)
     if condition and status == 0:
         status, remark = WARNED, Remark(kind="ExceptionalPoint", message=condition)
     outputs: dict[str, Any] = {
@@ -108,7 +108,7 @@ def _exact(method: str, p: dict[str, Any], wants: Callable[..., bool]) -> Mappin
         "remark": remark,
     }
     if wants("min_kossakowski"):
-        outputs["min_kossakowski"] = chain.min_kossakowski(system)
+        outputs["min_kossakowski"] = chain.min_kossakowski(p)
     if wants("concurrence", "max_concurrence"):
         outputs["concurrence"] = _concurrences(spins, raw)
         outputs["max_concurrence"] = outputs["concurrence"].max()
@@ -187,7 +187,7 @@ def _uniform(method: str, p: dict[str, Any]) -> Mapping[str, Any]:
     paths(chain.bulk(method, p)[None], chain.start(p)[:1], when, path, *tuning, code, reached)
     M = path[0]
     spins = np.repeat(M[:, None], p["N"], axis=1)
-    return {"M": M} | _judged(chain.build_system(p | {"N": 1}), when, spins, code[0], reached[0], np.nan)
+    return {"M": M} | _judged(p, when, spins, code[0], reached[0], np.nan)
 
 
 def _moments(order: int, p: dict[str, Any]) -> Mapping[str, Any]:
@@ -203,14 +203,14 @@ def _moments(order: int, p: dict[str, Any]) -> Mapping[str, Any]:
 
     tuning = {name: p[name] for name in ("rtol", "atol", "max_steps")}
     path = propagate(system, order, chain.start(p), None, when, receive, **tuning)
-    found = _judged(system, when, spins, path.code, path.reached, path.first_bad, raw)
+    found = _judged(p, when, spins, path.code, path.reached, path.first_bad, raw)
     outputs = {"M": spins.mean(axis=1)} | found
     if raw is not None:
         outputs["correlations"] = raw - product_correlations(spins)
     return outputs
 
 
-def _judged(system: SpinSystem, when, spins, code, reached, first_bad, raw=None) -> dict[str, Any]:
+def _judged(p: Mapping[str, Any], when, spins, code, reached, first_bad, raw=None) -> dict[str, Any]:
     """Spins with status, remark and the first time at which they belong to no state."""
     at_output, reason = np.nan, ""
     if code == 0:
@@ -218,7 +218,7 @@ def _judged(system: SpinSystem, when, spins, code, reached, first_bad, raw=None)
         smallest = np.zeros(len(when)) if raw is None else smallest_pair_eigenvalue(spins, raw)
         at_output, reason = first_unphysical(when, spins, smallest)
     first = earliest(first_bad, at_output)
-    status, remark = judge(system, first_bad=first, reason=reason, code=int(code), reached=float(reached))
+    status, remark = chain.judged(p, first_bad=first, reason=reason, code=int(code), reached=float(reached))
     return {"spins": spins, "first_bad_time": first, "status": status, "remark": remark}
 
 
