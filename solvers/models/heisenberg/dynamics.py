@@ -348,7 +348,14 @@ MODELS = (
         example=_FIG6 | {"N": 3, "times": np.linspace(0.0, 10.0, 41).tolist()},
         checks=(
             Check(
-                parameters={"N": 2, "V_x": 0.7, "V_y": 0.7, "V_z": 0.7, "spins0": [[0, 0, 1], [0, 0, -1]], "times": [1.3]},
+                parameters={
+                    "N": 2,
+                    "V_x": 0.7,
+                    "V_y": 0.7,
+                    "V_z": 0.7,
+                    "spins0": [[0, 0, 1], [0, 0, -1]],
+                    "times": [1.3],
+                },
                 expect={"concurrence": ((0, 0, 1), np.sin(0.91)), "max_concurrence": np.sin(0.91)},
                 origin="closed form: |up, down> under isotropic exchange has concurrence |sin V t|",
                 atol=1e-7,

@@ -28,7 +28,7 @@ from numpy.typing import NDArray
 from scipy.optimize import brentq
 
 from solvers.batch import Batch
-from solvers.engines.macrospin import FIELD, REST, derivative, normalise, polar, relax, row
+from solvers.engines.macrospin import FIELD, REST, normalise, polar, relax, row
 from solvers.model import AXIS, FAILED, WARNED, Check, Dimension, Method, Model, Output, Parameter, Remark, Results
 from solvers.models.landau_lifshitz.trajectory import SOURCE, UNIT_OF_FIELD, vector_parameters
 from solvers.numerics.compile import entry, kernel
@@ -74,7 +74,9 @@ def settle(p, m, B_z, start, fixed, towards, duration, rtol, atol, max_steps, en
 
 
 @entry
-def loops(points, starts, fields, fixed, towards, durations, resolution, rtol, atol, max_steps, down, up, coercive, slow):
+def loops(
+    points, starts, fields, fixed, towards, durations, resolution, rtol, atol, max_steps, down, up, coercive, slow
+):
     """Both ways of every point (P, WIDTH) over its `fields` (P, F), from `starts` (P, 2, 3), into `down` and `up` (P, F, 3).
 
     `coercive` (P,), NaN if M_z keeps its sign; `slow` (P, 2) is the field where M was first not at rest (NaN: none) and
@@ -161,7 +163,9 @@ def run(batch: Batch) -> Results:
             remarks[i] = Remark(kind="NotIntegrated", message=text)
         elif np.isfinite(slow[i, 0]):
             status[i] = WARNED
-            text = f"critical slowing: M is not at rest at B_z = {slow[i, 0]:.6g} after alpha t scale = t_max; raise t_max"
+            text = (
+                f"critical slowing: M is not at rest at B_z = {slow[i, 0]:.6g} after alpha t scale = t_max; raise t_max"
+            )
             remarks[i] = Remark(kind="NotAtRest", message=text)
     found = {"field": fields, "M_down": down, "M_up": up, "coercive_field": coercive, "loop_area": area}
     return Results({name: found[name] for name in batch.empty()}, status, remarks)
@@ -216,7 +220,9 @@ def length_is_one(parameters: Mapping[str, Any], outputs: Mapping[str, Any]) -> 
     return float(np.abs(np.linalg.norm(both, axis=-1) - 1).max())
 
 
-FIELD_DIMENSION = Dimension(name="step", size="n_fields", meaning="number of the field, from -B_max to B_max", symbol="k")
+FIELD_DIMENSION = Dimension(
+    name="step", size="n_fields", meaning="number of the field, from -B_max to B_max", symbol="k"
+)
 
 MODELS = (
     Model(
