@@ -113,9 +113,12 @@ def _canonical(parameter: Parameter, value: Any) -> str:
 
 
 def pointwise(
-    solve_one: Callable[[str, dict[str, Any], Callable[..., bool]], Mapping[str, Any]],
+    solve_one: Callable[..., Mapping[str, Any]], stochastic: tuple[str, ...] = ()
 ) -> Callable[[Batch], Results]:
     """Make a batch entry from `solve_one(method, parameters, wants) -> outputs` for models whose points are costly.
+
+    With methods named in `stochastic` it is `solve_one(method, parameters, wants, key)`: `key` is the point's 64-bit
+    number for random streams, 0 for methods that draw none.
 
     `outputs` may also hold `status` (0, 1 or 2) and `remark` (a `Remark`). An exception fails its own point only;
     ValueError and TypeError (bad input) are for `solvers.evaluate` to report or record.
@@ -125,9 +128,11 @@ def pointwise(
         outputs = batch.empty()
         status = np.zeros(batch.size, dtype=np.int64)
         remarks: dict[int, Remark] = {}
+        keys = batch.random_keys() if batch.method in stochastic else np.zeros(batch.size, dtype=np.uint64)
         for i in range(batch.size):
+            extra = (int(keys[i]),) if stochastic else ()
             try:
-                found = dict(solve_one(batch.method, batch.point(i), batch.wants))
+                found = dict(solve_one(batch.method, batch.point(i), batch.wants, *extra))
             except (ValueError, TypeError):
                 raise
             except Exception as error:

@@ -72,6 +72,8 @@ def make_batch(
                 f"parameter {name} of {model.id} sets the shape of an output and is the same for all points; give it as a fixed parameter"
             )
         array = parameter.parse_many(values)
+        if parameter.dims and array.ndim == 1:  # one number per point fills its array
+            array = np.stack([parameter.check_shape(np.asarray(value), sizes) for value in array])
         varying[name] = np.ascontiguousarray(parameter.check_shape(array, sizes) if parameter.dims else array)
     lengths = {name: len(array) for name, array in varying.items()}
     if len(set(lengths.values())) > 1:

@@ -5,25 +5,42 @@ from __future__ import annotations
 import ast
 import functools
 import hashlib
+import os
 from collections.abc import Iterable
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent
 
 
+def model_folders() -> tuple[Path, ...]:
+    """The folders that hold models: the package's own, and those of SPINSWEEP_MODEL_PATH."""
+    more = os.environ.get("SPINSWEEP_MODEL_PATH", "").split(os.pathsep)
+    return (ROOT / "models", *(Path(folder).resolve() for folder in more if folder))
+
+
+def relative(path: Path) -> Path:
+    """A source file's path as it would be inside the package, wherever the package or the model folder is."""
+    if path.is_relative_to(ROOT):
+        return path.relative_to(ROOT)
+    for folder in model_folders():
+        if path.is_relative_to(folder):
+            return Path("models") / path.relative_to(folder)
+    raise ValueError(f"{path} is neither in {ROOT} nor in a folder of SPINSWEEP_MODEL_PATH")
+
+
 def _digest(files: Iterable[Path]) -> str:
     hasher = hashlib.blake2b(digest_size=16)
-    for path in sorted(files):
+    for path in sorted(files, key=relative):
         content = path.read_bytes()
-        hasher.update(f"{path.relative_to(ROOT).as_posix()} {len(content)}\n".encode())
+        hasher.update(f"{relative(path).as_posix()} {len(content)}\n".encode())
         hasher.update(content)
     return hasher.hexdigest()
 
 
 @functools.cache
 def all_sources() -> str:
-    """Hash of every source file of the package."""
-    return _digest(ROOT.rglob("*.py"))
+    """Hash of every source file of the package and of the added model folders."""
+    return _digest({path for folder in (ROOT, *model_folders()) for path in folder.rglob("*.py")})
 
 
 def _file_of(module: str) -> Path | None:
@@ -31,10 +48,13 @@ def _file_of(module: str) -> Path | None:
     first, *rest = module.split(".")
     if first != ROOT.name:
         return None
-    path = ROOT.joinpath(*rest)
-    for candidate in (path.with_suffix(".py"), path / "__init__.py"):
-        if candidate.is_file():
-            return candidate
+    places = [ROOT.joinpath(*rest)]
+    if rest[:1] == ["models"]:
+        places += [folder.joinpath(*rest[1:]) for folder in model_folders()]
+    for path in places:
+        for candidate in (path.with_suffix(".py"), path / "__init__.py"):
+            if candidate.is_file():
+                return candidate
     return None
 
 

@@ -136,7 +136,10 @@ class Parameter:
         return array
 
     def parse_many(self, values: Any) -> NDArray[Any]:
-        """Like `parse` for P values of one number each: an array (P,), checked in one sweep over it."""
+        """Like `parse` for P values: (P,) for one number each, which for an array parameter fills it, or (P, ...) for arrays.
+
+        The values are checked in one sweep over them.
+        """
         if self.kind == "choice":
             array = np.asarray(values)
             if array.ndim != 1:
@@ -145,7 +148,7 @@ class Parameter:
                 self.parse(value)
             return array.astype(str)
         array = self._numbers(values)
-        if array.ndim != 1 + len(self.dims):
+        if array.ndim not in (1, 1 + len(self.dims)):
             raise self._refuse(
                 values, f"an array with the points in front, {1 + len(self.dims)} dimensions in all, is expected"
             )
@@ -242,7 +245,9 @@ class Method:
 class Output:
     """One result of a model: real float64, or complex128 with `kind="complex"`, over `dims`.
 
-    `methods` names the methods that give it (empty: all of them). `bounds` hold for every finite value.
+    `methods` names the methods that give it (empty: all of them). `bounds` hold for every finite value. `nan` says what
+    NaN means in a point that did not fail ("not locked"); empty where NaN cannot be. `sensitivity` says how many times the
+    integration tolerance the value may move by nature (the time at which a slow decay crosses a level: many times).
     """
 
     name: str
@@ -253,6 +258,8 @@ class Output:
     kind: Literal["real", "complex"] = "real"
     bounds: tuple[float, float] = (-math.inf, math.inf)
     methods: tuple[str, ...] = ()
+    nan: str = ""
+    sensitivity: float = 1.0
 
     @property
     def dtype(self) -> np.dtype[Any]:

@@ -53,3 +53,15 @@ def seed() -> Parameter:
         bounds=(0, 2.0**53),
         physical=False,
     )
+
+
+def trajectories(default: int = 100) -> Parameter:
+    """How many samples a stochastic method averages over."""
+    return Parameter(
+        name="trajectories",
+        meaning="number of trajectories of a stochastic method",
+        default=default,
+        kind="integer",
+        bounds=(1, 2.0**40),
+        physical=False,
+    )

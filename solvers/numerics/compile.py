@@ -23,7 +23,7 @@ import llvmlite.binding
 import numba
 from numba.core.caching import CompileResultCacheImpl, FunctionCache, _CacheLocator
 
-from solvers.fingerprint import ROOT, all_sources
+from solvers.fingerprint import all_sources, relative
 
 FASTMATH = {"reassoc", "nsz", "arcp", "contract", "afn"}
 """Everything that lets loops vectorise except the flags that assume there is no NaN and no infinity."""
@@ -82,9 +82,9 @@ class _Locator(_CacheLocator):
     """Places the cache of a function; the folder's name already stands for every source, so there is no other stamp."""
 
     def __init__(self, py_func: Callable[..., Any], py_file: str) -> None:
-        relative = Path(py_file).resolve().relative_to(ROOT).with_suffix("")
+        place = relative(Path(py_file).resolve()).with_suffix("")
         self._py_file = py_file  # Numba's messages name it
-        self._path = str(cache_directory() / ".".join(relative.parts))
+        self._path = str(cache_directory() / ".".join(place.parts))
 
     def get_cache_path(self) -> str:
         return self._path

@@ -1,0 +1,79 @@
+"""Mean-field equations (26)-(28) of two sub-ensembles detuned by +-delta, without trigonometric functions.
+
+With s_+- = A exp(i (pi/4 +- zeta)) and a common z, the variables u = A cos(zeta), v = A sin(zeta) make (26)-(28)
+polynomial (Gamma2 = 1, W = 1 + z + (N - 2) u^2):
+
+    u' =  z u (1 - 1/N) (W - 2 eta) - 2 u^3 - delta v
+    v' = -z v (2 eta + W) / N - 2 u^2 v + delta u
+    z' =  8 eta (u^2 - (u^2 - v^2)/N) - 4 (u^2 - (u^2 + v^2)/N) W - 4 (1 + z) u^2
+
+u = |c_1| is the order parameter. At rest A^2 = -z (1 + z)/2 for any N.
+"""
+
+from __future__ import annotations
+
+import math
+
+from solvers.numerics.compile import FASTMATH, kernel
+from solvers.numerics.rosenbrock_lanes import rosenbrock_lanes
+
+COLLAPSED = 1e-3
+"""Share of its start value to which u falls only on the way to zero: the end state has u = 0 and a frozen z."""
+
+
+@kernel(fastmath=FASTMATH)
+def derivatives(u, v, z, n, inverse_n, eta, delta):
+    """u', v', z'."""
+    u2, v2 = u * u, v * v
+    w = 1.0 + z + (n - 2.0) * u2
+    return (
+        z * u * (1.0 - inverse_n) * (w - 2.0 * eta) - 2.0 * u * u2 - delta * v,
+        -z * v * (2.0 * eta + w) * inverse_n - 2.0 * u2 * v + delta * u,
+        8.0 * eta * (u2 - (u2 - v2) * inverse_n) - 4.0 * (u2 - (u2 + v2) * inverse_n) * w - 4.0 * (1.0 + z) * u2,
+    )
+
+
+@kernel(fastmath=FASTMATH)
+def jacobian(u, v, z, n, inverse_n, eta, delta):
+    """The nine derivatives of u', v', z' by u, v, z, row by row."""
+    u2, v2 = u * u, v * v
+    w = 1.0 + z + (n - 2.0) * u2
+    w_u = 2.0 * (n - 2.0) * u
+    k = 1.0 - inverse_n
+    weight = u2 - (u2 + v2) * inverse_n
+    return (
+        z * k * (w - 2.0 * eta) + z * u * k * w_u - 6.0 * u2,
+        -delta,
+        u * k * (w - 2.0 * eta) + z * u * k,
+        -z * v * w_u * inverse_n - 4.0 * u * v + delta,
+        -z * (2.0 * eta + w) * inverse_n - 2.0 * u2,
+        -v * (2.0 * eta + w) * inverse_n - z * v * inverse_n,
+        16.0 * eta * u * k - 8.0 * u * k * w - 4.0 * weight * w_u - 8.0 * (1.0 + z) * u,
+        16.0 * eta * v * inverse_n + 8.0 * v * inverse_n * w,
+        -4.0 * weight - 4.0 * u2,
+    )
+
+
+@kernel(fastmath=FASTMATH)
+def order_left(u, v, z, n, inverse_n, eta, delta):
+    """u above the value that counts as collapsed: the event that ends a run is that this falls to zero."""
+    h = eta * inverse_n
+    return u * u * (1.0 + 2.0 * h) * (1.0 + 2.0 * h) - COLLAPSED * COLLAPSED * 2.0 * h if u > 0.0 else -1.0
+
+
+@kernel(fastmath=FASTMATH)
+def unrest(u, v, z, d_u, d_v, d_z):
+    """The largest of A'^2, zeta'^2 and z'^2."""
+    square = u * u + v * v
+    along, across = u * d_u + v * d_v, u * d_v - v * d_u
+    return max(max(along * along / square, (across * across) / (square * square)), d_z * d_z)
+
+
+@kernel
+def start_state(n, eta):
+    """u and z of the spin coherent state with tan(theta/2) = sqrt(2 eta/N), zeta = 0."""
+    g = 2.0 * eta / n
+    return math.sqrt(g) / (1.0 + g), -(1.0 - g) / (1.0 + g)
+
+
+integrate_lanes = rosenbrock_lanes(derivatives, jacobian, order_left, unrest)

@@ -1,0 +1,240 @@
+"""Two sub-ensembles of spins detuned by +-delta, in mean field: the synchronisation diagram of Fig. 4.
+
+Equations (26)-(28) of the paper, which are right as printed, with Gamma2 = 1, c = cos^2(zeta) and
+W = 1 + z + N A^2 (1 - 2/N) c:
+
+    A'/A   = -2 eta z (c - cos(2 zeta)/N) + z (c - 1/N) W - 2 A^2 c
+    zeta'  = delta + eta z (1 - 2/N) sin(2 zeta) - (1/2) z W sin(2 zeta)
+    z'/A^2 = 8 eta (c - cos(2 zeta)/N) - 4 (c - 1/N) W - 4 (1 + z) c
+
+Start: the spin coherent state with tan(theta/2) = sqrt(2 eta/N), zeta = 0. They are integrated in the polynomial form of
+`reduced_equations`, with the stiff method alone: its three variables make an implicit step as cheap as explicit ones,
+and the fast rate is 4 eta |z|.
+
+Locked means that the order parameter u = A cos(zeta) stays above zero to the end; a run ends where u falls below 1e-3 of
+its start value, from where it only decays. Then `zeta` and `settle_time` are NaN, and `z` and `A` are those of that
+moment. At eta = 0 there is no amplitude and no phase: not locked.
+
+Validity: relative O(1/N) of the full mean field (22)-(23), e.g. 6 % in the critical detuning at N = 100, below 1e-4 at
+N = 10^4. Mean field itself neglects correlations of relative order 1/N on which its slow dynamics depends: the limit
+eta = N/16 belongs to it, exact dynamics of identical spins collapses near N/8 (physics notes, section 6).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from solvers.batch import Batch
+from solvers.model import FAILED, OK, WARNED, Check, Method, Model, Output, Parameter, Remark, Results
+from solvers.models.spin_cat.reduced_equations import integrate_lanes, start_state
+from solvers.numerics.compile import entry
+from solvers.numerics.outcome import DONE, EVENT, NOT_FINITE, OUTCOME_TEXT
+from solvers.shared_parameters import tolerances
+
+REST = 1e-6
+"""Largest of |A'|, |zeta'|, |z'| (in Gamma2) of a state that counts as being at rest."""
+
+_MOVING = Remark(
+    kind="NotAtRest",
+    message=f"locked, but not at rest at t_end: the largest derivative of A, zeta and z is above {REST:g}; raise t_end",
+)
+
+
+@entry
+def integrate_points(n, eta, delta, t_end, rtol, atol, max_steps, zeta, z, amplitude, locked, settle_time, code):
+    """All points of a batch; every argument is an array (P,)."""
+    points = n.size
+    start = np.empty((3, points))
+    p = np.empty((4, points))
+    final = np.empty((3, points))
+    reached = np.empty(points)
+    quiet = np.full(points, REST * REST)
+    for i in range(points):
+        start[0, i], start[2, i] = start_state(n[i], eta[i])
+        start[1, i] = 0.0
+        p[0, i], p[1, i], p[2, i], p[3, i] = n[i], 1.0 / n[i], eta[i], delta[i]
+    integrate_lanes(start, p, t_end, rtol, atol, max_steps, quiet, False, final, reached, settle_time, code)
+    for i in range(points):
+        if eta[i] == 0.0:
+            zeta[i], z[i], amplitude[i], locked[i], settle_time[i] = math.nan, -1.0, 0.0, 0.0, math.nan
+            code[i] = EVENT
+            continue
+        z[i] = final[2, i]
+        amplitude[i] = math.hypot(final[0, i], final[1, i])
+        if code[i] == DONE:
+            zeta[i] = math.atan2(final[1, i], final[0, i])
+            locked[i] = 1.0
+        else:
+            zeta[i] = math.nan
+            locked[i] = 0.0
+        if not math.isfinite(z[i] + amplitude[i]):
+            code[i] = NOT_FINITE
+
+
+def run(batch: Batch) -> Results:
+    """Integrate every point; failed are those whose step budget was spent or that stopped being finite."""
+    found = {name: np.empty(batch.size) for name in ("zeta", "z", "A", "locked", "settle_time")}
+    code = np.empty(batch.size, dtype=np.int64)
+    integrate_points(
+        batch["N"].astype(np.float64),
+        batch["eta"],
+        batch["delta"],
+        batch["t_end"],
+        batch["rtol"],
+        batch["atol"],
+        batch["max_steps"],
+        *found.values(),
+        code,
+    )
+    moving = (code == DONE) & np.isnan(found["settle_time"])
+    failed = (code != DONE) & (code != EVENT)
+    status = np.where(failed, FAILED, np.where(moving, WARNED, OK))
+    remarks = dict.fromkeys(np.flatnonzero(moving).tolist(), _MOVING)
+    for i in np.flatnonzero(failed).tolist():
+        remarks[i] = Remark(kind="Integration", message=OUTCOME_TEXT[int(code[i])])
+    outputs = batch.empty()
+    for name in outputs:
+        outputs[name] = found[name]
+    return Results(outputs, status, remarks)
+
+
+def reference(method: str, parameters: Mapping[str, Any]) -> dict[str, float]:
+    """(26)-(28) letter by letter with SciPy's Radau."""
+    from scipy.integrate import solve_ivp
+
+    n, eta, delta = float(parameters["N"]), parameters["eta"], parameters["delta"]
+
+    def printed(t, y):
+        a, zeta, z = y
+        c = math.cos(zeta) ** 2
+        w = 1 + z + n * a * a * (1 - 2 / n) * c
+        pair = c - math.cos(2 * zeta) / n
+        return (
+            a * (-2 * eta * z * pair + z * (c - 1 / n) * w - 2 * a * a * c),
+            delta + eta * z * (1 - 2 / n) * math.sin(2 * zeta) - 0.5 * z * w * math.sin(2 * zeta),
+            a * a * (8 * eta * pair - 4 * (c - 1 / n) * w - 4 * (1 + z) * c),
+        )
+
+    def unlocks(t, y):
+        return math.cos(y[1])
+
+    unlocks.terminal = True  # type: ignore[attr-defined]
+    g = 2 * eta / n
+    start = [math.sqrt(g) / (1 + g), 0.0, -(1 - g) / (1 + g)]
+    solution = solve_ivp(
+        printed, (0, parameters["t_end"]), start, method="Radau", rtol=1e-10, atol=1e-12, events=unlocks
+    )
+    a, zeta, z = solution.y[:, -1]
+    if solution.status == 1:
+        return {"locked": 0.0, "zeta": math.nan}
+    return {"locked": 1.0, "zeta": zeta, "z": z, "A": a}
+
+
+def random_parameters(rng: np.random.Generator) -> dict[str, Any]:
+    """Points away from the edge of the tongue, where a rounding decides."""
+    n = int(10 ** rng.uniform(2.5, 5))
+    h = rng.uniform(0.008, 0.045)
+    fold = math.sqrt(27 * h / 64)
+    delta = fold * (rng.uniform(0, 0.6) if rng.random() < 0.7 else rng.uniform(1.15, 1.5))
+    return {"N": n, "eta": h * n, "delta": delta, "t_end": rng.uniform(20, 2000)}
+
+
+def _rest_identity(parameters: Mapping[str, Any], outputs: Mapping[str, Any]) -> float:
+    """A^2 + z (1 + z)/2, zero at rest."""
+    if not math.isfinite(float(outputs["settle_time"])):
+        return 0.0
+    return float(outputs["A"] ** 2 + outputs["z"] * (1 + outputs["z"]) / 2)
+
+
+_SOURCE = "Mok, Kwek and Touzard, Eqs. (26)-(28), Fig. 4"
+
+MODELS = (
+    Model(
+        id="spin_cat.two_ensembles",
+        title="Two detuned sub-ensembles of spins, mean field",
+        source=_SOURCE,
+        methods=(Method(name="mean_field", meaning="integrate Eqs. (26)-(28)", source=_SOURCE),),
+        parameters=(
+            Parameter(
+                name="N", meaning="number of spins", default=10_000, kind="integer", bounds=(2, 1e10), symbol="N"
+            ),
+            Parameter(
+                name="eta",
+                meaning="squeezing",
+                default=312.5,
+                unit="Gamma2",
+                symbol=r"\eta",
+                bounds=(0.0, math.inf),
+            ),
+            Parameter(
+                name="delta",
+                meaning="detuning of the halves, +delta and -delta",
+                default=0.0,
+                unit="Gamma2",
+                symbol=r"\delta",
+            ),
+            Parameter(
+                name="t_end",
+                meaning="how long to integrate",
+                default=2000.0,
+                unit="1/Gamma2",
+                symbol=r"t_\mathrm{end}",
+                bounds=(0.0, math.inf),
+                physical=False,
+            ),
+            *tolerances(),
+        ),
+        outputs=(
+            Output(name="zeta", meaning="phase spread", symbol=r"\zeta", unit="rad", nan="not locked"),
+            Output(name="z", meaning="inversion of a spin; when not locked, at the moment of unlocking", symbol="z"),
+            Output(name="A", meaning="amplitude |<sigma+>| of a spin; likewise", symbol="A", bounds=(0.0, math.inf)),
+            Output(name="locked", meaning="1 when cos zeta > 0 all the way to t_end, else 0", bounds=(0.0, 1.0)),
+            Output(
+                name="settle_time",
+                meaning=f"last time at which max(|A'|, |zeta'|, |z'|) fell below {REST:g}",
+                nan="not at rest at the end",
+                # 1e-6 is a few hundred tolerances of the state, over the rate of the decay, about .05
+                sensitivity=1e3,
+                unit="1/Gamma2",
+                symbol=r"t_\mathrm{settle}",
+                bounds=(0.0, math.inf),
+            ),
+        ),
+        run=run,
+        example={"N": 10_000, "eta": 312.5, "delta": 0.05, "t_end": 2000.0},
+        checks=(
+            Check(
+                parameters={"N": 1000, "eta": 31.25, "delta": 0.05, "t_end": 30.0},
+                expect={"zeta": 0.76123, "z": -0.65386},
+                atol=1e-5,
+                origin="(26)-(28) at t = 30 by SciPy; physics notes, section 5.2",
+            ),
+            Check(
+                parameters={"N": 100, "eta": 3.0, "delta": 0.02, "t_end": 30.0},
+                expect={"zeta": 0.4455},
+                atol=5e-5,
+                origin="(26)-(28) at t = 30 by SciPy; physics notes, section 5.2",
+            ),
+            Check(
+                parameters={"N": 10_000_000, "eta": 1e7 / 32, "delta": 1e-4, "t_end": 2e4},
+                expect={"zeta": 1e-4 * 32 * (1 + math.sqrt(0.5)), "z": -0.5 * (1 + math.sqrt(0.5))},
+                atol=1e-5,
+                origin="(29): zeta = delta (1 + sqrt(1 - 16 h))/(32 h^2) at h = eta/N = 1/32, z by section 5.1",
+            ),
+            Check(
+                parameters={"eta": 312.5, "delta": 0.08},
+                expect={"locked": 0.0, "zeta": math.nan, "settle_time": math.nan},
+                origin="beyond the fold at delta = .0736 no locked state exists",
+            ),
+        ),
+        reference=reference,
+        reference_tolerance=(1e-6, 1e-6),
+        random_parameters=random_parameters,
+        conserved={"A^2 + z (1 + z)/2 at rest": (_rest_identity, 1e-5)},
+        unit_of_time="1/Gamma2",
+    ),
+)

@@ -1,0 +1,381 @@
+"""spin_lattice.dynamics: lattices of equal spins 1/2 with diagonal couplings, one field, and local and collective decay.
+
+    H = sum_<ij> sum_a J_a f_ij s_i^a s_j^a + sum_i (h_x s_i^x + h_y s_i^y + (h_z + disorder z_i) s_i^z)
+
+with every bond once, f_ij = 1 (power_law: |i-j|^-exponent) and standard normals z_i that depend on (seed, realisation,
+site) alone. Dissipation in textbook rates: gamma_minus, gamma_plus, gamma_z of D[sigma_-], D[sigma_+], D[sigma_z] on
+every site; gamma_collective of D[sum_i sigma_-]; and for bonds of the lattice, both orders,
+
+    gamma_neighbour (sigma_-^(i) rho sigma_+^(j) - {sigma_+^(j) sigma_-^(i), rho}/2)
+
+which is positive in an open chain only up to gamma_minus / (2 cos(pi/(N+1))). Pauli matrices throughout, no normalisation
+of couplings or rates by N. Lattices: chain (open), ring, square (open, N a square number), all_to_all, power_law (an
+open chain; its neighbours are |i-j| = 1). The start is a product state, all spins at (theta, phi), theta = 0 up.
+
+Rey and Chaparro, Eqs. (1), (7)-(14), (30), with the corrections stated in `spin_network`; the same engines.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from solvers.batch import Batch, pointwise
+from solvers.engines.collective import pair_means, product_pair_means, squeezing
+from solvers.engines.literal import density_matrix_moments, exact_path, moment_path, product_density_matrix
+from solvers.engines.master_equation.generator import build_generator
+from solvers.engines.master_equation.propagation import evolve
+from solvers.engines.master_equation.states import moment_indices, product_state, split_moments
+from solvers.engines.moments.propagation import CUMULANTS, MEAN_FIELD, propagate, refuse_beyond_memory
+from solvers.engines.spin_system import LOWERING, SpinSystem, correlated, local_dissipator
+from solvers.engines.trajectories import sample
+from solvers.engines.validity import judge
+from solvers.model import AXIS, AXIS2, TIME, Check, Limit, Method, Model, Output, Parameter
+from solvers.numerics.random import standard_normals
+from solvers.shared_parameters import seed, times, tolerances, trajectories
+
+LATTICES = ("chain", "ring", "square", "all_to_all", "power_law")
+MOST_EXACT = 12
+UNIT_OF_TIME = "1/energy"
+
+
+def neighbours(lattice: str, n: int) -> NDArray[np.float64]:
+    """Which sites a bond of the lattice joins (N, N), 0 or 1; ValueError for a square lattice whose N is no square."""
+    distance = np.abs(np.arange(n)[:, None] - np.arange(n))
+    if lattice in ("chain", "power_law"):
+        joined = distance == 1
+    elif lattice == "ring":
+        joined = (distance == 1) | ((distance == n - 1) & (distance > 0))
+    elif lattice == "all_to_all":
+        joined = distance > 0
+    else:
+        side = round(n**0.5)
+        if side * side != n:
+            raise ValueError(
+                f"parameter N: a square lattice needs a square number of spins; given was {n}; "
+                f"take {side * side} or {(side + 1) ** 2}"
+            )
+        row, column = np.divmod(np.arange(n), side)
+        joined = np.abs(row[:, None] - row) + np.abs(column[:, None] - column) == 1
+    return joined.astype(np.float64)
+
+
+def build_system(p: Mapping[str, Any]) -> SpinSystem:
+    """Fields, couplings and Gamma of a point."""
+    n = p["N"]
+    joined = neighbours(p["lattice"], n)
+    strength = joined
+    if p["lattice"] == "power_law":
+        distance = np.abs(np.arange(n)[:, None] - np.arange(n)) + np.eye(n)
+        strength = (1 - np.eye(n)) * distance ** -float(p["exponent"])
+    coupling = np.zeros((n, n, 3, 3))
+    for a, name in enumerate(("J_x", "J_y", "J_z")):
+        coupling[:, :, a, a] = p[name] * strength
+    field = np.tile([p["h_x"], p["h_y"], p["h_z"]], (n, 1)).astype(np.float64)
+    if p["disorder"]:
+        field[:, 2] += p["disorder"] * standard_normals(p["seed"], p["realisation"], n)
+    Gamma = local_dissipator(*(np.full(n, p[name]) for name in ("gamma_minus", "gamma_plus", "gamma_z")))
+    if p["gamma_collective"] or p["gamma_neighbour"]:
+        Gamma = Gamma + correlated(LOWERING, p["gamma_collective"] * np.ones((n, n)) + p["gamma_neighbour"] * joined)
+    return SpinSystem(field, coupling, Gamma)
+
+
+def start_spins(p: Mapping[str, Any]) -> NDArray[np.float64]:
+    """Bloch vectors (N, 3) of the start."""
+    theta, phi = p["theta"], p["phi"]
+    return np.tile([np.sin(theta) * np.cos(phi), np.sin(theta) * np.sin(phi), np.cos(theta)], (p["N"], 1))
+
+
+def solve_one(method: str, parameters: dict[str, Any], wants: Callable[..., bool], key: int) -> Mapping[str, Any]:
+    """All outputs at one point."""
+    n, when = parameters["N"], parameters["times"]
+    if method in ("cumulant", "mean_field"):
+        refuse_beyond_memory(n, MEAN_FIELD if method == "mean_field" else CUMULANTS)
+    system = build_system(parameters)
+    magnetisation = np.full((len(when), 3), np.nan)
+    pairs = np.full((len(when), 3, 3), np.nan)
+    if method == "exact":
+        evolution = evolve(
+            build_generator(system),
+            product_state(start_spins(parameters)),
+            when,
+            moment_indices(n),
+            rtol=parameters["rtol"],
+            max_applications=100 * parameters["max_steps"],
+        )
+        spins, correlations = split_moments(evolution.observed, n)
+        magnetisation, pairs = spins.mean(axis=1), pair_means(correlations)
+        status, remark = judge(system)
+        first_bad = np.nan
+    elif method == "quantum_jumps":
+        return _jumps(parameters, system, key)
+    else:
+
+        def receive(first: int, s: NDArray[np.float64], c: NDArray[np.float64] | None) -> None:
+            magnetisation[first : first + len(s)] = s.mean(axis=1)
+            pairs[first : first + len(s)] = product_pair_means(s) if c is None else pair_means(c)
+
+        path = propagate(
+            system,
+            MEAN_FIELD if method == "mean_field" else CUMULANTS,
+            start_spins(parameters),
+            None,
+            when,
+            receive,
+            rtol=parameters["rtol"],
+            atol=parameters["atol"],
+            max_steps=parameters["max_steps"],
+        )
+        first_bad = path.first_bad
+        status, remark = judge(system, first_bad=first_bad, code=path.code, reached=path.reached)
+    return {
+        "magnetisation": magnetisation,
+        "pair_correlation": pairs,
+        "squeezing": squeezing(n, magnetisation, pairs),
+        "first_bad_time": first_bad,
+        "status": status,
+        "remark": remark,
+    }
+
+
+def _jumps(parameters: dict[str, Any], system: SpinSystem, key: int) -> Mapping[str, Any]:
+    """Means over trajectories with standard errors; that of squeezing, no mean itself, by the jackknife over groups."""
+    n = parameters["N"]
+    drawn = sample(
+        system,
+        start_spins(parameters),
+        parameters["times"],
+        key=key,
+        trajectories=parameters["trajectories"],
+        collective=True,
+        max_steps=parameters["max_steps"],
+    )
+
+    def split(values: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        return values[..., :3], values[..., 3:].reshape(*values.shape[:-1], 3, 3)
+
+    magnetisation, pairs = split(drawn.mean)
+    magnetisation_sem, pairs_sem = split(drawn.sem)
+    groups = len(drawn.groups)
+    if groups > 1:
+        left_out = (drawn.groups.sum(axis=0) - drawn.groups) / (groups - 1)
+        squeezed = squeezing(n, *split(left_out))
+        squeezing_sem = np.sqrt((groups - 1) * np.var(squeezed, axis=0))
+    else:
+        squeezing_sem = np.full(len(drawn.mean), np.nan)
+    return {
+        "magnetisation": magnetisation,
+        "pair_correlation": pairs,
+        "squeezing": squeezing(n, magnetisation, pairs),
+        "first_bad_time": np.nan,
+        "magnetisation_sem": magnetisation_sem,
+        "pair_correlation_sem": pairs_sem,
+        "squeezing_sem": squeezing_sem,
+    }
+
+
+def validate(parameters: Mapping[str, Any]) -> None:
+    """ValueError for a number of sites that the lattice cannot have."""
+    neighbours(parameters["lattice"], parameters["N"])
+
+
+def cost(batch: Batch) -> NDArray[Any]:
+    """Relative cost of each point from its number of spins."""
+    n = batch["N"].astype(np.float64)
+    return {"exact": 4.0**n, "cumulant": n**3, "mean_field": n**2, "quantum_jumps": 2.0**n * n}[batch.method]
+
+
+def reference(method: str, parameters: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Exponentials of the Liouvillian matrix, or Pauli algebra on strings with DOP853; {} for a stochastic method."""
+    if method == "quantum_jumps":
+        return {}
+    n, when = parameters["N"], np.asarray(parameters["times"])
+    system = build_system(parameters)
+    start = start_spins(parameters)
+    if method == "exact":
+        moments = [density_matrix_moments(rho) for rho in exact_path(system, product_density_matrix(start), when)]
+        spins, correlations = (np.array(m) for m in zip(*moments, strict=True))
+    else:
+        spins, correlations = moment_path(system, method == "cumulant", start, None, when)
+    magnetisation, pairs = spins.mean(axis=1), pair_means(correlations)
+    return {
+        "magnetisation": magnetisation,
+        "pair_correlation": pairs,
+        "squeezing": squeezing(n, magnetisation, pairs),
+    }
+
+
+def random_parameters(rng: np.random.Generator) -> dict[str, Any]:
+    """A lattice of three spins with every kind of term."""
+    return {
+        "N": 3,
+        "lattice": str(rng.choice([name for name in LATTICES if name != "square"])),
+        "exponent": float(rng.uniform(0, 4)),
+        **{name: float(rng.normal()) * 0.6 for name in ("J_x", "J_y", "J_z", "h_x", "h_y", "h_z")},
+        "disorder": float(rng.uniform(0, 0.5)),
+        "realisation": int(rng.integers(0, 100)),
+        "gamma_minus": float(rng.uniform(0.4, 0.8)),
+        **{name: float(rng.uniform(0, 0.3)) for name in ("gamma_plus", "gamma_z", "gamma_collective")},
+        "gamma_neighbour": float(rng.uniform(0, 0.1)),
+        "theta": float(rng.uniform(0.3, 2.5)),
+        "phi": float(rng.uniform(0, 6.0)),
+        "times": np.sort(rng.uniform(0.0, 1.0, 3)),
+    }
+
+
+def _couplings_and_fields() -> list[Parameter]:
+    found = [
+        Parameter(
+            name=f"J_{a}",
+            meaning=f"coupling of s^{a} s^{a}, each bond once",
+            default=0.0,
+            unit="energy",
+            symbol=f"J_{a}",
+        )
+        for a in "xyz"
+    ]
+    return found + [
+        Parameter(name=f"h_{a}", meaning=f"field along {a}", default=0.0, unit="energy", symbol=f"h_{a}") for a in "xyz"
+    ]
+
+
+def _rate(name: str, meaning: str) -> Parameter:
+    return Parameter(
+        name=f"gamma_{name}",
+        meaning=meaning,
+        default=0.0,
+        unit="energy",
+        symbol=rf"\gamma_\mathrm{{{name}}}",
+        bounds=(0.0, float("inf")),
+    )
+
+
+MODELS = (
+    Model(
+        id="spin_lattice.dynamics",
+        title="Magnetisation, pair correlation and squeezing of a dissipative spin lattice in time",
+        source="Rey and Chaparro, Mean-Field Approximation and Cumulant Expansion for a Generic Spin Hamiltonian (2021)",
+        methods=(
+            Method(name="cumulant", meaning="second-order cumulants", source="Eq. (30)"),
+            Method(
+                name="mean_field", meaning="every pair factorised", source="Eqs. (108)-(111), (173)-(177) corrected"
+            ),
+            Method(
+                name="exact",
+                meaning="density matrix in the real Pauli basis",
+                source="Eqs. (1), (28)",
+                limit=Limit(
+                    text=f"N <= {MOST_EXACT} (4^N real numbers and six work copies: {7 * 8 * 4 ** (MOST_EXACT + 1) / 2**30:.2g} GiB at N = {MOST_EXACT + 1})",
+                    holds=lambda p: np.asarray(p["N"]) <= MOST_EXACT,
+                ),
+            ),
+            Method(
+                name="quantum_jumps",
+                meaning="wave functions with random jumps, for Gamma >= 0; means with standard errors",
+                limit=Limit(
+                    text="N <= 16 (about 30 wave functions of 16 x 2^N bytes and N 2^N coefficients: 0.1 GiB at N = 17)",
+                    holds=lambda p: np.asarray(p["N"]) <= 16,
+                ),
+            ),
+        ),
+        parameters=(
+            Parameter(name="N", meaning="number of spins", default=6, kind="integer", bounds=(1, 4096)),
+            Parameter(
+                name="lattice", meaning="which pairs are joined", default="chain", kind="choice", choices=LATTICES
+            ),
+            Parameter(
+                name="exponent",
+                meaning="of power_law: couplings fall as distance^-exponent",
+                default=3.0,
+                symbol=r"\alpha",
+            ),
+            *_couplings_and_fields(),
+            Parameter(
+                name="disorder",
+                meaning="standard deviation of h_z over sites",
+                default=0.0,
+                unit="energy",
+                symbol=r"\sigma_h",
+                bounds=(0.0, float("inf")),
+            ),
+            Parameter(
+                name="realisation",
+                meaning="number of the disorder sample",
+                default=0,
+                kind="integer",
+                bounds=(0, 2.0**53),
+            ),
+            seed(),
+            _rate("minus", "rate of D[sigma_-] per site"),
+            _rate("plus", "rate of D[sigma_+] per site"),
+            _rate("z", "rate of D[sigma_z] per site"),
+            _rate("collective", "rate of D[sum of all sigma_-]"),
+            _rate("neighbour", "rate of correlated decay along every bond"),
+            Parameter(
+                name="theta", meaning="polar angle of the start from up", default=0.0, unit="rad", symbol=r"\theta"
+            ),
+            Parameter(name="phi", meaning="azimuth of the start", default=0.0, unit="rad", symbol=r"\phi"),
+            times([0.0, 0.5, 1.0], UNIT_OF_TIME),
+            trajectories(),
+            *tolerances(),
+        ),
+        outputs=(
+            Output(name="magnetisation", meaning="sum_i <s_i^a> / N", dims=("time", "axis"), symbol=r"m_a"),
+            Output(
+                name="pair_correlation",
+                meaning="mean over pairs of <s_i^a s_j^b>, symmetrised",
+                nan="N = 1 has no pair",
+                dims=("time", "axis", "axis2"),
+                symbol=r"\overline{C}^{ab}",
+            ),
+            Output(
+                name="squeezing",
+                meaning="N min Var(S_perp) / |<S>|^2",
+                nan="<S> vanishes and has no direction",
+                dims=("time",),
+                symbol=r"\xi^2",
+            ),
+            Output(
+                name="first_bad_time",
+                meaning="first time with |s_i| > 1 or a negative pair eigenvalue",
+                nan="the moments never left physics",
+                unit=UNIT_OF_TIME,
+            ),
+            *(
+                Output(
+                    name=f"{name}_sem",
+                    meaning=f"standard error of {name}",
+                    dims=dims,
+                    methods=("quantum_jumps",),
+                    nan="a single trajectory has none",
+                )
+                for name, dims in (
+                    ("magnetisation", ("time", "axis")),
+                    ("pair_correlation", ("time", "axis", "axis2")),
+                    ("squeezing", ("time",)),
+                )
+            ),
+        ),
+        dimensions=(TIME, AXIS, AXIS2),
+        run=pointwise(solve_one, stochastic=("quantum_jumps",)),
+        validate=validate,
+        cost=cost,
+        example={"N": 4, "J_z": 1.0, "h_x": 0.8, "gamma_minus": 0.8, "times": [0.5, 1.0, 2.0, 4.0]},
+        checks=(
+            Check(
+                parameters={"N": 5, "lattice": "all_to_all", "J_z": 0.3, "theta": np.pi / 2, "times": [0.7]},
+                expect={"magnetisation": [[np.cos(2 * 0.3 * 0.7) ** 4, 0.0, 0.0]]},
+                origin="closed form of Ising dephasing: every other spin turns spin i by +-2 J t, <s^x> = cos(2 J t)^(N-1)",
+                method="exact",
+                atol=1e-9,
+            ),
+        ),
+        reference=reference,
+        reference_tolerance=(1e-6, 1e-8),
+        random_parameters=random_parameters,
+        unit_of_time=UNIT_OF_TIME,
+    ),
+)

@@ -1,0 +1,293 @@
+"""spin_network.dynamics: spins, pair correlations and their validity in time, from a given start.
+
+The generator is that of `solvers.engines.spin_system`; `network` states how the source's parameters enter.
+
+    mean_field     first order; any N; conserves |s_i| without dissipation
+    cumulant       second order, Eq. (30); exact for N <= 2 and disjoint pairs; errors from product states O(t^4) in s, O(t^3) in C
+    exact          density matrix in the real Pauli basis, N <= 12
+    quantum_jumps  wave functions with jumps, N <= 16, for Gamma >= 0
+
+Second order is not positive: |s_i| > 1 or a negative pair eigenvalue says that the closure has left physics. Such a point
+keeps its numbers, with status 1 and the first bad time (the end of an integrator's step); a divergence has status 2.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from solvers.batch import Batch, pointwise
+from solvers.engines.literal import density_matrix_moments, exact_path, moment_path
+from solvers.engines.master_equation.generator import build_generator
+from solvers.engines.master_equation.propagation import evolve
+from solvers.engines.master_equation.states import moment_indices, split_moments
+from solvers.engines.moments.propagation import CUMULANTS, propagate
+from solvers.engines.moments.propagation import MEAN_FIELD as FIRST_ORDER
+from solvers.engines.pair_states import first_unphysical, smallest_pair_eigenvalue
+from solvers.engines.spin_system import product_correlations
+from solvers.engines.trajectories import sample
+from solvers.engines.validity import earliest, judge
+from solvers.model import AXIS, AXIS2, SITE, SITE2, TIME, Check, Limit, Method, Model, Output
+from solvers.models.spin_network.network import (
+    CUMULANT,
+    MEAN_FIELD,
+    MOST_EXACT,
+    NETWORK,
+    SOURCE,
+    UNIT_OF_TIME,
+    build_system,
+    check_start,
+    exact_limit,
+    product_start,
+    random_network,
+    start_density_matrix,
+    start_moments,
+    start_state,
+)
+from solvers.shared_parameters import seed, times, tolerances, trajectories
+
+
+def solve_one(method: str, parameters: dict[str, Any], wants: Callable[..., bool], key: int) -> Mapping[str, Any]:
+    """All outputs at one point."""
+    if method == "exact":
+        return _exact(parameters, wants)
+    if method == "quantum_jumps":
+        return _jumps(parameters, wants, key)
+    return _moments(FIRST_ORDER if method == "mean_field" else CUMULANTS, parameters, wants)
+
+
+def _exact(parameters: dict[str, Any], wants: Callable[..., bool]) -> Mapping[str, Any]:
+    n = parameters["N"]
+    system = build_system(parameters)
+    evolution = evolve(
+        build_generator(system),
+        start_state(parameters),
+        parameters["times"],
+        moment_indices(n),
+        rtol=parameters["rtol"],
+        keep_purity=wants("purity"),
+        max_applications=100 * parameters["max_steps"],
+    )
+    spins, correlations = split_moments(evolution.observed, n)
+    return _outputs(system, parameters["times"], spins, correlations, wants, positive=system.positive) | {
+        "purity": evolution.purity
+    }
+
+
+def _jumps(parameters: dict[str, Any], wants: Callable[..., bool], key: int) -> Mapping[str, Any]:
+    n = parameters["N"]
+    system = build_system(parameters)
+    drawn = sample(
+        system,
+        product_start(parameters),
+        parameters["times"],
+        key=key,
+        trajectories=parameters["trajectories"],
+        collective=False,
+        max_steps=parameters["max_steps"],
+    )
+    spins, correlations = split_moments(drawn.mean, n)
+    spins_sem, correlations_sem = split_moments(drawn.sem, n)
+    return _outputs(system, parameters["times"], spins, correlations, wants, positive=True) | {
+        "spins_sem": spins_sem,
+        "correlations_sem": correlations_sem,
+    }
+
+
+def _moments(order: int, parameters: dict[str, Any], wants: Callable[..., bool]) -> Mapping[str, Any]:
+    n, when = parameters["N"], parameters["times"]
+    system = build_system(parameters)
+    spins = np.full((len(when), n, 3), np.nan)
+    correlations = np.full((len(when), n, n, 3, 3), np.nan)
+
+    def receive(first: int, s: NDArray[np.float64], c: NDArray[np.float64] | None) -> None:
+        spins[first : first + len(s)] = s
+        correlations[first : first + len(s)] = product_correlations(s) if c is None else c
+
+    start = start_moments(parameters)
+    path = propagate(
+        system,
+        order,
+        *start,
+        when,
+        receive,
+        rtol=parameters["rtol"],
+        atol=parameters["atol"],
+        max_steps=parameters["max_steps"],
+    )
+    return _outputs(
+        system, when, spins, correlations, wants, first_bad=path.first_bad, code=path.code, reached=path.reached
+    )
+
+
+def _outputs(
+    system, when, spins, correlations, wants, *, first_bad=np.nan, code=0, reached=np.nan, positive=False
+) -> dict[str, Any]:
+    """Outputs with status and remark; a positive, exact evolution needs no monitor but the wanted one."""
+    smallest, at_output, reason = None, np.nan, ""
+    if wants("min_pair_eigenvalue") or not positive:
+        smallest = smallest_pair_eigenvalue(spins, correlations)
+        if code == 0:
+            at_output, reason = first_unphysical(when, spins, smallest)
+    first = earliest(first_bad, at_output)
+    status, remark = judge(system, first_bad=first, reason=reason, code=code, reached=reached)
+    return {
+        "spins": spins,
+        "correlations": correlations,
+        "min_pair_eigenvalue": smallest,
+        "first_bad_time": first,
+        "status": status,
+        "remark": remark,
+    }
+
+
+def validate(parameters: Mapping[str, Any]) -> None:
+    """ValueError for input that is no network or no state."""
+    build_system(parameters)
+    check_start(parameters)
+
+
+def cost(batch: Batch) -> NDArray[Any]:
+    """Relative cost of each point: size of the method times the largest rate is not known cheaply, so by size alone."""
+    n = float(batch["N"])
+    one = {"exact": 4.0**n, "cumulant": n**3, "mean_field": n**2, "quantum_jumps": 2.0**n}[batch.method]
+    return np.full(batch.size, one)
+
+
+def reference(method: str, parameters: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Exponentials of the Liouvillian matrix, or Pauli algebra on strings with DOP853; {} for a stochastic method."""
+    if method == "quantum_jumps":
+        return {}
+    system = build_system(parameters)
+    when = np.asarray(parameters["times"])
+    if method == "exact":
+        rho = exact_path(system, start_density_matrix(parameters), when)
+        moments = [density_matrix_moments(r) for r in rho]
+        spins, correlations = (np.array(m) for m in zip(*moments, strict=True))
+        extra = {"purity": np.einsum("txy,tyx->t", rho, rho).real}
+    else:
+        spins, correlations = moment_path(system, method == "cumulant", *start_moments(parameters), when)
+        extra = {}
+    return {
+        "spins": spins,
+        "correlations": correlations,
+        "min_pair_eigenvalue": smallest_pair_eigenvalue(spins, correlations),
+    } | extra
+
+
+def random_parameters(rng: np.random.Generator) -> dict[str, Any]:
+    """A network of two or three spins with every kind of term."""
+    return random_network(rng, int(rng.integers(2, 4))) | {"times": np.sort(rng.uniform(0.0, 1.0, 3))}
+
+
+OUTPUTS = (
+    Output(name="spins", meaning="<s_i^a>", dims=("time", "site", "axis"), symbol=r"\langle\vec s_i\rangle"),
+    Output(
+        name="correlations",
+        meaning="raw <s_i^a s_j^b>, zero for i = j",
+        dims=("time", "site", "site2", "axis", "axis2"),
+        symbol=r"C_{ij}^{ab}",
+    ),
+    Output(
+        name="min_pair_eigenvalue",
+        meaning="smallest eigenvalue of all pair density matrices (N = 1: of the spin's)",
+        dims=("time",),
+        symbol=r"\lambda_{\min}",
+    ),
+    Output(
+        name="first_bad_time",
+        meaning="first time with |s_i| > 1 or a negative pair eigenvalue",
+        nan="the moments never left physics",
+        unit=UNIT_OF_TIME,
+    ),
+    Output(name="purity", meaning="Tr rho^2", dims=("time",), symbol=r"\mathrm{Tr}\rho^2", methods=("exact",)),
+    Output(
+        name="spins_sem",
+        meaning="standard error of spins",
+        dims=("time", "site", "axis"),
+        methods=("quantum_jumps",),
+        nan="a single trajectory has none",
+    ),
+    Output(
+        name="correlations_sem",
+        meaning="standard error of correlations",
+        dims=("time", "site", "site2", "axis", "axis2"),
+        methods=("quantum_jumps",),
+        nan="a single trajectory has none",
+    ),
+)
+
+_CHAIN_A = np.zeros((3, 3, 3, 3))
+_CHAIN_A[0, 1, 2, 2] = _CHAIN_A[1, 2, 2, 2] = 1.0
+
+MODELS = (
+    Model(
+        id="spin_network.dynamics",
+        title="Spins and pair correlations of a spin network in time",
+        source=SOURCE,
+        methods=(
+            CUMULANT,
+            MEAN_FIELD,
+            Method(
+                name="exact",
+                meaning="density matrix in the real Pauli basis, Chebyshev series of the propagator",
+                source="Eqs. (1), (28)",
+                limit=exact_limit(MOST_EXACT),
+            ),
+            Method(
+                name="quantum_jumps",
+                meaning="wave functions with random jumps, for Gamma >= 0 and product starts; means with standard errors",
+                limit=Limit(
+                    text="N <= 16 (about 30 wave functions of 16 x 2^N bytes and N 2^N coefficients: 0.1 GiB at N = 17)",
+                    holds=lambda p: np.asarray(p["N"]) <= 16,
+                ),
+            ),
+        ),
+        parameters=(*NETWORK, times([0.0, 0.5, 1.0], UNIT_OF_TIME), trajectories(), seed(), *tolerances()),
+        outputs=OUTPUTS,
+        dimensions=(TIME, SITE, SITE2, AXIS, AXIS2),
+        run=pointwise(solve_one, stochastic=("quantum_jumps",)),
+        validate=validate,
+        cost=cost,
+        example={
+            "N": 3,
+            "h": [[0.8, 0.0, 0.0]] * 3,
+            "A": _CHAIN_A.tolist(),
+            "gamma_minus": 2.0,
+            "times": [0.5, 1.0, 2.0, 4.0],
+        },
+        checks=(
+            Check(
+                parameters={
+                    "N": 1,
+                    "h": [[0.0, 0.0, 0.5]],
+                    "gamma_minus": 0.3,
+                    "gamma_z": 0.1,
+                    "spins0": [[1.0, 0.0, 0.0]],
+                    "times": [2.0],
+                },
+                expect={
+                    "spins": [
+                        [
+                            [
+                                np.exp(-0.7) * np.cos(2.0),
+                                np.exp(-0.7) * np.sin(2.0),
+                                np.exp(-0.6) - 1.0,
+                            ]
+                        ]
+                    ]
+                },
+                origin="closed form: precession at 2 h_z, transverse decay gamma_-/2 + 2 gamma_z, s^z -> -1 at gamma_-",
+                method="exact",
+                atol=1e-9,
+            ),
+        ),
+        reference=reference,
+        reference_tolerance=(1e-6, 1e-8),
+        random_parameters=random_parameters,
+        unit_of_time=UNIT_OF_TIME,
+    ),
+)

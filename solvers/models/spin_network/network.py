@@ -1,0 +1,290 @@
+"""Parameters of a network, and the only place where the source's conventions become those of the engines.
+
+The source's Hamiltonian, Eq. (1), sums over all ordered pairs, those with j = k included:
+
+    H = sum_i h_i . s_i + sum_jk sum_ab A_jk^ab s_j^a s_k^b
+
+so that a bond in both A_jk and A_kj counts twice. Only coupling_ij = A_ij + A_ji^T for i != j and, on site, the
+antisymmetric part of A_ii matters; as s^a s^b = i eps_abc s^c it is a field. hbar divides h and A and not the rates.
+
+The source's gamma_-, gamma_+, gamma_z of Eqs. (7)-(14), with matrix elements of 2 and no factor 1/2, are one eighth, one
+eighth and one half of the textbook rates used here.
+
+Errata that matter here: Eqs. (62), (63) swap beta and epsilon; (68)-(106) and (175) misprint the commutator of s^+ with
+s^x + s^y + s^z; (173) lacks a factor 2 of the field and -2 of the coupling; (174) has 4 for 8 in the pump.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from solvers.engines.literal import product_density_matrix
+from solvers.engines.master_equation.states import (
+    check_density_matrix,
+    density_matrix,
+    moment_indices,
+    pauli_vector,
+    product_state,
+    split_moments,
+)
+from solvers.engines.pair_states import TOLERANCE, smallest_pair_eigenvalue
+from solvers.engines.spin_system import EPSILON, SpinSystem, local_dissipator, product_correlations
+from solvers.model import Limit, Method, Parameter
+
+SOURCE = "Rey and Chaparro, Mean-Field Approximation and Cumulant Expansion for a Generic Spin Hamiltonian (2021)"
+UNIT_OF_TIME = "hbar/energy"
+MOST_EXACT = 12
+
+SITES = Parameter(name="N", meaning="number of spins", default=2, kind="integer", bounds=(1, 4096), shape=True)
+NETWORK: tuple[Parameter, ...] = (
+    SITES,
+    Parameter(name="h", meaning="fields", default=0.0, unit="energy", symbol=r"\vec h_i", dims=("N", 3)),
+    Parameter(
+        name="A",
+        meaning="couplings of ordered pairs (site, site, axis, axis), complex as long as H is Hermitian",
+        default=0.0,
+        unit="energy",
+        symbol=r"A_{jk}^{\beta\epsilon}",
+        kind="complex",
+        dims=("N", "N", 3, 3),
+    ),
+    *(
+        Parameter(
+            name=f"gamma_{name}",
+            meaning=f"rate of D[{operator}] per site",
+            default=0.0,
+            unit="1/time",
+            symbol=rf"\gamma_{symbol}",
+            bounds=(0.0, float("inf")),
+            dims=("N",),
+        )
+        for name, symbol, operator in (
+            ("minus", "-", "sigma_-"),
+            ("plus", "+", "sigma_+"),
+            ("z", "z", "sigma_z"),
+        )
+    ),
+    Parameter(
+        name="dissipator",
+        meaning="Hermitian matrix of a correlated dissipator, index 3 site + axis, added to the rates",
+        default=0.0,
+        unit="1/time",
+        symbol=r"\Gamma",
+        kind="complex",
+        dims=("3*N", "3*N"),
+    ),
+    Parameter(
+        name="hbar",
+        meaning="divides h and A, not the rates",
+        default=1.0,
+        unit="energy time",
+        symbol=r"\hbar",
+        bounds=(0.0, float("inf")),
+        open_below=True,
+    ),
+    Parameter(name="spins0", meaning="Bloch vectors of the start, default all up", default=None, dims=("N", 3)),
+    Parameter(
+        name="correlations0",
+        meaning="<s_i^a s_j^b> of the start, i = j ignored, default those of a product state",
+        default=None,
+        dims=("N", "N", 3, 3),
+    ),
+    Parameter(
+        name="rho0",
+        meaning="density matrix of the start instead of spins0 and correlations0 (moment methods take its moments)",
+        default=None,
+        kind="complex",
+        dims=("2**N", "2**N"),
+    ),
+)
+
+CUMULANT = Method(
+    name="cumulant",
+    meaning="second-order cumulants: third cumulants of three different sites vanish",
+    source="Eq. (30)",
+)
+MEAN_FIELD = Method(
+    name="mean_field", meaning="every pair factorised", source="Eqs. (108)-(111), (173)-(177) corrected"
+)
+
+
+def exact_limit(most: int) -> Limit:
+    """The size limit of the exact method; the message carries the bytes a larger system would take."""
+    return Limit(
+        text=f"N <= {most} (4^N real numbers and six work copies: {7 * 8 * 4 ** (most + 1) / 2**30:.2g} GiB at N = {most + 1})",
+        holds=lambda p: np.asarray(p["N"]) <= most,
+    )
+
+
+def build_system(parameters: Mapping[str, Any]) -> SpinSystem:
+    """The spin system of a point; ValueError for a Hamiltonian or a dissipator that is not Hermitian."""
+    n, hbar = parameters["N"], parameters["hbar"]
+    A = np.asarray(parameters["A"])
+    field, coupling = _hamiltonian(np.asarray(parameters["h"]), A)
+    dissipator = np.asarray(parameters["dissipator"])
+    skew = np.abs(dissipator - dissipator.conj().T)
+    if skew.max(initial=0.0) > 1e-10 * max(1.0, float(np.abs(dissipator).max())):
+        p, q = np.unravel_index(int(skew.argmax()), skew.shape)
+        raise ValueError(
+            f"parameter dissipator must be Hermitian: element [{p}, {q}] is {dissipator[p, q]:.6g} but [{q}, {p}] is "
+            f"{dissipator[q, p]:.6g}; each must be the complex conjugate of the other"
+        )
+    Gamma = (dissipator + dissipator.conj().T) / 2 + local_dissipator(
+        *(np.broadcast_to(np.asarray(parameters[name]), (n,)) for name in ("gamma_minus", "gamma_plus", "gamma_z"))
+    )
+    return SpinSystem(field / hbar, coupling / hbar, Gamma)
+
+
+def _hamiltonian(h: NDArray[np.float64], A: NDArray[np.complex128]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Fields (N, 3) and couplings (N, N, 3, 3) of Eq. (1), without the constant."""
+    n = len(h)
+    if not A.any():
+        return h.astype(np.float64), np.zeros((n, n, 3, 3))
+    here = np.arange(n)
+    tolerance = 1e-12 * max(1.0, float(np.abs(A).max()))
+    coupling = A + A.transpose(1, 0, 3, 2)
+    local = A[here, here]
+    coupling[here, here] = 0.0
+    bad = np.abs(coupling.imag)
+    if bad.max() > tolerance:
+        i, j, a, b = (int(k) for k in np.unravel_index(int(bad.argmax()), bad.shape))
+        raise ValueError(
+            f"the Hamiltonian is not Hermitian: A[{i},{j},{a},{b}] + A[{j},{i},{b},{a}] = {coupling[i, j, a, b]:.6g} must "
+            f"be real; given were {A[i, j, a, b]:.6g} and {A[j, i, b, a]:.6g}; A[j,i,b,a] = conj(A[i,j,a,b]) is sufficient"
+        )
+    trace = np.trace(local, axis1=1, axis2=2)
+    if np.abs(trace.imag).max() > tolerance:
+        i = int(np.abs(trace.imag).argmax())
+        raise ValueError(
+            f"the Hamiltonian is not Hermitian: the trace of A[{i},{i}] over the axes is {trace[i]:.6g} and must be real"
+        )
+    twist = (local - local.transpose(0, 2, 1)) / 2
+    if np.abs(twist.real).max() > tolerance:
+        i, a, b = (int(k) for k in np.unravel_index(int(np.abs(twist.real).argmax()), twist.shape))
+        raise ValueError(
+            f"the Hamiltonian is not Hermitian: on site, s^a s^b = i eps_abc s^c, so that A[{i},{i},{a},{b}] - "
+            f"A[{i},{i},{b},{a}] = {2 * twist[i, a, b]:.6g} must be imaginary; give on-site couplings as fields h"
+        )
+    field = h - np.einsum("abc,iab->ic", EPSILON, twist.imag)
+    return field, np.ascontiguousarray(coupling.real)
+
+
+def start_moments(parameters: Mapping[str, Any]) -> tuple[NDArray[np.float64], NDArray[np.float64] | None]:
+    """Spins (N, 3) and raw correlations (N, N, 3, 3) of the start; None for a product state."""
+    n = parameters["N"]
+    if parameters["rho0"] is not None:
+        return split_moments(pauli_vector(np.asarray(parameters["rho0"]))[moment_indices(n)], n)
+    spins = parameters["spins0"]
+    spins = np.tile([0.0, 0.0, 1.0], (n, 1)) if spins is None else np.array(spins, dtype=np.float64)
+    correlations = parameters["correlations0"]
+    if correlations is None:
+        return spins, None
+    correlations = np.array(correlations, dtype=np.float64)
+    correlations[np.arange(n), np.arange(n)] = 0.0
+    return spins, correlations
+
+
+def product_start(parameters: Mapping[str, Any]) -> NDArray[np.float64]:
+    """Bloch vectors (N, 3) of a product start; ValueError when the start is no product state."""
+    if parameters["rho0"] is not None:
+        raise ValueError("parameter rho0 is for method exact; quantum_jumps starts from a product state: give spins0")
+    spins, correlations = start_moments(parameters)
+    if correlations is not None and np.abs(correlations - product_correlations(spins)).max() > 1e-9:
+        raise ValueError(
+            "parameter correlations0 is not that of a product state; quantum_jumps starts from a product state: leave "
+            "correlations0 out, or take method exact"
+        )
+    return spins
+
+
+def start_state(parameters: Mapping[str, Any]) -> NDArray[np.float64]:
+    """The start in the real Pauli basis (4^N,); ValueError when spins0 and correlations0 do not determine it."""
+    n = parameters["N"]
+    if parameters["rho0"] is not None:
+        rho = np.asarray(parameters["rho0"])
+        r = pauli_vector((rho + rho.conj().T) / 2)
+        r[0] = 1.0
+        return r
+    spins, correlations = start_moments(parameters)
+    r = product_state(spins)
+    if correlations is None:
+        return r
+    if n == 2:
+        r = r.reshape(4, 4)
+        r[1:, 1:] = correlations[0, 1]
+        return r.ravel()
+    if np.abs(correlations - product_correlations(spins)).max() > 1e-9:
+        raise ValueError(
+            f"parameter correlations0 does not determine the state of N = {n} > 2 spins; give the density matrix rho0 "
+            "to method exact, or leave correlations0 out for a product state"
+        )
+    return r
+
+
+def check_start(parameters: Mapping[str, Any], physical: bool = True) -> None:
+    """ValueError for a start that is inconsistent or, if asked, no state."""
+    n, rho = parameters["N"], parameters["rho0"]
+    spins, correlations = parameters["spins0"], parameters["correlations0"]
+    if rho is not None:
+        if spins is not None or correlations is not None:
+            raise ValueError("give either rho0, or spins0 and correlations0; rho0 already says everything")
+        check_density_matrix(np.asarray(rho), positive=physical and n <= 8)
+        return
+    if correlations is not None:
+        C = np.array(correlations)
+        C[np.arange(n), np.arange(n)] = 0.0
+        skew = np.abs(C - C.transpose(1, 0, 3, 2))
+        if skew.max() > 1e-9:
+            i, j, a, b = (int(k) for k in np.unravel_index(int(skew.argmax()), skew.shape))
+            raise ValueError(
+                f"parameter correlations0 must be symmetric, <s_i^a s_j^b> = <s_j^b s_i^a>: element [{i},{j},{a},{b}] is "
+                f"{C[i, j, a, b]:.6g}, [{j},{i},{b},{a}] is {C[j, i, b, a]:.6g}"
+            )
+    if not physical:
+        return
+    if spins is not None:
+        length = np.linalg.norm(spins, axis=1)
+        if length.max() > 1 + 1e-8:
+            i = int(length.argmax())
+            raise ValueError(f"parameter spins0: site {i} has length {length[i]:.9g}; a Bloch vector is at most 1 long")
+    if correlations is not None and n > 1:
+        where = start_moments(parameters)
+        assert where[1] is not None
+        smallest = float(smallest_pair_eigenvalue(where[0][None], where[1][None])[0])
+        if smallest < -TOLERANCE:
+            raise ValueError(
+                f"parameter correlations0 belongs to no state: with spins0, a pair density matrix has the eigenvalue "
+                f"{smallest:.6g} < 0"
+            )
+
+
+def start_density_matrix(parameters: Mapping[str, Any]) -> NDArray[np.complex128]:
+    """The start as a matrix (2^N, 2^N), for references."""
+    if parameters["rho0"] is not None:
+        return np.asarray(parameters["rho0"])
+    spins, correlations = start_moments(parameters)
+    return product_density_matrix(spins) if correlations is None else density_matrix(start_state(parameters))
+
+
+def random_network(rng: np.random.Generator, n: int) -> dict[str, Any]:
+    """Random parameters of a network with every kind of term, weak enough for a run of a few time units."""
+    A = rng.normal(size=(n, n, 3, 3)) + 1j * rng.normal(size=(n, n, 3, 3))
+    A = 0.15 * (A + A.conj().transpose(1, 0, 3, 2))
+    jumps = rng.normal(size=(3 * n, 3 * n)) + 1j * rng.normal(size=(3 * n, 3 * n))
+    spins = rng.normal(size=(n, 3))
+    spins *= rng.uniform(0.3, 0.9, size=(n, 1)) / np.linalg.norm(spins, axis=1, keepdims=True)
+    return {
+        "N": n,
+        "h": rng.normal(size=(n, 3)),
+        "A": A,
+        "gamma_minus": rng.uniform(0.1, 0.6, n),
+        "gamma_plus": rng.uniform(0.0, 0.4, n),
+        "gamma_z": rng.uniform(0.0, 0.2, n),
+        "dissipator": 0.1 * jumps @ jumps.conj().T / (3 * n),
+        "hbar": float(rng.uniform(0.7, 1.4)),
+        "spins0": spins,
+    }

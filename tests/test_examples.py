@@ -1,0 +1,98 @@
+"""The examples and the README are true: every spec is valid, small ones run, every command that is named exists."""
+
+import contextlib
+import io
+import re
+import runpy
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import sweep
+from sweep import launch
+from sweep.cli import main
+from sweep.clusters import connect
+from sweep.plan import check_size
+from sweep.spec import parse, read, with_overrides
+
+ROOT = Path(__file__).resolve().parents[1]
+SPECS = sorted((ROOT / "examples").glob("*.toml"))
+
+
+@pytest.fixture(scope="module")
+def connection():
+    with connect("local", 2) as connected:
+        yield connected
+
+
+@pytest.mark.parametrize("path", SPECS, ids=lambda p: p.stem)
+def test_spec_is_valid(path):
+    spec = parse(read(path))
+    check_size(spec)
+    assert spec.name != ""
+    assert f"examples/{path.name}" in path.read_text() or "spinsweep run" not in path.read_text()
+
+
+def commands_in(text):
+    """The words after `spinsweep` (or after local.sh) on command lines."""
+    lines = re.findall(r"```bash\n(.*?)```", text, flags=re.DOTALL)
+    found = re.findall(r"(?:spinsweep|local\.sh) ([a-z][a-z-]*)", "\n".join(lines))
+    return set(found) - {"test"}
+
+
+def test_readme_names_commands_that_exist():
+    commands = commands_in((ROOT / "README.md").read_text())
+    assert {"run", "resume", "plot"} <= commands
+    assert commands <= set(main.commands)
+
+
+def test_readme_names_files_that_exist():
+    text = (ROOT / "README.md").read_text()
+    for name in re.findall(r"(?:examples|deploy|solvers)/[\w./-]+\w", text):
+        assert (ROOT / name).exists(), name
+
+
+def test_figure_4_of_the_spin_cat_paper(connection, tmp_path):
+    """A coarse Fig. 4 through the whole product, and the script that draws its boundaries with the paper's numbers."""
+    raw = with_overrides(
+        read(ROOT / "examples" / "spin_cat_fig4.toml"),
+        axes={"eta": {"linspace": [5.0, 650.0, 40]}, "delta": {"linspace": [0.0, 0.08, 41]}},
+    )
+    launch.run(raw, tmp_path / "run", stream=io.StringIO(), connection=contextlib.nullcontext(connection))
+    data = sweep.open(tmp_path / "run").load()
+    script = runpy.run_path(str(ROOT / "examples" / "spin_cat_fig4.py"))
+    out = io.StringIO()
+    with contextlib.redirect_stdout(out):
+        script["main"](tmp_path / "run", tmp_path / "fig4.png")
+    assert (tmp_path / "fig4.png").stat().st_size > 20_000
+    top = re.search(r"delta = ([\d.]+) Gamma2 at eta = ([\d.]+) N", out.getvalue())
+    b = re.search(r"b = ([\d.]+) N \(paper", out.getvalue())
+    assert float(top[1]) == pytest.approx(0.0697, abs=5e-4)
+    assert float(top[2]) == pytest.approx(0.030, abs=2e-3)
+    assert float(b[1]) == pytest.approx(2.22, abs=0.02)
+    edge = script["ellipse"](data.eta.values, int(data.N), 1 / 32, 1.0)
+    locked = data.locked.values == 1
+    assert np.all(locked[data.eta.values < 620, 0])  # without detuning everything below N/16 locks
+    assert not locked[edge == 0].any()
+
+
+def test_real_kernels_have_the_same_bits_in_any_tile_and_order(connection, tmp_path):
+    """The lanes of `two_ensembles` hold other neighbours in every tiling; no point may notice."""
+    axes = {"eta": {"linspace": [20.0, 640.0, 17]}, "delta": {"linspace": [0.0, 0.075, 13]}}
+    tilings = ({}, {"eta": 1, "delta": 1}, {"eta": 5, "delta": 4})
+    found = []
+    for number, tile in enumerate(tilings):
+        names = list(axes) if number < 2 else list(reversed(axes))
+        raw = {"sweep": {"model": "spin_cat.two_ensembles"}, "axes": {name: axes[name] for name in names}}
+        raw["run"] = {"tile": tile} if tile else {}
+        folder = tmp_path / str(number)
+        launch.run(raw, folder, stream=io.StringIO(), connection=contextlib.nullcontext(connection))
+        found.append(sweep.open(folder).load().transpose("eta", "delta", ...))
+    for other in found[1:]:
+        for name in set(other.data_vars) - {"elapsed_seconds"}:
+            same = (
+                np.ascontiguousarray(found[0][name].values).tobytes()
+                == np.ascontiguousarray(other[name].values).tobytes()
+            )
+            assert same, name

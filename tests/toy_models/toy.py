@@ -1,0 +1,136 @@
+"""Models for testing the sweep machinery alone: closed forms, and points that misbehave on purpose."""
+
+import os
+import signal
+import time
+
+import numpy as np
+
+from solvers.batch import pointwise
+from solvers.model import AXIS, OK, TIME, WARNED, Limit, Method, Model, Output, Parameter, Remark, Results
+from solvers.shared_parameters import times
+
+A = Parameter(name="a", meaning="first parameter", symbol="a", default=1.0, bounds=(-10.0, 1e7))
+B = Parameter(
+    name="b",
+    meaning="second parameter",
+    symbol=r"\beta",
+    unit="Gamma",
+    default=0.5,
+    bounds=(0.0, 10.0),
+    open_above=True,
+)
+N = Parameter(name="N", meaning="number of spins", symbol="N", default=4, kind="integer", bounds=(1, 100))
+SHAPE = Parameter(name="shape", meaning="a choice", default="round", kind="choice", choices=("round", "square"))
+
+
+def _waves(batch):
+    outputs = batch.empty()
+    a, b, n = batch["a"], batch["b"], batch["N"]
+    phase = np.where(batch["shape"] == "round", a, np.round(a))
+    if batch.wants("height"):
+        outputs["height"][:] = np.sin(phase) * b + n + (batch.method == "exact")
+    if batch.wants("wave"):
+        t = batch["times"]
+        outputs["wave"][:] = np.cos(phase[:, None, None] * t[None, :, None] + np.arange(3)[None, None, :])
+    if batch.wants("hole"):
+        outputs["hole"][:] = np.nan
+    if batch.wants("amplitude"):
+        outputs["amplitude"][:] = np.exp(1j * phase)
+    return Results(outputs, np.zeros(batch.size, dtype=np.int64))
+
+
+def _faulty(method, p, wants):
+    """`kind` says how a point of a = `at` misbehaves; all others take `seconds` and return a + b."""
+    time.sleep(p["seconds"])
+    if p["a"] == p["at"]:
+        if p["kind"] == "raise":
+            raise ArithmeticError(f"no result at a = {p['a']:g}")
+        if p["kind"] == "kill":
+            os.kill(os.getpid(), signal.SIGKILL)
+        if p["kind"] == "segfault":
+            os.kill(os.getpid(), signal.SIGSEGV)
+        if p["kind"] == "warn":
+            return {
+                "sum": p["a"] + p["b"],
+                "status": WARNED,
+                "remark": Remark(kind="NotAtRest", message="still moving"),
+            }
+        if p["kind"] == "value":
+            raise ValueError("parameter a: not physical here")
+        if p["kind"] == "eat":
+            hoard = []
+            while True:  # until the nanny sees it
+                hoard.append(np.ones(5_000_000))
+                time.sleep(0.01)
+        if p["kind"] == "until" and not os.path.exists(os.environ["TOY_FAIL_UNLESS"]):
+            raise ArithmeticError("not yet")
+        if p["kind"] == "once" and not os.path.exists(p_mark := os.environ["TOY_MARK"]):
+            open(p_mark, "w").close()
+            os.kill(os.getpid(), signal.SIGKILL)
+    if counter := os.environ.get("TOY_COUNTER"):
+        with open(counter, "a") as stream:
+            stream.write(f"{p['a']!r} {p['b']!r}\n")
+    return {"sum": np.nan if p["kind"] == "nan" else p["a"] + p["b"], "status": OK}
+
+
+def _weighted(method, p, wants):
+    """Fails where the weights, as they are, cannot be normalised."""
+    if not p["weights"].sum():
+        raise ArithmeticError("weights of zero")
+    return {"mean": p["a"] * p["weights"][0].real / p["weights"].sum().real}
+
+
+MODELS = (
+    Model(
+        id="toy.weighted",
+        title="A model with an array",
+        source="a closed form",
+        methods=(Method(name="only", meaning="the only one"),),
+        parameters=(A, Parameter(name="weights", meaning="weights", default=1.0, dims=(3,), kind="complex")),
+        outputs=(Output(name="mean", meaning="mean"),),
+        run=pointwise(_weighted),
+        example={"a": 1.0},
+    ),
+    Model(
+        id="toy.waves",
+        title="Waves",
+        source="a closed form",
+        methods=(
+            Method(name="quick", meaning="quick"),
+            Method(name="exact", meaning="exact", limit=Limit(text="N <= 12", holds=lambda p: p["N"] <= 12)),
+        ),
+        parameters=(A, B, N, SHAPE, times([0.0, 0.5, 1.0], "1/Gamma")),
+        dimensions=(TIME, AXIS),
+        outputs=(
+            Output(name="height", meaning="height", symbol="h", unit="Gamma"),
+            Output(name="wave", meaning="wave", dims=("time", "axis"), bounds=(-1.0, 1.0)),
+            Output(name="hole", meaning="always NaN", methods=("quick",)),
+            Output(name="amplitude", meaning="complex amplitude", kind="complex", methods=("exact",)),
+        ),
+        run=_waves,
+        example={"a": 0.3, "b": 0.5},
+    ),
+    Model(
+        id="toy.faulty",
+        title="Points that fail",
+        source="nowhere",
+        methods=(Method(name="only", meaning="the only one"),),
+        parameters=(
+            A,
+            B,
+            Parameter(name="at", meaning="where it goes wrong", default=-1.0),
+            Parameter(
+                name="kind",
+                meaning="what goes wrong",
+                default="none",
+                kind="choice",
+                choices=("none", "raise", "kill", "segfault", "warn", "value", "nan", "once", "until", "eat"),
+            ),
+            Parameter(name="seconds", meaning="time a point takes", default=0.0, unit="s", physical=False),
+        ),
+        outputs=(Output(name="sum", meaning="a + b"),),
+        run=pointwise(_faulty),
+        example={"a": 0.3},
+    ),
+)
