@@ -199,10 +199,10 @@ def random_parameters(rng: np.random.Generator) -> dict[str, Any]:
     return {
         "N": int(rng.integers(1, 4)),
         "Gamma": float(rng.choice([0.0, rng.uniform(0.1, 50.0)])),
-        "gamma": float(rng.uniform(0.5, 2.0)),
+        "gamma": float(rng.uniform(1.0, 2.0)),
         "dephasing": float(rng.choice([0.0, rng.uniform(0.0, 3.0)])),
-        "tau_s": float(rng.uniform(0.5, 1.5)),
-        "tau_d": float(rng.uniform(0.5, 1.5)),
+        "tau_s": float(rng.uniform(0.7, 2.0)),
+        "tau_d": float(rng.uniform(0.7, 2.0)),
     }
 
 
