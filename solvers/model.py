@@ -38,13 +38,15 @@ class SolverWarning(UserWarning):
 
 
 def extent(expression: str | int, sizes: Mapping[str, int]) -> int:
-    """Evaluate the length of an array dimension: `3`, `N`, `3*N`, `2**N` or `max_distance+1`."""
+    """Evaluate the length of an array dimension: `3`, `N`, `3*N`, `2**N`, `max_distance+1` or `2*cycles*samples`."""
     if isinstance(expression, int) or expression.isdigit():
         return int(expression)
+    if expression.count("*") > 1 and "**" not in expression:
+        return math.prod(extent(part, sizes) for part in expression.split("*"))
     match = _EXTENT.match(expression)
     if match is None or match["name"] not in sizes:
         raise ValueError(
-            f"extent {expression!r} is none of: a number, NAME, k*NAME, k**NAME, NAME+k; names: {sorted(sizes)}"
+            f"extent {expression!r} is none of: a number, NAME, k*NAME, k**NAME, NAME+k, a product; names: {sorted(sizes)}"
         )
     size = sizes[match["name"]]
     if match["power"] == "**":
@@ -244,7 +246,8 @@ class Output:
     """One result of a model: real float64, or complex128 with `kind="complex"`, over `dims`.
 
     `methods` names the methods that give it (empty: all of them). `bounds` hold for every finite value. `nan` says what
-    NaN means in a point that did not fail ("not locked"); empty where NaN cannot be.
+    NaN means in a point that did not fail ("not locked"); empty where NaN cannot be. `sensitivity` says how many times the
+    integration tolerance the value may move by nature (the time at which a slow decay crosses a level: many times).
     """
 
     name: str
@@ -256,6 +259,7 @@ class Output:
     bounds: tuple[float, float] = (-math.inf, math.inf)
     methods: tuple[str, ...] = ()
     nan: str = ""
+    sensitivity: float = 1.0
 
     @property
     def dtype(self) -> np.dtype[Any]:

@@ -6,6 +6,7 @@ import contextlib
 import logging
 import os
 import socket
+import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -49,6 +50,10 @@ class Connection:
         """Threads of all workers now."""
         workers = self.client.scheduler_info(n_workers=-1)["workers"].values()
         return sum(worker["nthreads"] for worker in workers)
+
+    def started(self) -> set[Any]:
+        """Keys of the tasks that workers have, as against those that wait at the scheduler."""
+        return {key for keys in self.client.processing().values() for key in keys}
 
     def replace_frozen(self, seen: set[int]) -> list[int]:
         """Kill local workers that stand still (SIGSTOP), now and when `seen` was filled; their nannies start new ones.
@@ -110,16 +115,19 @@ def connect(name: str = LOCAL, workers: int | None = None, memory: str | None = 
 
 def _local(stack: contextlib.ExitStack, workers: int, memory: str | None) -> Connection:
     logging.getLogger("distributed").setLevel(logging.CRITICAL)
-    cluster = LocalCluster(
-        n_workers=workers,
-        threads_per_worker=1,  # a crash is then blamed on the tile that caused it
-        processes=True,
-        host="127.0.0.1",
-        dashboard_address=f"127.0.0.1:{DASHBOARD_PORT if _is_free(DASHBOARD_PORT) else 0}",
-        silence_logs=logging.CRITICAL,
-        memory_limit=_memory(memory),
-        preload=["sweep.local_worker"],
-    )
+    with warnings.catch_warnings():
+        # Somebody may have taken the port since we looked; then the dashboard has another, which is printed.
+        warnings.filterwarnings("ignore", message="Port .* is already in use")
+        cluster = LocalCluster(
+            n_workers=workers,
+            threads_per_worker=1,  # a crash is then blamed on the tile that caused it
+            processes=True,
+            host="127.0.0.1",
+            dashboard_address=f"127.0.0.1:{DASHBOARD_PORT if _is_free(DASHBOARD_PORT) else 0}",
+            silence_logs=logging.CRITICAL,
+            memory_limit=_memory(memory),
+            preload=["sweep.local_worker"],
+        )
     stack.callback(_quietly, cluster.close)
     # Not the default client: a reader's own Dask computations must not land on the cluster of the sweep.
     client = Client(cluster, set_as_default=False)

@@ -38,6 +38,7 @@ from sweep.scheduling import (
     StopAsked,
     Submit,
     WindowChanged,
+    Withdrawn,
     Work,
     WorkerLost,
 )
@@ -154,11 +155,11 @@ class Driver:
             self._interrupts = 3 if wish == "now" else max(self._interrupts, 1)
         if self._interrupts == 1:
             self._interrupts = 2  # said once
-            running = len(self.scheduler.running)
-            self.progress.say(
-                f"stopping: {running} tiles that run are finished and committed; press Ctrl-C again to drop them"
-            )
             yield StopAsked("stopped on request")
+            yield from self._withdraw()
+            self.progress.say(
+                f"stopping: {len(self._futures)} tiles that run are finished and committed; press Ctrl-C again to drop them"
+            )
         elif self._interrupts > 2:
             yield EndAsked("stopped at once on request; the tiles that were running are dropped")
             return
@@ -166,6 +167,15 @@ class Driver:
             yield from self._event_of(self._arrived.get(timeout=_TICK_SECONDS))
             while True:
                 yield from self._event_of(self._arrived.get_nowait())
+
+    def _withdraw(self) -> Iterator[Event]:
+        """Take back what no worker has started."""
+        started = self.connection.started()
+        for future, work in list(self._futures.items()):
+            if future.key not in started and not future.done():
+                del self._futures[future]
+                future.cancel()
+                yield Withdrawn(work)
 
     def _event_of(self, news: _News) -> Iterator[Event]:
         work = self._futures.pop(news.future, None)

@@ -8,7 +8,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Mapping
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TextIO
@@ -209,8 +209,9 @@ def _go_on(
                 _check_workers(connected, job)
             end = Driver(folder, plan, job, connected, lease, progress, tiles, failed).run()
             result = _result(folder, plan, opened.status(), end)
-            _record_run(folder, options, connected, result, began, len(tiles))
             progress.say(result.text())
+            with suppress(OSError):  # on a full disk the words above matter more
+                _record_run(folder, options, connected, result, began, len(tiles))
     return result
 
 

@@ -32,6 +32,7 @@ POINT_SECONDS = 10.0
 """Longest wait for points of the sweep itself."""
 _LOOK_SECONDS = 0.2
 SINGLES, SINGLES_SECONDS = 16, 0.5
+AGAIN_SECONDS = 5.0
 BATCHES, ENOUGH_SECONDS = (16, 64, 256), 0.1
 _ONE_THREAD = {f"{library}_NUM_THREADS": "1" for library in ("OMP", "OPENBLAS", "MKL", "NUMBA")}
 
@@ -128,6 +129,8 @@ def _time(spec: SweepSpec, method: str) -> None:
     for number in range(SINGLES):
         points, place = sample_points(spec, np.asarray([number]))
         took = _solve(spec, method, points)
+        if number == 0 and took < AGAIN_SECONDS:  # these parameters may have taken kernels that the example did not
+            took = min(took, _solve(spec, method, points))
         spent += took
         _tell({"sample": {method: (place[0].tolist(), took)}, "seconds": {method: spent / (number + 1)}})
         if spent > SINGLES_SECONDS:

@@ -66,6 +66,13 @@ class Erred:
 
 
 @dataclass(frozen=True)
+class Withdrawn:
+    """The work had not been started and was taken back; for a run that is stopping."""
+
+    work: Work
+
+
+@dataclass(frozen=True)
 class WindowChanged:
     """So many pieces of work may be outstanding now."""
 
@@ -87,7 +94,7 @@ class EndAsked:
     outcome: Outcome = Outcome.STOPPED
 
 
-Event = Finished | WorkerLost | Erred | WindowChanged | StopAsked | EndAsked
+Event = Finished | WorkerLost | Erred | Withdrawn | WindowChanged | StopAsked | EndAsked
 
 
 # Instructions
@@ -190,6 +197,9 @@ class Scheduler:
                         self._again.append(_next_try(work))
                     else:
                         self._end_soon(Outcome.ABORTED, reason)
+            case Withdrawn(work):
+                if self._drop(work):
+                    self._again.append(work)
             case WindowChanged(window):
                 self._window = max(1, window)
             case StopAsked(reason):

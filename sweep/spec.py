@@ -99,7 +99,7 @@ class SweepSpec:
                 {"name": d.name, "labels": list(d.labels), "columns": {k: plain(v) for k, v in d.columns.items()}}
                 for d in self.dimensions
             ],
-            "outputs": list(self.keep),
+            "outputs": sorted(self.keep),
         }
 
     def hash(self) -> str:
@@ -240,10 +240,13 @@ def _axis(model: Model, where: str, name: str, form: Any) -> NDArray[Any]:
             f"{where} {name}: this parameter sets the shape of an output and is fixed for a whole sweep; put it in "
             f"[parameters], or make one sweep per value (axes may be {', '.join(free)})"
         )
-    if parameter.dims:
-        raise SpecError(f"{where} {name}: an array parameter cannot be an axis; put it in [parameters]")
     values = axis_values(f"{where} {name}", form, parameter.kind)
     parsed: NDArray[Any] = _spec_error(lambda: parameter.parse_many(values))
+    if parsed.ndim > 1:
+        raise SpecError(
+            f"{where} {name}: a whole array cannot be a point of an axis; use numbers, each of which then fills the array, "
+            "or put the array in [parameters] and vary what it is made from"
+        )
     unique, counts = np.unique(parsed, return_counts=True)
     if len(unique) < len(parsed) and where == "[axes]":
         raise SpecError(f"{where} {name}: the value {unique[counts > 1][0]} is repeated; every value may occur once")

@@ -6,9 +6,15 @@ import pytest
 from solvers import models
 
 MODELS = {name: model for name, model in models().items() if not name.startswith("toy.")}
+CASES = [(name, case) for name, model in MODELS.items() for case in model_suite.cases_of(model)]
 
 
-@pytest.mark.parametrize("case", model_suite.CASES, ids=lambda case: case.__name__)
-@pytest.mark.parametrize("model", MODELS.values(), ids=MODELS.keys())
-def test_model(model, case):
-    case(model)
+@pytest.mark.parametrize(("name", "case"), CASES, ids=[f"{name}-{case.__name__}" for name, case in CASES])
+def test_model(name, case):
+    case(MODELS[name])
+
+
+def test_every_model_can_be_checked_against_something():
+    """Its own reference, numbers of stated origin, or both."""
+    for name, model in MODELS.items():
+        assert model.reference is not None or model.checks, name

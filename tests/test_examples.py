@@ -75,3 +75,24 @@ def test_figure_4_of_the_spin_cat_paper(connection, tmp_path):
     locked = data.locked.values == 1
     assert np.all(locked[data.eta.values < 620, 0])  # without detuning everything below N/16 locks
     assert not locked[edge == 0].any()
+
+
+def test_real_kernels_have_the_same_bits_in_any_tile_and_order(connection, tmp_path):
+    """The lanes of `two_ensembles` hold other neighbours in every tiling; no point may notice."""
+    axes = {"eta": {"linspace": [20.0, 640.0, 17]}, "delta": {"linspace": [0.0, 0.075, 13]}}
+    tilings = ({}, {"eta": 1, "delta": 1}, {"eta": 5, "delta": 4})
+    found = []
+    for number, tile in enumerate(tilings):
+        names = list(axes) if number < 2 else list(reversed(axes))
+        raw = {"sweep": {"model": "spin_cat.two_ensembles"}, "axes": {name: axes[name] for name in names}}
+        raw["run"] = {"tile": tile} if tile else {}
+        folder = tmp_path / str(number)
+        launch.run(raw, folder, stream=io.StringIO(), connection=contextlib.nullcontext(connection))
+        found.append(sweep.open(folder).load().transpose("eta", "delta", ...))
+    for other in found[1:]:
+        for name in set(other.data_vars) - {"elapsed_seconds"}:
+            same = (
+                np.ascontiguousarray(found[0][name].values).tobytes()
+                == np.ascontiguousarray(other[name].values).tobytes()
+            )
+            assert same, name

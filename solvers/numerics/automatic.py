@@ -12,7 +12,7 @@ from typing import Any
 from solvers.numerics.compile import kernel
 from solvers.numerics.dense_output import no_event, start_rows
 from solvers.numerics.outcome import DONE, NOT_STIFF, STIFF
-from solvers.numerics.rosenbrock import autonomous, implicit_segment
+from solvers.numerics.rosenbrock import autonomous, dense_algebra, implicit_segment
 from solvers.numerics.runge_kutta import explicit_segment
 
 
@@ -28,7 +28,7 @@ def automatic(
     """
     stop = no_event if event is None else event
     explicit = explicit_segment(rhs, stop)
-    implicit = implicit_segment(rhs, jacobian, stop, autonomous if d_dt is None else d_dt)
+    implicit = implicit_segment(rhs, dense_algebra(jacobian), stop, autonomous if d_dt is None else d_dt)
 
     @kernel(inline="always")
     def integrate(p, y, times, out, rtol, atol, max_steps):

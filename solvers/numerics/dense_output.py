@@ -15,6 +15,13 @@ from solvers.numerics.compile import kernel
 
 
 @kernel
+def copy(source, target):
+    """target[:] = source. Numba takes a second to compile that statement, for the text of its error message."""
+    for i in range(source.size):
+        target[i] = source[i]
+
+
+@kernel
 def no_event(t, y, p):
     """An event that never happens."""
     return 1.0
@@ -50,7 +57,7 @@ def fill_rows(interpolate: Callable[..., Any]) -> Any:
     def fill(t, t_new, h, dense, y_new, times, row, out):
         while row < times.size and times[row] <= t_new:
             if times[row] == t_new:
-                out[row, :] = y_new
+                copy(y_new, out[row])
             else:
                 interpolate((times[row] - t) / h, dense, out[row])
             row += 1
@@ -64,7 +71,9 @@ def start_rows(y, times, out):
     """Write the start state to the rows with times <= 0, NaN to the others; the number of rows written."""
     row = 0
     while row < times.size and times[row] <= 0.0:
-        out[row, :] = y
+        copy(y, out[row])
         row += 1
-    out[row:, :] = np.nan
+    for later in range(row, times.size):
+        for i in range(y.size):
+            out[later, i] = np.nan
     return row

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from solvers.numerics import small_lu
 from solvers.numerics.compile import FASTMATH, kernel
-from solvers.numerics.dense_output import fill_rows, locate_event, no_event, start_rows
+from solvers.numerics.dense_output import copy, fill_rows, locate_event, no_event, start_rows
 from solvers.numerics.outcome import DONE, EVENT, MAX_STEPS, NOT_FINITE, NOT_STIFF, STEP_TOO_SMALL
 from solvers.numerics.rodas5p import ABSCISSAE, GAMMA, ORDER, STAGES, TIME_WEIGHTS, A, C, H
 from solvers.numerics.step_size import error_norm, first_step
@@ -57,8 +57,57 @@ def largest_row_sum(a):
     return largest
 
 
+class LinearAlgebra(NamedTuple):
+    """How the matrix W = d - df/dy of an implicit step is made and solved, as kernels.
+
+    workspace : `workspace(y, p) -> work`, whatever arrays the other kernels need, made once per integration.
+    differentiate : `differentiate(t, y, p, work)` puts df/dy at a state into `work`.
+    factor : `factor(d, work) -> bool` prepares solving with W, False if it is singular.
+    solve : `solve(work, b)` overwrites b with the solution of W x = b.
+    norm : `norm(work) -> float`, an upper bound of the spectral radius of df/dy.
+    """
+
+    workspace: Callable[..., Any]
+    differentiate: Callable[..., Any]
+    factor: Callable[..., Any]
+    solve: Callable[..., Any]
+    norm: Callable[..., Any]
+
+
+def dense_algebra(jacobian: Callable[..., Any]) -> LinearAlgebra:
+    """A full Jacobian and its LU factors."""
+
+    @kernel
+    def workspace(y, p):
+        n = y.size
+        return np.zeros((n, n)), np.empty((n, n)), np.empty(n, dtype=np.int64)
+
+    @kernel
+    def differentiate(t, y, p, work):
+        jacobian(t, y, p, work[0])
+
+    @kernel(fastmath=FASTMATH)
+    def factor(d, work):
+        slopes, lu, pivots = work
+        for i in range(lu.shape[0]):
+            for j in range(lu.shape[0]):
+                lu[i, j] = -slopes[i, j]
+            lu[i, i] += d
+        return lu_factor(lu, pivots)
+
+    @kernel
+    def solve(work, b):
+        lu_solve(work[1], work[2], b)
+
+    @kernel
+    def norm(work):
+        return largest_row_sum(work[0])
+
+    return LinearAlgebra(workspace, differentiate, factor, solve, norm)
+
+
 def implicit_segment(
-    rhs: Callable[..., Any], jacobian: Callable[..., Any], event: Callable[..., Any], d_dt: Callable[..., Any]
+    rhs: Callable[..., Any], algebra: LinearAlgebra, event: Callable[..., Any], d_dt: Callable[..., Any]
 ) -> Any:
     """Make `segment(p, y, times, out, rtol, atol, max_steps, t, h, row, watch) -> (code, t, h, row, steps)`.
 
@@ -69,9 +118,10 @@ def implicit_segment(
     fill = fill_rows(interpolate)
     guess = first_step(rhs, ORDER)
     exponent = 1.0 / ORDER
+    workspace, differentiate, factorise, solve, norm_of = algebra
 
     @kernel(fastmath=FASTMATH)
-    def midpoint_error(t, h, dense, p, y, y_new, lu, pivots, rtol, atol, state, residual):
+    def midpoint_error(t, h, dense, p, y, y_new, work, rtol, atol, state, residual):
         """Error of the dense output in the middle of a step, from its residual through the step's own matrix.
 
         The stiffer a variable is, the smaller the embedded estimate becomes, because the end of the step is then
@@ -82,7 +132,7 @@ def implicit_segment(
         for i in range(y.size):
             slope = (dense[1, i] - dense[0, i] + 0.25 * (dense[3, i] + dense[4, i])) / h
             residual[i] = slope - residual[i]
-        lu_solve(lu, pivots, residual)
+        solve(work, residual)
         return error_norm(residual, y, y_new, rtol, atol)
 
     @kernel(fastmath=FASTMATH)
@@ -94,9 +144,7 @@ def implicit_segment(
         dy = np.empty(n)
         dy_start = np.empty(n)
         dft = np.empty(n)
-        slopes = np.zeros((n, n))
-        lu = np.empty((n, n))
-        pivots = np.empty(n, dtype=np.int64)
+        work = workspace(y, p)
         dense = np.empty((5, n))
         rhs(t, y, p, dy_start)
         if h == 0.0:
@@ -118,17 +166,12 @@ def implicit_segment(
             last = t + 1.01 * h >= t_end
             step = t_end - t if last else h
             if not fresh:
-                jacobian(t, y, p, slopes)
+                differentiate(t, y, p, work)
                 d_dt(t, y, p, dft)
                 if watch:
-                    norm = largest_row_sum(slopes)
+                    norm = norm_of(work)
                 fresh = True
-            diagonal = 1.0 / (step * GAMMA)
-            for i in range(n):
-                for j in range(n):
-                    lu[i, j] = -slopes[i, j]
-                lu[i, i] += diagonal
-            regular = lu_factor(lu, pivots)
+            regular = factorise(1.0 / (step * GAMMA), work)
             inverse = 1.0 / step
             for s in range(STAGES):
                 ks = k[s]
@@ -152,7 +195,7 @@ def implicit_segment(
                 w = TIME_WEIGHTS[s] * step
                 for i in range(n):
                     ks[i] += w * dft[i]
-                lu_solve(lu, pivots, ks)
+                solve(work, ks)
             for i in range(n):
                 y_new[i] += k[STAGES - 1, i]
             err = error_norm(k[STAGES - 1], y, y_new, rtol, atol) if regular else math.nan
@@ -188,7 +231,7 @@ def implicit_segment(
                         for i in range(n):
                             dense[2 + m, i] += weight * k[j, i]
                 # k is free from here on
-                dense_err = midpoint_error(t, step, dense, p, y, y_new, lu, pivots, rtol, atol, k[0], k[1])
+                dense_err = midpoint_error(t, step, dense, p, y, y_new, work, rtol, atol, k[0], k[1])
                 if not dense_err <= DENSE_LIMIT:
                     ratio = dense_err / DENSE_LIMIT if math.isfinite(dense_err) else 1e9
                     h = step * max(SHRINK, SAFETY * ratio**-exponent)
@@ -214,7 +257,7 @@ def implicit_segment(
                 x = locate(t, step, dense, p, y_new)
                 t_new = t + x * step
                 row = fill(t, t_new, step, dense, y_new, times, row, out)
-                y[:] = y_new
+                copy(y_new, y)
                 return EVENT, t_new, h, row, steps
             row = fill(t, t_new, step, dense, y_new, times, row, out)
 
@@ -251,9 +294,17 @@ def rosenbrock(
 
     The kernel made is called like that of `runge_kutta`.
     """
-    segment = implicit_segment(
-        rhs, jacobian, no_event if event is None else event, autonomous if d_dt is None else d_dt
-    )
+    return structured_rosenbrock(rhs, dense_algebra(jacobian), event, d_dt)
+
+
+def structured_rosenbrock(
+    rhs: Callable[..., Any],
+    algebra: LinearAlgebra,
+    event: Callable[..., Any] | None = None,
+    d_dt: Callable[..., Any] | None = None,
+) -> Any:
+    """Like `rosenbrock`, for a Jacobian with a structure that its own `algebra` knows how to solve."""
+    segment = implicit_segment(rhs, algebra, no_event if event is None else event, autonomous if d_dt is None else d_dt)
 
     @kernel(inline="always")
     def integrate(p, y, times, out, rtol, atol, max_steps):

@@ -17,7 +17,7 @@ from solvers.numerics.compile import FASTMATH, kernel
 from solvers.numerics.outcome import DONE, EVENT, MAX_STEPS, NOT_FINITE, STEP_TOO_SMALL
 from solvers.numerics.rodas5p import GAMMA, STAGES, A, C, H
 
-LANES = 16
+LANES = 16  # measured per point of spin_cat.two_ensembles: 7.4 us with 8, 5.6 with 16, 6.2 with 32, 6.7 with 64
 SAFETY, SHRINK, GROW = 0.9, 0.2, 6.0
 ROUNDING = 2.3e-16
 
@@ -299,13 +299,12 @@ def rosenbrock_lanes(
     def integrate(start, p, t_end, rtol, atol, max_steps, quiet, rest, final, reached, settled, code):
         points = t_end.size
         work = np.zeros(_ROWS)
-        work[_STEP : _STEP + LANES] = 1.0
-        work[_H : _H + LANES] = 1.0
-        work[_RTOL : _RTOL + LANES] = 1.0
-        work[_ATOL : _ATOL + LANES] = 1.0
-        point_of = np.full(LANES, -1)
-        count = np.zeros(LANES, dtype=np.int64)
-        above = np.zeros(LANES)
+        point_of = np.empty(LANES, dtype=np.int64)
+        count = np.empty(LANES, dtype=np.int64)
+        above = np.empty(LANES)
+        for lane in range(LANES):
+            point_of[lane] = -1
+            work[_STEP + lane] = work[_H + lane] = work[_RTOL + lane] = work[_ATOL + lane] = 1.0
         q = np.empty((3, 3))
         y = np.empty(3)
         slope = np.empty(3)

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from solvers.numerics.compile import FASTMATH, kernel
-from solvers.numerics.dense_output import fill_rows, locate_event, no_event, start_rows
+from solvers.numerics.dense_output import copy, fill_rows, locate_event, no_event, start_rows
 from solvers.numerics.dormand_prince import (
     A21,
     A31,
@@ -180,7 +180,7 @@ def explicit_segment(rhs: Callable[..., Any], event: Callable[..., Any]) -> Any:
                 x = locate(t, step, dense, p, y_new)
                 t_new = t + x * step
                 row = fill(t, t_new, step, dense, y_new, times, row, out)
-                y[:] = y_new
+                copy(y_new, y)
                 return EVENT, t_new, h, row, steps
             row = fill(t, t_new, step, dense, y_new, times, row, out)
 

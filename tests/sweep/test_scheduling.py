@@ -18,6 +18,7 @@ from sweep.scheduling import (
     StopAsked,
     Submit,
     WindowChanged,
+    Withdrawn,
     Work,
     WorkerLost,
 )
@@ -147,6 +148,17 @@ def test_stopping_lets_what_runs_finish():
         cluster.step()
     assert cluster.end == End(Outcome.STOPPED, "ctrl-c")
     assert len(cluster.committed) == 3
+
+
+def test_work_that_is_withdrawn_ends_a_stopping_run():
+    cluster = FakeCluster([1] * 20, window=3)
+    cluster.do(cluster.scheduler.start())
+    cluster.do(cluster.scheduler.handle(StopAsked("ctrl-c")))
+    for work in cluster.running[:2]:
+        cluster.do(cluster.scheduler.handle(Withdrawn(work)))
+    assert cluster.end is None
+    cluster.do(cluster.scheduler.handle(Finished(cluster.running[2])))
+    assert cluster.end == End(Outcome.STOPPED, "ctrl-c")
 
 
 def test_ending_is_at_once():

@@ -44,6 +44,11 @@ def test_array_parameters_take_axis_forms(raw):
     np.testing.assert_array_equal(parse(raw).parameters["times"], np.linspace(0, 30, 61))
 
 
+def test_numbers_along_an_axis_fill_an_array_parameter():
+    spec = parse({"sweep": {"model": "toy.weighted"}, "axes": {"weights": [1.0, 2.0]}})
+    assert spec.shape == (2,)
+
+
 def test_axis_forms():
     np.testing.assert_array_equal(axis_values("x", [1, 2]), [1, 2])
     np.testing.assert_array_equal(axis_values("x", {"arange": [0, 1, 0.25]}), [0, 0.25, 0.5, 0.75])
@@ -145,6 +150,14 @@ BAD = {
     "arange of nothing": (change(axes={"a": {"arange": [0, 1, -1]}}), ["no values"]),
     "fixed and varied": (change(parameters={"a": 1.0}), ["a", "[parameters]", "leave one"]),
     "shape axis": (change(parameters={"times": None}, axes={"times": [1.0]}), ["times", "shape", "[parameters]"]),
+    "array as axis": (
+        change(
+            sweep={"model": "toy.weighted", "method": None},
+            parameters={"N": None, "times": None},
+            axes={"b": None, "weights": [[1, 2, 3]]},
+        ),
+        ["weights", "a whole array cannot be a point"],
+    ),
     "method as axis": (change(axes={"method": ["quick"]}), ["[sweep]"]),
     "zip of two lengths": (
         change(zip={"run": {"N": [1, 2], "shape": ["round"]}}, parameters={"N": None}),

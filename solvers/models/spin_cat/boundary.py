@@ -10,8 +10,13 @@ With h = eta/N, Gamma2 = 1 and u = 1 + z:
 * `existence`, gaussian (delta is the standard deviation), N to infinity: every spin obeys
   u (4 g^2 u^2 + delta_m^2) = 2 g X^2 (1 - u), g = 2 h, with the common X fixed by -X = <u^2> (section 5.4). The average is
   taken over the normal distribution itself. N does not enter.
+* `dynamic`, gaussian: the same for (22)-(23) with `classes` equal classes at the quantiles, whose finite number lowers
+  the edge a little (60 classes: by 1 %); unlocked is what lets |c_1| fall below half its start.
 * `dynamic`, two: the edge of the basin of the spin coherent state with zeta = 0 under (26)-(28), by bisection to 1e-6 of
   the existence boundary; every trial runs until it is at rest or unlocked, however long that takes.
+
+`dynamic` is below `existence` where the locked state loses its stability by a Hopf bifurcation before the fold (two
+sub-ensembles: up to h of .04 to .05), and where the start lies outside the basin of what is left.
 
 Beyond the end of the tongue (eta/N above about 1/16) there is no locked state at any detuning: `delta_critical` is 0 and
 `z_critical` is NaN. The same holds at eta = 0.
@@ -30,17 +35,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from solvers.batch import Batch
-from solvers.model import FAILED, OK, Check, Limit, Method, Model, Output, Parameter, Remark, Results
+from solvers.model import FAILED, OK, WARNED, Check, Limit, Method, Model, Output, Parameter, Remark, Results
+from solvers.models.spin_cat.detunings import class_detunings
+from solvers.models.spin_cat.mean_field_equations import integrate_from_start
 from solvers.models.spin_cat.reduced_equations import integrate_lanes, start_state
 from solvers.numerics.compile import FASTMATH, entry, kernel
 from solvers.numerics.golden_section import golden_section
-from solvers.numerics.outcome import DONE, EVENT, OUTCOME_TEXT
+from solvers.numerics.outcome import DONE, EVENT, MAX_STEPS, OUTCOME_TEXT
 
 BISECTIONS = 20
+RESOLUTION = 1e-5
 # a trial is at rest when its largest rate is below this share of delta, and given up at so many 1/h^2
 REST, PATIENCE = 1e-7, 1e5
 ROUNDING = 1e-14  # share of eta below which a rate is rounding
-RTOL, ATOL, MAX_STEPS = 1e-9, 1e-11, 200_000
+RTOL, ATOL, BUDGET = 1e-9, 1e-11, 20_000
 
 
 def closed_form(eta: NDArray[Any], n: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any]]:
@@ -165,9 +173,42 @@ def existence_gaussian(n, eta, delta, z):
                 z[i] = mean - 1.0
 
 
+def dynamic_gaussian(n: float, eta: float, existence: float, classes: int) -> tuple[float, float, int]:
+    """Edge, z there and code of the basin of (22)-(23) with equal classes; the search begins at the existence edge."""
+    if not eta > 0.0:
+        return 0.0, math.nan, DONE
+    standard, weights = class_detunings("gaussian", classes), np.full(classes, n / classes)
+    times, y, out = np.array([PATIENCE * (n / eta) ** 2]), np.empty(3 * classes), np.empty((1, 3 * classes))
+
+    def outcome(sigma: float) -> int:
+        """Of a run from the start state, which ends in y."""
+        return int(integrate_from_start(sigma * standard, weights, n, eta, 0.0, times, RTOL, ATOL, BUDGET, y, out))
+
+    low, high = 0.0, max(1.1 * existence, 0.01)
+    width = RESOLUTION * high
+    z, worst = math.nan, DONE
+    high_unlocks = False
+    if outcome(0.0) == EVENT:
+        return 0.0, math.nan, DONE
+    while high - low > width:
+        trial = 0.5 * (low + high) if high_unlocks else high
+        end = outcome(trial)
+        if end == EVENT:
+            high, high_unlocks = trial, True
+            continue
+        if end != DONE:
+            worst = end
+            if end != MAX_STEPS:
+                break
+        low, z = trial, float(y[2 * classes :].sum()) / classes
+        if not high_unlocks:
+            high *= 1.5
+    return low, z, worst
+
+
 @entry
 def dynamic_two(n, eta, delta, z, code):
-    """The edge of the basin for arrays (P,); all points bisect in step. `code` is that of the first trial that failed."""
+    """The edge of the basin for arrays (P,); all points bisect in step. `code` is that of the last trial that neither came to rest nor unlocked."""
     points = n.size
     start = np.empty((3, points))
     p = np.empty((4, points))
@@ -175,12 +216,11 @@ def dynamic_two(n, eta, delta, z, code):
     reached, settled = np.empty(points), np.empty(points)
     outcome = np.empty(points, dtype=np.int64)
     rtol, atol = np.full(points, RTOL), np.full(points, ATOL)
-    budget = np.full(points, MAX_STEPS)
+    budget = np.full(points, BUDGET)
     quiet, patience = np.empty(points), np.empty(points)
-    low, high = np.zeros(points), delta.copy()
-    delta[:] = 0.0
-    z[:] = math.nan
+    low, high = np.zeros(points), np.empty(points)
     for i in range(points):
+        high[i], z[i] = delta[i], math.nan
         start[0, i], start[2, i] = start_state(n[i], eta[i])
         start[1, i] = 0.0
         p[0, i], p[1, i], p[2, i] = n[i], 1.0 / n[i], eta[i]
@@ -196,15 +236,21 @@ def dynamic_two(n, eta, delta, z, code):
         for i in range(points):
             if not high[i] > 0.0:
                 continue
-            if outcome[i] == DONE:
-                low[i] = p[3, i]
-                z[i] = final[2, i]
-            else:
+            if outcome[i] == EVENT:
                 high[i] = p[3, i]
-                if outcome[i] != EVENT and code[i] == DONE:
-                    code[i] = outcome[i]
+                continue
+            low[i] = p[3, i]
+            z[i] = final[2, i]
+            if outcome[i] != DONE:
+                code[i] = outcome[i]
     for i in range(points):
         delta[i] = low[i]
+
+
+_RESTLESS = Remark(
+    kind="NotAtRest",
+    message=f"a trial neither came to rest nor unlocked within {BUDGET} steps and was counted as locked",
+)
 
 
 def run(batch: Batch) -> Results:
@@ -224,12 +270,17 @@ def run(batch: Batch) -> Results:
             part = n[index], eta[index], np.zeros(len(index)), np.full(len(index), np.nan)
             code = np.full(len(index), DONE)
             (existence_two if distribution == "two" else existence_gaussian)(*part)
-            if batch.method == "dynamic":
+            if batch.method == "dynamic" and distribution == "two":
                 dynamic_two(*part, code)
+            elif batch.method == "dynamic":
+                for k, i in enumerate(index.tolist()):
+                    part[2][k], part[3][k], code[k] = dynamic_gaussian(
+                        float(n[i]), float(eta[i]), float(part[2][k]), int(batch["classes"][i])
+                    )
             delta[index], z[index] = part[2], part[3]
             for i, c in zip(index[code != DONE].tolist(), code[code != DONE].tolist(), strict=True):
-                status[i] = FAILED
-                remarks[i] = Remark(kind="Integration", message=f"a trial of the bisection: {OUTCOME_TEXT[c]}")
+                status[i] = WARNED if c == MAX_STEPS else FAILED
+                remarks[i] = _RESTLESS if c == MAX_STEPS else Remark(kind="Integration", message=OUTCOME_TEXT[c])
     outputs = batch.empty()
     for name, values in (("delta_critical", delta), ("z_critical", z)):
         if name in outputs:
@@ -238,7 +289,10 @@ def run(batch: Batch) -> Results:
 
 
 def reference(method: str, parameters: Mapping[str, Any]) -> dict[str, float]:
-    """Slow ways: a scan over u; a scan over X with root finding and Gauss-Hermite; bisection with SciPy's LSODA."""
+    """Slow ways: a scan over u; a scan over X with root finding and Gauss-Hermite; bisection with SciPy's LSODA.
+
+    None for the dynamic edge of Gaussian classes, which a check and a comparison with integrated points stand for.
+    """
     from scipy.optimize import brentq, minimize_scalar
 
     n, eta = float(parameters["N"]), parameters["eta"]
@@ -286,6 +340,8 @@ def reference(method: str, parameters: Mapping[str, Any]) -> dict[str, float]:
         top = grid[np.argmax([curve(u) for u in grid])]
         best = minimize_scalar(lambda u: -curve(u), bounds=(top - 5e-4, top + 5e-4), method="bounded")
         return {"delta_critical": math.sqrt(max(0.0, -best.fun))}
+    if parameters["distribution"] == "gaussian":
+        return {}
     return {"delta_critical": _bisect_by_scipy(n, eta)}
 
 
@@ -343,7 +399,6 @@ MODELS = (
                 name="dynamic",
                 meaning="the largest detuning that the spin coherent state with zeta = 0 stands",
                 source="Eqs. (26)-(28), Fig. 4",
-                limit=_TWO,
             ),
             Method(name="closed_form", meaning="existence for N to infinity", source="derived", limit=_TWO),
         ),
@@ -365,6 +420,13 @@ MODELS = (
                 default="two",
                 kind="choice",
                 choices=("two", "gaussian"),
+            ),
+            Parameter(
+                name="classes",
+                meaning="number of equal classes that stand for a normal distribution (dynamic)",
+                default=60,
+                kind="integer",
+                bounds=(1, 1e6),
             ),
         ),
         outputs=(
@@ -419,6 +481,13 @@ MODELS = (
                 expect={"delta_critical": 0.0641},
                 atol=1e-4,
                 origin="bisection of (26)-(28) by SciPy; physics notes, scaling with N",
+            ),
+            Check(
+                method="dynamic",
+                parameters={"eta": 312.5, "distribution": "gaussian"},
+                expect={"delta_critical": 0.0826},
+                atol=2e-4,
+                origin="large-N equations with 60 classes, bisection; physics notes, figures",
             ),
             Check(
                 method="existence",

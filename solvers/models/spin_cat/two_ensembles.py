@@ -197,6 +197,8 @@ MODELS = (
                 name="settle_time",
                 meaning=f"last time at which max(|A'|, |zeta'|, |z'|) fell below {REST:g}",
                 nan="not at rest at the end",
+                # 1e-6 is a few hundred tolerances of the state, over the rate of the decay, about .05
+                sensitivity=1e3,
                 unit="1/Gamma2",
                 symbol=r"t_\mathrm{settle}",
                 bounds=(0.0, math.inf),

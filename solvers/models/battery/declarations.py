@@ -1,0 +1,128 @@
+"""Parameters and outputs that the battery's models share, each declared once."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from solvers.model import Dimension, Limit, Method, Output, Parameter
+
+SOURCE = "F. Pirmoradian and K. Moelmer, PRA 100, 043833 (2019)"
+
+LARGEST_EXACT, LARGEST_COHERENT = 2000, 100
+
+
+def perfect(pulse_angle: float) -> bool:
+    """Whether a pulse maps populations to populations (a multiple of pi, to rounding)."""
+    return abs(math.sin(pulse_angle)) < 1e-14
+
+
+N = Parameter(name="N", meaning="number of emitters", default=140, kind="integer", bounds=(1, 1e9))
+GAMMA_COLLECTIVE = Parameter(
+    name="Gamma",
+    meaning="collective decay rate into the cavity during discharge",
+    default=0.0,
+    unit="gamma",
+    symbol=r"\Gamma",
+    bounds=(0.0, 1e12),
+)
+GAMMA_STORAGE = Parameter(
+    name="Gamma_storage",
+    meaning="collective leakage rate during storage",
+    default=0.0,
+    unit="gamma",
+    symbol=r"\Gamma_s",
+    bounds=(0.0, 1e12),
+)
+GAMMA = Parameter(
+    name="gamma",
+    meaning="individual decay rate of an emitter",
+    default=1.0,
+    unit="gamma",
+    symbol=r"\gamma",
+    bounds=(0.0, 1e9),
+)
+DEPHASING = Parameter(
+    name="dephasing",
+    meaning="rate of D[sigma_z] of each emitter (coherences decay at twice it)",
+    default=0.0,
+    unit="gamma",
+    symbol=r"\phi",
+    bounds=(0.0, 1e9),
+)
+PUMP = Parameter(
+    name="pump", meaning="rate of D[sigma_+] of each emitter", default=0.0, unit="gamma", symbol="w", bounds=(0.0, 1e9)
+)
+
+
+def duration(name: str, meaning: str, default: float, symbol: str) -> Parameter:
+    """The length of a phase."""
+    return Parameter(name=name, meaning=meaning, default=default, unit="1/gamma", symbol=symbol, bounds=(0.0, 1e9))
+
+
+TAU_S = duration("tau_s", "storage time", 0.0187, r"\tau_s")
+TAU_D = duration("tau_d", "discharge time", 0.0187, r"\tau_d")
+PULSE_ANGLE = Parameter(
+    name="pulse_angle",
+    meaning="angle by which a charging pulse turns the spins about x",
+    default=math.pi,
+    unit="rad",
+    symbol=r"\theta",
+    bounds=(-1e3, 1e3),
+)
+CYCLES = Parameter(
+    name="cycles",
+    meaning="number of cycles of pulse, storage and discharge, from the ground state",
+    default=150,
+    kind="integer",
+    bounds=(1, 1e7),
+    shape=True,
+    physical=False,
+)
+CYCLE = Dimension(name="cycle", size="cycles", meaning="cycle, counted from 0")
+
+EXACT = Method(
+    name="exact",
+    meaning="populations of the permutation-invariant states |S, M>, with coherences where a pulse is imperfect",
+    source="Refs. 18, 26, 27 of the paper",
+    limit=Limit(text=f"N <= {LARGEST_EXACT}", holds=lambda p: p["N"] <= LARGEST_EXACT),
+)
+COHERENT_EXACT = Method(
+    name="exact",
+    meaning=EXACT.meaning,
+    source=EXACT.source,
+    limit=Limit(
+        text=f"N <= {LARGEST_EXACT}, and N <= {LARGEST_COHERENT} where pulse_angle is no multiple of pi",
+        holds=lambda p: np.where(np.abs(np.sin(p["pulse_angle"])) < 1e-14, LARGEST_EXACT, LARGEST_COHERENT) >= p["N"],
+    ),
+)
+CUMULANT = Method(
+    name="cumulant",
+    meaning="second-order cumulants (third cumulants zero), corrected",
+    source="Eqs. (6), (7), Appendix",
+)
+PRINTED = Method(
+    name="printed",
+    meaning="second-order cumulants with the Appendix as printed (two misprints), for comparison",
+    source="Appendix, as printed",
+)
+
+
+def energy(name: str, meaning: str, dims: tuple[str, ...] = (), symbol: str = "") -> Output:
+    """An energy of all emitters together."""
+    return Output(name=name, meaning=meaning, dims=dims, unit="hbar*omega_s", symbol=symbol)
+
+
+def inversion(when: str, dims: tuple[str, ...] = ()) -> Output:
+    return Output(name=f"M_{when}", meaning=f"M = <S_z> {when.replace('_', ' ')}", dims=dims, symbol="M")
+
+
+def length(when: str, dims: tuple[str, ...] = ()) -> Output:
+    text = f"S {when.replace('_', ' ')}, from S(S+1) = <S^2>, Eq. (7)"
+    return Output(name=f"S_{when}", meaning=text, dims=dims, symbol="S")
+
+
+def mean_length(when: str, methods: tuple[str, ...], dims: tuple[str, ...] = ()) -> Output:
+    text = f"mean quantum number <S> {when.replace('_', ' ')}"
+    return Output(name=f"meanS_{when}", meaning=text, dims=dims, symbol=r"\langle S\rangle", methods=methods)

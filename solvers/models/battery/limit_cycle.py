@@ -1,0 +1,304 @@
+"""battery.limit_cycle: what the cycle of pulse, storage and discharge converges to (section IV, Eq. 8).
+
+Methods: `chain` takes the flash as instantaneous (Gamma to infinity) and finds the Perron vector of a Markov chain on S;
+`exact` and `cumulant` are fixed points at finite Gamma. For comparison the S after discharge that Eq. (8) gives, to linear
+order in the times: s = 2S/N solves
+
+    s^2 - s [(tau_d - tau_s)/(tau_d + tau_s) - (2/N) tau_d/(tau_d + tau_s)] - 2/N = 0      corrected
+    s^2 - s [(tau_d - tau_s)/(tau_d + tau_s) - 4/N] - 4/N = 0                              printed
+
+The corrected one follows from Eqs. (5) and (7) for M = +-S without spread of S; the printed one mixes normalisations and
+turns S = sqrt(N/2) at equal times into sqrt(N) (physics document, section 6).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+
+from solvers.batch import pointwise
+from solvers.model import WARNED, Check, Method, Model, Output, Parameter, Remark
+from solvers.models.battery import chain as on_S
+from solvers.models.battery import cumulant_limit, exact_limit
+from solvers.models.battery import declarations as declare
+from solvers.models.battery.cumulants import IntegrationStopped
+from solvers.models.battery.points import failure, ratio
+from solvers.models.battery.reference import start
+from solvers.shared_parameters import tolerances
+
+CONVERGED_SHARE = 0.01
+"""cycles_to_converge counts until the released energy is this close to its limit, relatively."""
+
+
+def equation_8(N: int, tau_s: float, tau_d: float, printed: bool) -> float:
+    """S after discharge from Eq. (8), corrected or printed; NaN without any time."""
+    if tau_s + tau_d == 0.0:
+        return math.nan
+    share = tau_d / (tau_s + tau_d)
+    linear = 2.0 * share - 1.0 - (4.0 / N if printed else 2.0 * share / N)
+    constant = (4.0 if printed else 2.0) / N
+    return 0.25 * N * (linear + math.sqrt(linear * linear + 4.0 * constant))
+
+
+def solve_chain(p: Mapping[str, Any], wants: Callable[..., bool]) -> dict[str, Any]:
+    """The limit of the chain on S."""
+    chain = on_S.build(p["N"], p["gamma"], p["dephasing"], p["tau_s"], p["tau_d"])
+    distribution = chain.limit()
+    square = chain.S * (chain.S + 1.0)
+    released = float(chain.released @ distribution)
+    outputs = {
+        "S_after_discharge": math.sqrt(float(square @ distribution) + 0.25) - 0.5,
+        "meanS_after_discharge": float(chain.S @ distribution),
+        "S_after_storage": math.sqrt(float(square @ chain.storage @ distribution) + 0.25) - 0.5,
+        "released": released,
+        "charged": 2.0 * float(chain.S @ distribution),
+        "second_eigenvalue": math.nan,
+        "cycles_to_converge": math.nan,
+    }
+    if wants("second_eigenvalue"):
+        outputs["second_eigenvalue"] = chain.second_eigenvalue()
+    if wants("cycles_to_converge"):
+        outputs["cycles_to_converge"] = chain.cycles_until(released, CONVERGED_SHARE)
+    return outputs
+
+
+def missed(what: float) -> dict[str, Any]:
+    """Status 1 where the search ended before the tolerance was met."""
+    if what <= 1.0:
+        return {}
+    message = f"the limit cycle was not found to the tolerance: the last correction was {what:.2g} times as large"
+    return {"status": WARNED, "remark": Remark(kind="NotConverged", message=message)}
+
+
+def count_cycles(
+    p: Mapping[str, Any], limit: float, chain: on_S.Chain | None, run: Callable[[float, int], float]
+) -> float:
+    """Cycles to converge: run one by one up to `max_cycles`; beyond, those of the chain, where it stands for the cycle."""
+    most = p["max_cycles"]
+    flash = p["Gamma"] * p["N"] * p["tau_d"] > 10.0
+    expected = math.nan
+    if chain is not None and flash:
+        expected = chain.cycles_until(float(chain.released @ chain.limit()), CONVERGED_SHARE)
+        if expected > most:
+            return expected
+    slowest = (p["gamma"] + 4.0 * p["dephasing"]) * (p["tau_s"] + p["tau_d"])
+    if math.isnan(expected) and 0.0 < slowest * most < 1.0:
+        return math.nan  # not one lifetime of an emitter within all these cycles
+    count = run(limit, most)
+    return count if math.isfinite(count) else expected
+
+
+def solve_exact(p: Mapping[str, Any], wants: Callable[..., bool]) -> dict[str, Any]:
+    """The limit of the populations."""
+    chain = on_S.build(p["N"], p["gamma"], p["dephasing"], p["tau_s"], p["tau_d"])
+    cycle = exact_limit.CycleMap(p)
+    found = exact_limit.find(p, chain, cycle)
+    outputs: dict[str, Any] = {
+        "S_after_discharge": found.discharged.S,
+        "meanS_after_discharge": found.discharged.mean_S,
+        "S_after_storage": found.stored.S,
+        "released": found.released,
+        "charged": -2.0 * found.discharged.M,
+        "cycles_to_converge": math.nan,
+    }
+    if wants("cycles_to_converge"):
+        outputs["cycles_to_converge"] = count_cycles(
+            p,
+            found.released,
+            chain,
+            lambda limit, most: exact_limit.cycles_until(cycle, p["N"], limit, CONVERGED_SHARE, most),
+        )
+    return outputs | missed(found.missed)
+
+
+def solve_cumulant(p: Mapping[str, Any], wants: Callable[..., bool]) -> dict[str, Any]:
+    """The fixed point of the cumulants."""
+    found = cumulant_limit.find(p)
+    outputs: dict[str, Any] = {
+        "S_after_discharge": found.S,
+        "S_after_storage": found.cycle.S_stored,
+        "released": found.cycle.released,
+        "charged": 2.0 * found.cycle.M_pulse,
+        "cycles_to_converge": math.nan,
+    }
+    if wants("cycles_to_converge"):
+        chain = None
+        if p["N"] <= declare.LARGEST_EXACT and p["dephasing"] == 0.0:
+            chain = on_S.build(p["N"], p["gamma"], 0.0, p["tau_s"], p["tau_d"])
+        outputs["cycles_to_converge"] = count_cycles(
+            p,
+            found.cycle.released,
+            chain,
+            lambda limit, most: cumulant_limit.cycles_until(p, limit, CONVERGED_SHARE, most),
+        )
+    return outputs | missed(found.missed)
+
+
+SOLVERS = {"chain": solve_chain, "exact": solve_exact, "cumulant": solve_cumulant}
+
+
+def solve_one(method: str, p: dict[str, Any], wants: Callable[..., bool]) -> dict[str, Any]:
+    times = p["tau_s"], p["tau_d"]
+    try:
+        outputs = SOLVERS[method](p, wants)
+    except IntegrationStopped as stop:
+        return {o.name: math.nan for o in MODELS[0].outputs_of(method)} | failure(stop.code)
+    outputs["efficiency"] = ratio(outputs["released"], outputs["charged"])
+    outputs["power"] = outputs["released"] / sum(times)
+    outputs["S_equation_8"] = equation_8(p["N"], *times, printed=False)
+    outputs["S_equation_8_printed"] = equation_8(p["N"], *times, printed=True)
+    return outputs
+
+
+def validate(p: Mapping[str, Any]) -> None:
+    if p["tau_s"] + p["tau_d"] == 0.0:
+        raise ValueError(
+            "parameters tau_s and tau_d of battery.limit_cycle: a cycle needs some time; "
+            "allowed is tau_s + tau_d > 0; given was 0 and 0"
+        )
+
+
+def reference(method: str, p: Mapping[str, Any]) -> dict[str, float]:
+    """By running cycles of dense matrices or complex moments until nothing changes.
+
+    For the chain the flash is made fast, and what is left of 1/Gamma is extrapolated away.
+    """
+    if method == "chain":
+        fast = 3e3 * (p["gamma"] + 4.0 * p["dephasing"] + 1.0 / p["tau_d"])
+        slower, faster = (run_until_steady("exact", p, Gamma) for Gamma in (fast, 2.0 * fast))
+        return {name: 2.0 * faster[name] - slower[name] for name in slower}
+    return run_until_steady(method, p, p["Gamma"])
+
+
+def run_until_steady(method: str, p: Mapping[str, Any], Gamma: float) -> dict[str, float]:
+    """Readings of the last of up to 2000 cycles."""
+    battery = start(method, p["N"], up=False)
+    found: dict[str, float] = {}
+    for _ in range(2000):
+        at_start = battery.read()["M"]
+        battery.pulse(math.pi)
+        found["charged"] = 2.0 * battery.read()["M"]
+        battery.evolve(p["tau_s"], p["gamma"], 0.0, p["dephasing"])
+        found["S_after_storage"] = battery.read()["S"]
+        before = found.get("released", math.nan)
+        found["released"], _ = battery.evolve(p["tau_d"], p["gamma"], Gamma, p["dephasing"])
+        after = battery.read()
+        change = max(abs(battery.read()["M"] - at_start), abs(found["released"] - before))
+        if change < 1e-12:
+            break
+    found["S_after_discharge"] = after["S"]
+    if method != "cumulant":
+        found["meanS_after_discharge"] = after["meanS"]
+    return found
+
+
+def random_parameters(rng: np.random.Generator) -> dict[str, Any]:
+    return {
+        "N": int(rng.integers(1, 4)),
+        "Gamma": float(rng.choice([0.0, rng.uniform(0.1, 50.0)])),
+        "gamma": float(rng.uniform(0.5, 2.0)),
+        "dephasing": float(rng.choice([0.0, rng.uniform(0.0, 3.0)])),
+        "tau_s": float(rng.uniform(0.5, 1.5)),
+        "tau_d": float(rng.uniform(0.5, 1.5)),
+    }
+
+
+A, B = math.exp(-0.3), math.exp(-0.2)
+"""Survival of one emitter in the storage and in the discharge of the checks below."""
+
+MODELS = (
+    Model(
+        id="battery.limit_cycle",
+        title="Limit cycle of the quantum battery",
+        source=f"{declare.SOURCE}, section IV, Eq. (8)",
+        methods=(
+            Method(
+                name="chain",
+                meaning="Perron vector of the Markov chain on S for an instantaneous flash",
+                source="exact populations for Gamma to infinity",
+                limit=declare.EXACT.limit,
+            ),
+            declare.EXACT,
+            declare.CUMULANT,
+        ),
+        parameters=(
+            declare.N,
+            declare.GAMMA_COLLECTIVE,
+            declare.GAMMA,
+            declare.DEPHASING,
+            declare.TAU_S,
+            declare.TAU_D,
+            Parameter(
+                name="tolerance",
+                meaning="relative tolerance of the limit cycle (exact, cumulant)",
+                default=1e-7,
+                bounds=(1e-12, 0.1),
+                physical=False,
+            ),
+            Parameter(
+                name="max_cycles",
+                meaning="cycles run one by one to count cycles_to_converge; beyond, the chain's count is given",
+                default=200,
+                kind="integer",
+                bounds=(0, 1e9),
+                physical=False,
+            ),
+            *tolerances(rtol=1e-8, atol=1e-11),
+        ),
+        outputs=(
+            declare.length("after_discharge"),
+            declare.mean_length("after_discharge", ("chain", "exact")),
+            declare.length("after_storage"),
+            declare.energy("released", "energy released collectively per cycle", symbol="E"),
+            declare.energy("charged", "energy that a pulse adds"),
+            Output(name="efficiency", meaning="released/charged (NaN where nothing is charged)"),
+            Output(name="power", meaning="released/(tau_s+tau_d)", unit="hbar*omega_s*gamma", symbol="P"),
+            Output(
+                name="cycles_to_converge",
+                meaning="first cycle, from the ground state, whose released energy is within 1 % of the limit "
+                "(exact, cumulant: run up to max_cycles; beyond, the count of the chain, NaN where the flash is not "
+                "over within tau_d)",
+                bounds=(1.0, math.inf),
+            ),
+            Output(
+                name="second_eigenvalue",
+                meaning="modulus by which deviations shrink per cycle (0 if S has one value only)",
+                symbol=r"\lambda_2",
+                methods=("chain",),
+            ),
+            Output(name="S_equation_8", meaning="S after discharge by Eq. (8), corrected", symbol="S"),
+            Output(name="S_equation_8_printed", meaning="S after discharge by Eq. (8) as printed", symbol="S"),
+        ),
+        run=pointwise(solve_one),
+        example={"N": 140, "Gamma": 1600.0, "tau_s": 0.0187, "tau_d": 0.0375},
+        checks=(
+            Check(
+                parameters={"N": 140, "tau_s": 1e-4, "tau_d": 1e-4},
+                expect={"S_equation_8_printed": 10.87434, "S_equation_8": 8.12033},
+                origin="quadratic formula by hand: 35 (-4/N + sqrt(16/N^2 + 16/N)), 35 (-1/N + sqrt(1/N^2 + 8/N))",
+                atol=1e-5,
+            ),
+            Check(
+                parameters={"N": 1, "tau_s": 0.3, "tau_d": 0.2},
+                expect={"released": math.exp(-0.3), "charged": 1.0, "S_after_discharge": 0.5},
+                origin="one emitter, always emptied by the discharge",
+                atol=1e-12,
+            ),
+            Check(
+                parameters={"N": 2, "tau_s": 0.3, "tau_d": 0.2},
+                expect={"meanS_after_discharge": (1.0 - B * A) / (1.0 - B * A + B * A * (1.0 - A))},
+                origin="two emitters: singlet -> singlet with b a, triplet -> singlet with b a (1-a), a = exp(-gamma tau_s), "
+                "b = exp(-gamma tau_d)",
+                atol=1e-12,
+            ),
+        ),
+        reference=reference,
+        reference_tolerance=(2e-6, 2e-7),
+        random_parameters=random_parameters,
+        validate=validate,
+        unit_of_time="1/gamma",
+    ),
+)

@@ -1,0 +1,41 @@
+"""What every model of the battery does with the outcome of one point."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from solvers.model import FAILED, WARNED, Remark
+from solvers.numerics.outcome import DONE, MAX_STEPS, OUTCOME_TEXT
+
+
+def rates(p: Mapping[str, Any], collective: float, printed: bool = False) -> NDArray[np.float64]:
+    """The array that the right-hand sides of `cumulants` and `mean_field` take."""
+    return np.array([p["N"], p["gamma"], collective, p["dephasing"], p["pump"], float(printed)])
+
+
+def failure(code: int) -> dict[str, Any]:
+    """Status and remark of an integration that did not reach its end; empty if it did."""
+    if code == DONE:
+        return {}
+    kind = "StepBudgetSpent" if code == MAX_STEPS else "IntegrationFailed"
+    return {"status": FAILED, "remark": Remark(kind=kind, message=OUTCOME_TEXT[code])}
+
+
+def left_physics(outputs: Mapping[str, Any]) -> dict[str, Any]:
+    """Status and remark where a closure makes <S^2> negative, so that S does not exist; empty where it does not."""
+    bad = sorted(name for name, value in outputs.items() if name[0] == "S" and not np.all(np.isfinite(value)))
+    if not bad:
+        return {}
+    message = f"<S^2> is negative in this closure: {', '.join(bad)} cannot be given (NaN)"
+    return {"status": WARNED, "remark": Remark(kind="NegativeSquare", message=message)}
+
+
+def ratio(top: Any, bottom: Any) -> Any:
+    """top/bottom, NaN where nothing was charged."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.where(np.asarray(bottom) == 0.0, math.nan, np.asarray(top) / bottom)

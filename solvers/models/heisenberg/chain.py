@@ -1,0 +1,299 @@
+"""The chain: its parameters, and the only place where the source's operators become those of the engines.
+
+    H = sum_j B.S_j + sum_a V_a sum_j S_a^j S_a^{j+1}                                                          Eq. (3)
+    L = -i[H, rho] + sum_{j,a,eta} gamma_{a eta} D[S_{a eta}^j]
+        + sum_{|j-j'|=1} sum_{a,eta} g_{a eta} (S'_{a eta} rho S_{a eta}^+ - {S_{a eta}^+ S'_{a eta}, rho}/2)    Eq. (9)
+
+with each bond once in H and both orders of every pair in L, S_{x+-} = -S_z +- i S_y, S_{y+-} = S_z +- i S_x,
+S_{z+-} = S_x +- i S_y (Eqs. 5-7). In mean field, with g_a = g_a- - g_a+ and s_j the sum over the neighbours of m,
+
+    dm_j/dt = [B + V o s_j/2 + g x s_j/2] x m_j - sum_a R_a m_j - sum_a (gamma_a- - gamma_a+) e_a              corrected
+
+R_a = Gamma_a on axis a and Gamma_a/2 on the two others. A bulk site of a uniform chain has s = 2 m: `mean_field_uniform`,
+Eqs. (12)-(14) corrected. `printed` is Eqs. (12)-(14) letter by letter with |M| = 1: its term in g has the opposite sign
+and half the size, and its noise is that of n_b = 0.
+
+The evolution is completely positive if the Kossakowski matrix (3N, 3N) of Eq. (9) in the basis S_a^j has no negative
+eigenvalue; for one axis, |g| <= gamma / (2 cos(pi/(N+1))).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.integrate import solve_ivp
+
+from solvers.engines import macrospin
+from solvers.engines.spin_system import SpinSystem, correlated
+from solvers.model import FAILED, OK, WARNED, Limit, Method, Parameter, Remark
+from solvers.numerics.outcome import DONE, OUTCOME_TEXT
+
+SOURCE = "Landau-Lifshitz theory from an open Heisenberg chain, Eqs. (3), (9), (12)-(14)"
+UNIT, UNIT_OF_TIME = "field", "1/(gamma field)"
+MOST_EXACT = 10
+
+JUMPS = np.array(
+    [
+        [[0, 1j, -1], [0, -1j, -1]],
+        [[1j, 0, 1], [-1j, 0, 1]],
+        [[1, 1j, 0], [1, -1j, 0]],
+    ]
+)
+"""S_{a,+}, S_{a,-} as vectors over (S_x, S_y, S_z): [axis][+,-]."""
+
+COUPLINGS = tuple(
+    Parameter(
+        name=f"V_{a}",
+        meaning=f"coupling of neighbours along {a}, each bond once",
+        default=0.0,
+        unit=UNIT,
+        symbol=f"V_{a}",
+    )
+    for a in "xyz"
+)
+FIELDS = tuple(
+    Parameter(name=f"B_{a}", meaning=f"magnetic field, {a}", default=0.0, unit=UNIT, symbol=f"B_{a}") for a in "xyz"
+)
+
+
+def sites(shape: bool) -> Parameter:
+    """The number of spins."""
+    return Parameter(
+        name="N", meaning="number of spins", default=3, kind="integer", bounds=(1, 4096 if shape else 64), shape=shape
+    )
+
+
+BATH: tuple[Parameter, ...] = (
+    Parameter(
+        name="Gamma",
+        meaning="on-site rate gamma_z+ + gamma_z-",
+        default=0.0,
+        unit=UNIT,
+        symbol=r"\Gamma",
+        bounds=(0.0, float("inf")),
+    ),
+    Parameter(name="n_b", meaning="bosons of the bath", default=0.08, symbol=r"\bar n", bounds=(0.0, float("inf"))),
+    Parameter(name="g_ratio", meaning="neighbour rates over on-site rates", default=0.1, symbol=r"g/\gamma"),
+    Parameter(
+        name="on_site",
+        meaning="rates gamma [axis][+,-], instead of Gamma, n_b and g_ratio",
+        default=None,
+        unit=UNIT,
+        symbol=r"\gamma_{a\eta}",
+        dims=(3, 2),
+    ),
+    Parameter(
+        name="neighbour",
+        meaning="rates g [axis][+,-] of neighbours, instead of Gamma, n_b and g_ratio",
+        default=None,
+        unit=UNIT,
+        symbol=r"g_{a\eta}",
+        dims=(3, 2),
+    ),
+)
+START: tuple[Parameter, ...] = (
+    Parameter(
+        name="spins0", meaning="Bloch vectors of the start, instead of theta0 and phi0", default=None, dims=("N", 3)
+    ),
+    Parameter(
+        name="theta0",
+        meaning="polar angle of all spins at the start",
+        default=float(np.pi / 2),
+        unit="rad",
+        symbol=r"\theta_0",
+    ),
+    Parameter(name="phi0", meaning="azimuth of all spins at the start", default=0.0, unit="rad", symbol=r"\phi_0"),
+)
+
+MEAN_FIELD = Method(name="mean_field", meaning="product states, site by site", source="Eqs. (12)-(14) corrected")
+MEAN_FIELD_UNIFORM = Method(
+    name="mean_field_uniform", meaning="bulk site of a uniform chain", source="Eqs. (12)-(14), (18) corrected"
+)
+PRINTED = Method(
+    name="printed", meaning="bulk site, with the misprints in the terms of g and in the noise", source="Eqs. (12)-(14)"
+)
+UNIFORM = ("mean_field_uniform", "uniform", "printed")
+
+
+def exact_limit(most: int) -> Limit:
+    """The size limit of an exact method, with the memory beyond it."""
+    return Limit(
+        text=f"N <= {most} (4^N real numbers in several copies: {7 * 8 * 4 ** (most + 1) / 2**30:.2g} GiB at N = {most + 1})",
+        holds=lambda p: np.asarray(p["N"]) <= most,
+    )
+
+
+def rates(p: Mapping[str, Any]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """On-site and neighbour rates (3, 2) = [axis][+,-]; a table given alone leaves the other one zero."""
+    if p["on_site"] is not None or p["neighbour"] is not None:
+        tables = [np.zeros((3, 2)) if p[name] is None else np.asarray(p[name]) for name in ("on_site", "neighbour")]
+        return tables[0], tables[1]
+    on_site = np.zeros((3, 2))
+    on_site[2] = p["Gamma"] / (2 * p["n_b"] + 1) * np.array([p["n_b"], p["n_b"] + 1])
+    return on_site, p["g_ratio"] * on_site
+
+
+def build_system(p: Mapping[str, Any]) -> SpinSystem:
+    """The chain in Pauli matrices: B/2, V/4, and the Kossakowski matrix over 4."""
+    n = p["N"]
+    adjacency = np.eye(n, k=1) + np.eye(n, k=-1)
+    coupling = np.zeros((n, n, 3, 3))
+    for a, name in enumerate("xyz"):
+        coupling[:, :, a, a] = p[f"V_{name}"] / 4 * adjacency
+    on_site, neighbour = rates(p)
+    Gamma = np.zeros((3 * n, 3 * n), dtype=np.complex128)
+    for a in range(3):
+        for eta in range(2):
+            if on_site[a, eta] or neighbour[a, eta]:
+                strength = on_site[a, eta] * np.eye(n) + neighbour[a, eta] * adjacency
+                Gamma += correlated(JUMPS[a, eta] / 2, strength)
+    return SpinSystem(np.tile(field(p) / 2, (n, 1)), coupling, Gamma)
+
+
+def min_kossakowski(p: Mapping[str, Any]) -> float:
+    """Smallest eigenvalue of the Kossakowski matrix in the basis S_a^j.
+
+    It is sum_{a,eta} (gamma 1 + g A) x u u^+ with the adjacency A of the chain, whose eigenvalues are 2 cos(k pi/(N+1)).
+    """
+    return _kossakowski_range(p)[0]
+
+
+def _kossakowski_range(p: Mapping[str, Any]) -> tuple[float, float]:
+    """Smallest and largest eigenvalue of the Kossakowski matrix."""
+    on_site, neighbour = rates(p)
+    n = p["N"]
+    adjacency = 2 * np.cos(np.pi * np.arange(1, n + 1) / (n + 1))
+    strength = on_site + adjacency[:, None, None] * neighbour
+    blocks = np.einsum("kae,aei,aej->kij", strength, JUMPS, JUMPS.conj())
+    values = np.linalg.eigvalsh(blocks)
+    return float(values.min()), float(values.max())
+
+
+def completely_positive(p: Mapping[str, Any]) -> bool:
+    """Whether the Kossakowski matrix is positive up to rounding."""
+    low, high = _kossakowski_range(p)
+    return low >= -1e-10 * max(high, -low)
+
+
+def judged(
+    p: Mapping[str, Any], *, first_bad: float = np.nan, reason: str = "", code: int = DONE, reached: float = np.nan
+) -> tuple[int, Remark | None]:
+    """Status and remark: 2 if the integration did not end, 1 if it left physics or is not completely positive, else 0."""
+    notes = []
+    if not np.isnan(first_bad):
+        notes.append(f"the moments belong to no state from t = {first_bad:.6g} on" + (f": {reason}" if reason else ""))
+    kind = "OutOfPhysics"
+    if code != DONE:
+        kind = "Diverged" if notes else "NotIntegrated"
+        notes.insert(0, f"stopped at t = {reached:.6g}: {OUTCOME_TEXT[code]}")
+        return FAILED, Remark(kind=kind, message="; ".join(notes))
+    if not completely_positive(p):
+        kind = "NotCompletelyPositive"
+        notes.append(
+            f"the Kossakowski matrix has the eigenvalue {min_kossakowski(p):.6g} < 0: solved all the same, but the evolution is not "
+            "completely positive"
+        )
+    return (WARNED, Remark(kind=kind, message="; ".join(notes))) if notes else (OK, None)
+
+
+def field(p: Mapping[str, Any]) -> NDArray[np.float64]:
+    """B (3,)."""
+    return np.array([p["B_x"], p["B_y"], p["B_z"]])
+
+
+def start(p: Mapping[str, Any]) -> NDArray[np.float64]:
+    """Bloch vectors (N, 3) of the start."""
+    if p["spins0"] is not None:
+        return np.array(p["spins0"], dtype=np.float64)
+    return np.tile(macrospin.polar(p["theta0"], p["phi0"]), (p["N"], 1))
+
+
+def validate(p: Mapping[str, Any]) -> None:
+    """ValueError for a start that is no state."""
+    if p["spins0"] is not None:
+        length = np.linalg.norm(p["spins0"], axis=1)
+        if length.max() > 1 + 1e-8:
+            j = int(length.argmax())
+            raise ValueError(
+                f"parameter spins0: site {j} has length {length[j]:.9g}; a Bloch vector is at most 1 long; divide by its length"
+            )
+
+
+def bulk(method: str, p: Mapping[str, Any]) -> NDArray[np.float64]:
+    """The row of `solvers.engines.macrospin` of a bulk site, corrected or `printed`."""
+    on_site, neighbour = rates(p)
+    V = np.array([p["V_x"], p["V_y"], p["V_z"]])
+    g = neighbour[:, 1] - neighbour[:, 0]
+    total = on_site.sum(axis=1)
+    if method == "printed":
+        # gamma_x = gamma_y = 0 is assumed in the printed equations; `outside` refuses anything else
+        decay, source, torque = total[2] * np.array([0.5, 0.5, 1.0]), np.array([0.0, 0.0, total[2]]), g / 2
+    else:
+        decay, source, torque = 0.5 * (total.sum() + total), on_site[:, 1] - on_site[:, 0], -g
+    row = macrospin.row(field(p), V, torque=torque, decay=decay, source=source)
+    if abs(np.linalg.norm(start(p)[0]) - 1) > 1e-12:
+        row[macrospin.CONSERVING] = 0.0  # which keeps |m| = 1, not the length of a mixed state
+    return row
+
+
+def uniform_reference(method: str, p: Mapping[str, Any], when: NDArray[np.float64]) -> NDArray[np.float64]:
+    """M (T, 3) of a bulk site: the middle one of three alike, by the formula above, or the printed equations; SciPy's DOP853."""
+    V, B, (on_site, neighbour) = np.array([p["V_x"], p["V_y"], p["V_z"]]), field(p), rates(p)
+    g, total = neighbour[:, 1] - neighbour[:, 0], on_site.sum(axis=1)
+
+    def corrected(_, m):
+        s = 2 * m
+        turn = np.cross(B + V * s / 2 + np.cross(g, s) / 2, m)
+        loss = sum(total[a] * np.where(np.arange(3) == a, 1.0, 0.5) * m for a in range(3))
+        return turn - loss - (on_site[:, 1] - on_site[:, 0])
+
+    def printed(_, m):
+        (x, y, z), (bx, by, bz), (gx, gy, gz), G = m, B + V * m, g, total[2]
+        return np.array(
+            [
+                z * by - y * bz + 0.5 * (-gz * x * z - gy * x * y + gx * (y * y + z * z)) - 0.5 * G * x,
+                x * bz - z * bx + 0.5 * (-gz * y * z - gx * x * y + gy * (x * x + z * z)) - 0.5 * G * y,
+                y * bx - x * by + 0.5 * (-gy * y * z - gx * x * z + gz * (x * x + y * y)) - G * (z + 1),
+            ]
+        )
+
+    rhs = printed if method == "printed" else corrected
+    end = max(float(when[-1]), 1e-12)
+    return np.asarray(solve_ivp(rhs, (0.0, end), start(p)[0], method="DOP853", t_eval=when, rtol=1e-11, atol=1e-12).y.T)
+
+
+def outside(method: str, p: Mapping[str, Any]) -> Remark | None:
+    """Why a uniform mean field does not apply at these parameters, if it does not."""
+    if method not in UNIFORM:
+        return None
+    spins = start(p)
+    if np.abs(spins - spins[0]).max() > 1e-12:
+        text = f"method {method} describes one bulk site of a uniform chain, but spins0 differs from site to site"
+        return Remark(kind="NotUniform", message=text)
+    if method == "printed" and rates(p)[0][:2].any():
+        text = "Eqs. (12)-(14) are printed for gamma_x = gamma_y = 0; take mean_field_uniform, or on-site rates along z only"
+        return Remark(kind="OutsidePrinted", message=text)
+    return None
+
+
+def failed(remark: Remark, names: tuple[str, ...]) -> dict[str, Any]:
+    """Outputs of a point that a method does not treat."""
+    return dict.fromkeys(names, np.nan) | {"status": FAILED, "remark": remark}
+
+
+def random_chain(rng: np.random.Generator, n: int) -> dict[str, Any]:
+    """Random couplings, fields and rates on all axes, completely positive more often than not."""
+    on_site = rng.uniform(0.05, 0.3, (3, 2))
+    on_site[:2] *= rng.integers(0, 2)
+    neighbour = on_site * rng.uniform(-0.5, 0.5, (3, 2))
+    names = [f"{v}_{a}" for v in "BV" for a in "xyz"]
+    return {name: float(rng.normal() * 0.7) for name in names} | {
+        "N": n,
+        "on_site": on_site,
+        "neighbour": neighbour,
+        "theta0": float(rng.uniform(0.0, np.pi)),
+        "phi0": float(rng.uniform(-np.pi, np.pi)),
+    }

@@ -1,0 +1,382 @@
+"""heisenberg.dynamics: magnetisation, spins, correlations and concurrence of the chain in time.
+
+    exact               density matrix in the real Pauli basis, N <= 10
+    mean_field          product states, site by site, any N; conserves |m_j| without dissipation
+    mean_field_uniform  a bulk site, N = infinity
+    cumulant            second-order cumulants; may leave physics: status 1 from first_bad_time on
+    printed             Eqs. (12)-(14) letter by letter
+    spectral            exact, by eigenvectors of the Liouvillian (Appendix B corrected), N <= 5; where their condition number
+                        exceeds 1e6, near an exceptional point, the propagation of `exact` takes over: status 1
+
+`chain` states the equations. Rates that are not completely positive are solved all the same (status 1), until rho diverges
+(status 2). Concurrence means nothing where the pair state is not positive.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from solvers.batch import Batch, pointwise
+from solvers.engines.concurrence import concurrence
+from solvers.engines.literal import density_matrix_moments, exact_path, moment_path, product_density_matrix
+from solvers.engines.macrospin import paths
+from solvers.engines.master_equation.generator import build_generator
+from solvers.engines.master_equation.propagation import evolve
+from solvers.engines.master_equation.spectrum import MOST_SPINS, liouvillian_spectrum
+from solvers.engines.master_equation.states import (
+    moment_indices,
+    product_state,
+    purity,
+    smallest_eigenvalue,
+    split_moments,
+)
+from solvers.engines.moments.propagation import CUMULANTS, MEAN_FIELD, propagate
+from solvers.engines.pair_states import first_unphysical, smallest_pair_eigenvalue
+from solvers.engines.spin_system import product_correlations
+from solvers.engines.validity import earliest
+from solvers.model import AXIS, AXIS2, SITE, SITE2, TIME, WARNED, Check, Limit, Method, Model, Output, Remark
+from solvers.models.heisenberg import chain
+from solvers.models.heisenberg.chain import MOST_EXACT, SOURCE, UNIT_OF_TIME
+from solvers.shared_parameters import times, tolerances
+
+EXACT = ("exact", "spectral")
+NAMES = (
+    "M",
+    "spins",
+    "correlations",
+    "concurrence",
+    "max_concurrence",
+    "purity",
+    "min_eigenvalue",
+    "min_kossakowski",
+    "first_bad_time",
+)
+ILL_CONDITIONED = 1e6
+DIVERGED = 1e3
+"""Expectation values of Pauli strings are at most 1; beyond this rho is called diverged."""
+_STATE_BYTES = 128 * 2**20
+
+
+def solve_one(method: str, p: dict[str, Any], wants: Callable[..., bool]) -> Mapping[str, Any]:
+    """All wanted outputs at one point."""
+    if (remark := chain.outside(method, p)) is not None:
+        return chain.failed(remark, NAMES)
+    if method in EXACT:
+        return _exact(method, p, wants)
+    if method in chain.UNIFORM:
+        return _uniform(method, p)
+    return _moments(MEAN_FIELD if method == "mean_field" else CUMULANTS, p)
+
+
+def _exact(method: str, p: dict[str, Any], wants: Callable[..., bool]) -> Mapping[str, Any]:
+    n, when = p["N"], p["times"]
+    system = chain.build_system(p)
+    generator = build_generator(system)
+    r0 = product_state(chain.start(p))
+    found = _spectral(generator, r0, when, wants) if method == "spectral" else None
+    condition = "" if method == "exact" or found is not None else _NEAR_EXCEPTIONAL
+    if found is None:
+        found = _propagated(generator, r0, when, p, wants)
+    observed, purities, smallest = found
+    largest = float(np.abs(observed).max())
+    if not largest < DIVERGED:
+        k = int((~(np.abs(observed).max(axis=1) < DIVERGED)).argmax())
+        message = (
+            f"rho diverges: an expectation value is {largest:.3g} at t = {when[k]:.6g}; the rates are not completely "
+            f"positive, their smallest Kossakowski eigenvalue is {chain.min_kossakowski(p):.6g}"
+        )
+        return chain.failed(Remark(kind="Diverged", message=message), NAMES)
+    spins, raw = split_moments(observed, n)
+    first_bad, reason = np.nan, ""
+    if not chain.completely_positive(p):
+        first_bad, reason = first_unphysical(when, spins, smallest_pair_eigenvalue(spins, raw))
+    status, remark = chain.judged(p, first_bad=first_bad, reason=reason)
+    if condition and status == 0:
+        status, remark = WARNED, Remark(kind="ExceptionalPoint", message=condition)
+    outputs: dict[str, Any] = {
+        "M": spins.mean(axis=1),
+        "spins": spins,
+        "correlations": raw - product_correlations(spins),
+        "purity": purities,
+        "min_eigenvalue": smallest,
+        "first_bad_time": first_bad,
+        "status": status,
+        "remark": remark,
+    }
+    if wants("min_kossakowski"):
+        outputs["min_kossakowski"] = chain.min_kossakowski(p)
+    if wants("concurrence", "max_concurrence"):
+        outputs["concurrence"] = _concurrences(spins, raw)
+        outputs["max_concurrence"] = outputs["concurrence"].max()
+    return outputs
+
+
+_NEAR_EXCEPTIONAL = (
+    f"the eigenvectors of L have a condition number above {ILL_CONDITIONED:g} (an exceptional point is near): the result is "
+    "that of method exact"
+)
+
+
+def _propagated(generator, r0, when, p: dict[str, Any], wants: Callable[..., bool]):
+    """Moments (T, K), purity (T,) and smallest eigenvalue (T,) by propagation; full states in pieces that fit memory."""
+    indices = moment_indices(generator.N)
+    full = wants("min_eigenvalue")
+    settings: dict[str, Any] = {
+        "rtol": p["rtol"],
+        "keep_purity": wants("purity") and not full,
+        "keep_states": full,
+        "max_applications": 100.0 * p["max_steps"],
+    }
+    rows = max(1, _STATE_BYTES // (8 * generator.dimension)) if full else len(when)
+    observed, purities, smallest = [], [], []
+    begin, state = 0.0, r0
+    for first in range(0, len(when), rows):
+        part = when[first : first + rows]
+        evolution = evolve(generator, state, part - begin, indices, **settings)
+        observed.append(evolution.observed)
+        if evolution.states is not None:
+            purities.append(purity(evolution.states))
+            smallest.append(np.array([smallest_eigenvalue(r) for r in evolution.states]))
+        elif evolution.purity is not None:
+            purities.append(evolution.purity)
+        state, begin = evolution.final, float(part[-1])
+    return (
+        np.concatenate(observed),
+        np.concatenate(purities) if purities else None,
+        np.concatenate(smallest) if smallest else None,
+    )
+
+
+def _spectral(generator, r0, when, wants: Callable[..., bool]):
+    """The same three by r(t) = sum_k c_k exp(lambda_k t) R_k, c = R^-1 r(0); None near an exceptional point."""
+    spectrum = liouvillian_spectrum(generator)
+    if spectrum.vectors is None or spectrum.condition > ILL_CONDITIONED:
+        return None
+    weights = np.linalg.solve(spectrum.vectors, r0.astype(np.complex128))
+    indices = moment_indices(generator.N)
+    observed = np.empty((len(when), len(indices)))
+    purities, smallest = np.empty(len(when)), np.empty(len(when))
+    full = wants("min_eigenvalue")
+    for k, t in enumerate(when.tolist()):
+        r = (spectrum.vectors @ (weights * np.exp(spectrum.values * t))).real
+        observed[k] = r[indices]
+        purities[k] = purity(r)
+        smallest[k] = smallest_eigenvalue(r) if full and np.all(np.isfinite(r)) else np.nan
+    return observed, purities, smallest
+
+
+def _concurrences(spins: NDArray[np.float64], raw: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Concurrence (T, N, N) of every pair, symmetric, zero for i = j."""
+    n = spins.shape[1]
+    found = np.zeros((len(spins), n, n))
+    for i in range(n):
+        for j in range(i + 1, n):
+            found[:, i, j] = found[:, j, i] = concurrence(spins[:, i], spins[:, j], raw[:, i, j])
+    return found
+
+
+def _uniform(method: str, p: dict[str, Any]) -> Mapping[str, Any]:
+    when = p["times"]
+    path = np.empty((1, len(when), 3))
+    code, reached = np.empty(1, dtype=np.int64), np.empty(1)
+    tuning = (np.full(1, p["rtol"]), np.full(1, p["atol"]), np.full(1, p["max_steps"]))
+    paths(chain.bulk(method, p)[None], chain.start(p)[:1], when, path, *tuning, code, reached)
+    M = path[0]
+    spins = np.repeat(M[:, None], p["N"], axis=1)
+    return {"M": M} | _judged(p, when, spins, code[0], reached[0], np.nan)
+
+
+def _moments(order: int, p: dict[str, Any]) -> Mapping[str, Any]:
+    n, when = p["N"], p["times"]
+    system = chain.build_system(p)
+    spins = np.full((len(when), n, 3), np.nan)
+    raw = np.full((len(when), n, n, 3, 3), np.nan) if order == CUMULANTS else None
+
+    def receive(first: int, s: NDArray[np.float64], c: NDArray[np.float64] | None) -> None:
+        spins[first : first + len(s)] = s
+        if raw is not None:
+            raw[first : first + len(s)] = c
+
+    tuning = {name: p[name] for name in ("rtol", "atol", "max_steps")}
+    path = propagate(system, order, chain.start(p), None, when, receive, **tuning)
+    found = _judged(p, when, spins, path.code, path.reached, path.first_bad, raw)
+    outputs = {"M": spins.mean(axis=1)} | found
+    if raw is not None:
+        outputs["correlations"] = raw - product_correlations(spins)
+    return outputs
+
+
+def _judged(p: Mapping[str, Any], when, spins, code, reached, first_bad, raw=None) -> dict[str, Any]:
+    """Spins with status, remark and the first time at which they belong to no state."""
+    at_output, reason = np.nan, ""
+    if code == 0:
+        # mean-field pairs are positive as long as the spins are
+        smallest = np.zeros(len(when)) if raw is None else smallest_pair_eigenvalue(spins, raw)
+        at_output, reason = first_unphysical(when, spins, smallest)
+    first = earliest(first_bad, at_output)
+    status, remark = chain.judged(p, first_bad=first, reason=reason, code=int(code), reached=float(reached))
+    return {"spins": spins, "first_bad_time": first, "status": status, "remark": remark}
+
+
+def cost(batch: Batch) -> NDArray[Any]:
+    """Relative cost of each point, by size and the time to propagate."""
+    n = float(batch["N"])
+    one = {"exact": 4.0**n, "spectral": 64.0**n / 50, "cumulant": n**3, "mean_field": n}.get(batch.method, 1.0)
+    span = float(np.asarray(batch["times"])[-1])
+    speed = sum(np.abs(batch[f"{v}_{a}"]) for v in "BV" for a in "xyz") + batch["Gamma"]
+    return np.asarray(one * (1.0 + span * speed), dtype=np.float64)
+
+
+def reference(method: str, p: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Exponentials of the Liouvillian matrix; Pauli algebra for moments; vector products for a bulk site."""
+    system, when = chain.build_system(p), np.asarray(p["times"])
+    if method in EXACT:
+        rho = exact_path(system, product_density_matrix(chain.start(p)), when)
+        spins, raw = (np.array(m) for m in zip(*[density_matrix_moments(r) for r in rho], strict=True))
+        return {
+            "M": spins.mean(axis=1),
+            "spins": spins,
+            "correlations": raw - product_correlations(spins),
+            "purity": np.einsum("txy,tyx->t", rho, rho).real,
+            "min_eigenvalue": np.linalg.eigvalsh(rho)[:, 0],
+        }
+    if method in chain.UNIFORM:
+        if chain.outside(method, p):
+            return {}
+        return {"M": chain.uniform_reference(method, p, when)}
+    spins, raw = moment_path(system, method == "cumulant", chain.start(p), None, when)
+    return {"M": spins.mean(axis=1), "spins": spins}
+
+
+def random_parameters(rng: np.random.Generator) -> dict[str, Any]:
+    """Chains of two or three spins with rates on all axes."""
+    return chain.random_chain(rng, int(rng.integers(2, 4))) | {"times": [0.0, 0.4, 1.5, 3.0]}
+
+
+OUTPUTS = (
+    Output(name="M", meaning="mean of <sigma> over the sites", dims=("time", "axis"), symbol=r"\mathbf M"),
+    Output(name="spins", meaning="<sigma_j>", dims=("time", "site", "axis"), symbol=r"\langle\sigma_j\rangle"),
+    Output(
+        name="correlations",
+        meaning="<s_i^a s_j^b> - <s_i^a><s_j^b> in sigma, zero for i = j",
+        dims=("time", "site", "site2", "axis", "axis2"),
+        symbol="C_{ij}^{ab}",
+        methods=(*EXACT, "cumulant"),
+    ),
+    Output(
+        name="concurrence",
+        meaning="Wootters' concurrence of two sites",
+        dims=("time", "site", "site2"),
+        symbol="C_{ij}",
+        methods=EXACT,
+    ),
+    Output(
+        name="max_concurrence",
+        meaning="largest concurrence over pairs and output times",
+        symbol=r"\max C_{ij}",
+        methods=EXACT,
+    ),
+    Output(name="purity", meaning="Tr rho^2", dims=("time",), symbol=r"\mathrm{Tr}\rho^2", methods=EXACT),
+    Output(
+        name="min_eigenvalue",
+        meaning="smallest eigenvalue of rho",
+        dims=("time",),
+        symbol=r"\lambda_{\min}(\rho)",
+        methods=EXACT,
+    ),
+    Output(
+        name="min_kossakowski",
+        meaning="smallest eigenvalue of the Kossakowski matrix in the basis S_a^j; negative: not completely positive",
+        unit="field",
+        symbol=r"\lambda_{\min}(K)",
+        methods=EXACT,
+    ),
+    Output(
+        name="first_bad_time",
+        meaning="first time with a spin longer than 1 or a pair state that is not positive",
+        unit=UNIT_OF_TIME,
+        nan="the moments never left physics",
+    ),
+)
+
+_FIG6 = {"B_x": 0.25, "B_y": 0.25, "B_z": -0.5, "V_x": 1.0, "V_y": 0.1, "V_z": 0.1, "Gamma": 0.1}
+
+MODELS = (
+    Model(
+        id="heisenberg.dynamics",
+        title="Open Heisenberg chain in time, exactly and in mean field",
+        source=SOURCE,
+        methods=(
+            Method(
+                name="exact",
+                meaning="density matrix in the real Pauli basis",
+                source="Eq. (9)",
+                limit=chain.exact_limit(MOST_EXACT),
+            ),
+            chain.MEAN_FIELD,
+            chain.MEAN_FIELD_UNIFORM,
+            Method(name="cumulant", meaning="second-order cumulants of all pairs"),
+            chain.PRINTED,
+            Method(
+                name="spectral",
+                meaning="exact, by eigenvectors of the Liouvillian",
+                source="Eqs. (B1)-(B4) corrected",
+                limit=Limit(
+                    text=f"N <= {MOST_SPINS} (dense 4^N x 4^N eigenvectors)",
+                    holds=lambda p: np.asarray(p["N"]) <= MOST_SPINS,
+                ),
+            ),
+        ),
+        parameters=(
+            chain.sites(shape=True),
+            *chain.FIELDS,
+            *chain.COUPLINGS,
+            *chain.BATH,
+            *chain.START,
+            times([0.0, 5.0, 10.0, 15.0, 20.0], UNIT_OF_TIME),
+            *tolerances(1e-10, 1e-12),
+        ),
+        outputs=OUTPUTS,
+        dimensions=(TIME, SITE, SITE2, AXIS, AXIS2),
+        run=pointwise(solve_one),
+        validate=chain.validate,
+        cost=cost,
+        example=_FIG6 | {"N": 3, "times": np.linspace(0.0, 10.0, 41).tolist()},
+        checks=(
+            Check(
+                parameters={
+                    "N": 2,
+                    "V_x": 0.7,
+                    "V_y": 0.7,
+                    "V_z": 0.7,
+                    "spins0": [[0, 0, 1], [0, 0, -1]],
+                    "times": [1.3],
+                },
+                expect={"concurrence": ((0, 0, 1), np.sin(0.91)), "max_concurrence": np.sin(0.91)},
+                origin="closed form: |up, down> under isotropic exchange has concurrence |sin V t|",
+                atol=1e-7,
+            ),
+            Check(
+                parameters=_FIG6 | {"times": [0.0, 3.07]},
+                expect={"max_concurrence": 0.263585831993},
+                origin="dense Liouvillian, matrix exponential; 'about 0.26' in Fig. 6",
+                atol=1e-6,
+            ),
+            Check(
+                parameters=_FIG6 | {"V_x": 0.5, "times": [150.0]},
+                expect={"M": [[0.571, 0.371, -0.634]]},
+                origin="independent integration of Eqs. (12)-(14) with |M| = 1",
+                method="printed",
+                atol=5e-4,
+            ),
+        ),
+        reference=reference,
+        reference_tolerance=(1e-7, 1e-7),
+        random_parameters=random_parameters,
+        unit_of_time=UNIT_OF_TIME,
+    ),
+)

@@ -1,0 +1,293 @@
+"""heisenberg.mean_field_error: how far a mean field is from the exact chain, in time and on average.
+
+    deviation(t) = |M_MF(t) - M_exact(t)|^2,   mean_deviation = (1/t_end) integral_0^t_end deviation dt  (trapezoid)
+
+for V_x = V + anisotropy, V_y = V_z = V, with the chain of `chain` and the mean fields
+
+    site     product states, site by site, averaged over the sites
+    uniform  a bulk site (Eqs. 12-14 corrected)
+    printed  Eqs. (12)-(14) letter by letter
+
+The exact M is that of a closed pure chain by the eigenvectors of H, of up to four spins by products of one dense
+propagator, else by the Chebyshev series of `heisenberg.dynamics`.
+
+The paper's Fig. 4 (monotonic growth with the anisotropy of a closed chain) holds for |anisotropy| < 0.05 only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from solvers.batch import Batch, pointwise
+from solvers.engines.concurrence import concurrence
+from solvers.engines.literal import density_matrix_moments, exact_path, moment_path, product_density_matrix
+from solvers.engines.macrospin import paths
+from solvers.engines.master_equation.closed import closed_moments, is_closed_and_pure
+from solvers.engines.master_equation.generator import build_generator
+from solvers.engines.master_equation.propagation import evolve
+from solvers.engines.master_equation.states import product_state
+from solvers.engines.master_equation.uniform_grid import MOST_SPINS, components_on_grid
+from solvers.engines.moments.propagation import MEAN_FIELD, propagate
+from solvers.model import Check, Dimension, Method, Model, Output, Parameter, Remark
+from solvers.models.heisenberg import chain
+from solvers.models.heisenberg.chain import MOST_EXACT, SOURCE, UNIT, UNIT_OF_TIME
+from solvers.numerics.outcome import DONE
+from solvers.shared_parameters import tolerances
+
+NAMES = ("deviation", "mean_deviation", "C12_xx", "concurrence_12")
+DIVERGED = 1e3
+"""Expectation values are at most 1; beyond this rho is called diverged."""
+
+
+def couplings(p: Mapping[str, Any]) -> dict[str, Any]:
+    """The parameters with V_x, V_y, V_z instead of V and the anisotropy."""
+    return dict(p) | {"V_x": p["V"] + p["anisotropy"], "V_y": p["V"], "V_z": p["V"]}
+
+
+def solve_one(method: str, p: dict[str, Any], wants: Callable[..., bool]) -> Mapping[str, Any]:
+    """Deviation of one mean field at one point."""
+    p = couplings(p)
+    if (remark := chain.outside(method, p)) is not None:
+        return chain.failed(remark, NAMES)
+    when = np.linspace(0.0, p["t_end"], p["n_times"])
+    spins, pair = exact_moments(p, when)
+    largest = max(float(np.abs(spins).max()), float(np.nan_to_num(np.abs(pair)).max()))
+    if not largest < DIVERGED:
+        message = (
+            f"rho diverges: an expectation value is {largest:.3g} up to t_end; the rates are not completely positive"
+        )
+        return chain.failed(Remark(kind="Diverged", message=message), NAMES)
+    M, code, reached, first_bad = mean_field(method, p, when)
+    status, remark = chain.judged(p, first_bad=first_bad, code=code, reached=reached)
+    if code != DONE:
+        return dict.fromkeys(NAMES, np.nan) | {"status": status, "remark": remark}
+    deviation = ((M - spins.mean(axis=1)) ** 2).sum(axis=1)
+    outputs: dict[str, Any] = {
+        "deviation": deviation,
+        "mean_deviation": time_average(deviation),
+        "C12_xx": np.full(len(when), np.nan),
+        "concurrence_12": np.full(len(when), np.nan),
+        "status": status,
+        "remark": remark,
+    }
+    if p["N"] > 1:
+        outputs["C12_xx"] = pair[:, 0, 0] - spins[:, 0, 0] * spins[:, 1, 0]
+        if wants("concurrence_12"):
+            outputs["concurrence_12"] = concurrence(spins[:, 0], spins[:, 1], pair)
+    return outputs
+
+
+def time_average(values: NDArray[np.float64]) -> float:
+    """Average over a uniform grid by the trapezoid rule."""
+    if len(values) == 1:
+        return float(values[0])
+    return float((values.sum() - 0.5 * (values[0] + values[-1])) / (len(values) - 1))
+
+
+def exact_moments(p: Mapping[str, Any], when: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Spins (T, N, 3) and raw correlations (T, 3, 3) of the first two sites (NaN for one spin) of the exact chain."""
+    n, system, start = p["N"], chain.build_system(p), chain.start(p)
+    if is_closed_and_pure(system, start):
+        return closed_moments(system, start, when)
+    place = 4 ** np.arange(n - 1, -1, -1)
+    indices = (place[:, None] * np.arange(1, 4)).ravel()
+    if n > 1:
+        indices = np.concatenate([indices, (place[0] * np.arange(1, 4)[:, None] + place[1] * np.arange(1, 4)).ravel()])
+    generator, r0 = build_generator(system), product_state(start)
+    if n <= MOST_SPINS:
+        step = float(when[1]) if len(when) > 1 else 0.0
+        found = components_on_grid(generator, r0, step, len(when), indices)
+    else:
+        found = evolve(generator, r0, when, indices, rtol=p["rtol"], max_applications=100.0 * p["max_steps"]).observed
+    pair = found[:, 3 * n :].reshape(-1, 3, 3) if n > 1 else np.full((len(when), 3, 3), np.nan)
+    return found[:, : 3 * n].reshape(-1, n, 3), pair
+
+
+def mean_field(
+    method: str, p: Mapping[str, Any], when: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], int, float, float]:
+    """M (T, 3) of a mean field, the outcome of the integration, the time reached, the first unphysical time."""
+    if method == "site":
+        spins = np.empty((len(when), p["N"], 3))
+
+        def receive(first: int, s: NDArray[np.float64], _: NDArray[np.float64] | None) -> None:
+            spins[first : first + len(s)] = s
+
+        tuning = {name: p[name] for name in ("rtol", "atol", "max_steps")}
+        path = propagate(chain.build_system(p), MEAN_FIELD, chain.start(p), None, when, receive, **tuning)
+        return spins.mean(axis=1), path.code, path.reached, path.first_bad
+    M = np.empty((1, len(when), 3))
+    code, reached = np.empty(1, dtype=np.int64), np.empty(1)
+    tuning_of_one = (np.full(1, p["rtol"]), np.full(1, p["atol"]), np.full(1, p["max_steps"]))
+    paths(chain.bulk(method, p)[None], chain.start(p)[:1], when, M, *tuning_of_one, code, reached)
+    long = np.linalg.norm(M[0], axis=1) > 1 + 1e-6
+    return M[0], int(code[0]), float(reached[0]), float(when[long.argmax()]) if long.any() else float("nan")
+
+
+def cost(batch: Batch) -> NDArray[Any]:
+    """Relative cost of each point: the exact chain, dense up to four spins or closed."""
+    n = batch["N"].astype(np.float64)
+    return np.asarray(batch["n_times"] * 4.0**n + 8.0 ** np.minimum(n, 10) + 100.0 * batch["t_end"], dtype=np.float64)
+
+
+def reference(method: str, parameters: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Exponentials of the Liouvillian matrix against literal mean-field equations."""
+    p = couplings(parameters)
+    if chain.outside(method, p):
+        return {}
+    system, when = chain.build_system(p), np.linspace(0.0, p["t_end"], p["n_times"])
+    rho = exact_path(system, product_density_matrix(chain.start(p)), when)
+    spins, raw = (np.array(m) for m in zip(*[density_matrix_moments(r) for r in rho], strict=True))
+    if method == "site":
+        M = moment_path(system, False, chain.start(p), None, when)[0].mean(axis=1)
+    else:
+        M = chain.uniform_reference(method, p, when)
+    deviation = ((M - spins.mean(axis=1)) ** 2).sum(axis=1)
+    return {
+        "deviation": deviation,
+        "mean_deviation": np.trapezoid(deviation, when) / p["t_end"],
+        "C12_xx": raw[:, 0, 1, 0, 0] - spins[:, 0, 0] * spins[:, 1, 0],
+    }
+
+
+def random_parameters(rng: np.random.Generator) -> dict[str, Any]:
+    """Chains of two or three spins, closed or with the thermal bath."""
+    names = [f"B_{a}" for a in "xyz"] + ["V", "anisotropy"]
+    return {name: float(rng.normal() * 0.7) for name in names} | {
+        "N": int(rng.integers(2, 4)),
+        "Gamma": float(rng.choice([0.0, rng.uniform(0.05, 0.3)])),
+        "n_b": float(rng.uniform(0.0, 1.0)),
+        "g_ratio": float(rng.uniform(-0.5, 0.5)),
+        "theta0": float(rng.uniform(0.0, np.pi)),
+        "phi0": float(rng.uniform(-np.pi, np.pi)),
+        "t_end": 4.0,
+        "n_times": 9,
+    }
+
+
+TIMES = Dimension(name="time", size="n_times", meaning="number of the time, from 0 to t_end", symbol="k")
+_FIG4 = {"B_x": 0.25, "B_y": 0.25, "B_z": -0.5, "V": 0.1, "anisotropy": 0.02}
+
+MODELS = (
+    Model(
+        id="heisenberg.mean_field_error",
+        title="Deviation of mean field from the exact open Heisenberg chain",
+        source=SOURCE + ", section IV, Figs. 4 and 5",
+        methods=(
+            Method(
+                name="site",
+                meaning="site-resolved mean field against exact",
+                source="Eqs. (12)-(14) corrected",
+                limit=chain.exact_limit(MOST_EXACT),
+            ),
+            Method(
+                name="uniform",
+                meaning="bulk site against exact",
+                source="Eqs. (12)-(14), (18) corrected",
+                limit=chain.exact_limit(MOST_EXACT),
+            ),
+            Method(
+                name="printed",
+                meaning="printed bulk equations against exact",
+                source="Eqs. (12)-(14)",
+                limit=chain.exact_limit(MOST_EXACT),
+            ),
+        ),
+        parameters=(
+            chain.sites(shape=False),
+            *chain.FIELDS,
+            Parameter(name="V", meaning="isotropic coupling of neighbours", default=0.0, unit=UNIT, symbol="V"),
+            Parameter(
+                name="anisotropy",
+                meaning="anisotropy shift: V_x = V + anisotropy",
+                default=0.0,
+                unit=UNIT,
+                symbol=r"\Delta",
+            ),
+            *chain.BATH,
+            *chain.START,
+            Parameter(
+                name="t_end",
+                meaning="last time",
+                default=1000.0,
+                unit=UNIT_OF_TIME,
+                symbol=r"t_f",
+                bounds=(0.0, float("inf")),
+                physical=False,
+            ),
+            Parameter(
+                name="n_times",
+                meaning="number of times from 0 to t_end",
+                default=10001,
+                kind="integer",
+                bounds=(1, 2**31),
+                shape=True,
+                physical=False,
+            ),
+            *tolerances(1e-10, 1e-12),
+        ),
+        outputs=(
+            Output(
+                name="deviation",
+                meaning="|M_MF - M_exact|^2",
+                dims=("time",),
+                symbol=r"|\mathbf M_{MF}-\mathbf M|^2",
+            ),
+            Output(
+                name="mean_deviation",
+                meaning="its average over time (trapezoid)",
+                symbol=r"\langle|\mathbf M_{MF}-\mathbf M|^2\rangle",
+            ),
+            Output(
+                name="C12_xx",
+                meaning="<s_1^x s_2^x> - <s_1^x><s_2^x> of the exact chain",
+                dims=("time",),
+                symbol="C_{xx}^{12}",
+                nan="one spin has no pair",
+            ),
+            Output(
+                name="concurrence_12",
+                meaning="concurrence of the first two sites of the exact chain",
+                dims=("time",),
+                symbol="C_{12}",
+                nan="one spin has no pair",
+            ),
+        ),
+        dimensions=(TIMES,),
+        run=pointwise(solve_one),
+        validate=chain.validate,
+        cost=cost,
+        example=_FIG4 | {"N": 3, "t_end": 100.0, "n_times": 501},
+        checks=(
+            Check(
+                parameters=_FIG4 | {"anisotropy": 0.0, "t_end": 200.0, "n_times": 2001},
+                expect={"mean_deviation": 0.0},
+                origin="exact: an isotropic closed chain in an aligned start stays a product state",
+                method="site",
+                atol=1e-14,
+            ),
+            Check(
+                parameters=_FIG4,
+                expect={"mean_deviation": 0.29969377134},
+                origin="diagonalised closed chain against the projected mean field (Fig. 4)",
+                method="site",
+                atol=2e-5,
+            ),
+            Check(
+                parameters=_FIG4,
+                expect={"mean_deviation": 0.255145142998},
+                origin="diagonalised closed chain against the projected mean field (Fig. 4)",
+                method="uniform",
+                atol=2e-5,
+            ),
+        ),
+        reference=reference,
+        reference_tolerance=(1e-6, 1e-8),
+        random_parameters=random_parameters,
+        unit_of_time=UNIT_OF_TIME,
+    ),
+)

@@ -1,0 +1,289 @@
+"""landau_lifshitz.trajectory: one magnetisation in time, by the generalised equation and its special cases.
+
+With B_eff = B + V o M, gamma = 1, |M(0)| = 1 and the constant 1 for |M| in denominators:
+
+    generalized              dM/dt = -M x B_eff - M x (M x D) - R M - R0,   D = alpha B_eff - g          Eq. (18) corrected
+    landau_lifshitz          the same with g = 0, R = 0, R0 = 0                                          Eq. (2)
+    landau_lifshitz_gilbert  dM/dt = -M x B_eff + alpha M x dM/dt, solved for dM/dt: landau_lifshitz with its right-hand
+                             side divided by 1 + alpha^2
+    bloch_bloembergen        dM/dt = -(M - M_SS) x B_eff(M) - R (M - M_SS)                               Eq. (20)
+    callen                   generalized with R0 = 0
+
+R = diag(Gamma/2, Gamma/2, Gamma), R0 = (0, 0, Gamma/(2 n_b + 1)), g_a = g_a- - g_a+. M_SS is the state of rest of Eq. (18)
+with D = 0 that goes over into the only one for V = 0; for Gamma = 0, where any vector along B_eff is one, it is 0.
+
+Errata that matter here: the sign of D in g and a factor 2 (bulk), R0 at finite n_b, the map between the Landau-Lifshitz
+and Gilbert forms; Eq. (20) follows from (18) only for V = 0. |M| is conserved to rounding where Gamma = 0.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.integrate import solve_ivp
+
+from solvers.batch import Batch
+from solvers.engines.macrospin import first_crossings, paths, polar, row
+from solvers.model import AXIS, FAILED, TIME, WARNED, Check, Method, Model, Output, Parameter, Remark, Results
+from solvers.numerics.outcome import DONE, OUTCOME_TEXT
+from solvers.shared_parameters import times, tolerances
+
+SOURCE = "Landau-Lifshitz theory from an open Heisenberg chain, Eqs. (2), (12)-(20)"
+UNIT_OF_FIELD, UNIT_OF_TIME = "field", "1/(gamma field)"
+BEYOND = 1e-6
+"""By how much |M| may exceed 1 before it is called unphysical."""
+
+
+def decay(Gamma: float) -> NDArray[np.float64]:
+    """Diagonal (3,) of the relaxation tensor R, Eq. (19)."""
+    return Gamma * np.array([0.5, 0.5, 1.0])
+
+
+def stationary(p: Mapping[str, Any]) -> NDArray[np.float64]:
+    """M_SS (3,): root of -M x (B + V o M) - R M - R0, followed from V = 0, where it is a linear equation, in steps of V."""
+    if p["Gamma"] == 0.0:
+        return np.zeros(3)
+    B, V = _vector(p, "B"), _vector(p, "V")
+    R, R0 = decay(p["Gamma"]), np.array([0.0, 0.0, p["Gamma"] / (2 * p["n_b"] + 1)])
+    m = np.linalg.solve(_cross(B) - np.diag(R), R0)  # -M x B = B x M
+    for fraction in np.linspace(0.0, 1.0, 21)[1:] if V.any() else ():
+        v = fraction * V
+        for _ in range(50):
+            field = B + v * m
+            residual = np.cross(field, m) - R * m - R0
+            change = np.linalg.solve(_cross(field) - _cross(m) * v - np.diag(R), residual)
+            m = m - change
+            if np.abs(change).max() < 1e-15:
+                break
+        else:
+            if not np.abs(change).max() < 1e-12:
+                raise RuntimeError("the stationary state of the Bloch-Bloembergen equation was not found for this V")
+    return m
+
+
+def _vector(p: Mapping[str, Any], name: str) -> NDArray[np.float64]:
+    return np.array([p[f"{name}_{a}"] for a in "xyz"])
+
+
+def _cross(b: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The matrix of m -> b x m."""
+    return np.array([[0.0, -b[2], b[1]], [b[2], 0.0, -b[0]], [-b[1], b[0], 0.0]])
+
+
+def coefficients(method: str, p: Mapping[str, Any]) -> NDArray[np.float64]:
+    """The row of `solvers.engines.macrospin` of one point."""
+    B, V, g, alpha = _vector(p, "B"), _vector(p, "V"), _vector(p, "g"), p["alpha"]
+    if method == "landau_lifshitz":
+        return row(B, V, damping=alpha)
+    if method == "landau_lifshitz_gilbert":
+        return row(B, V, gyro=1 / (1 + alpha**2), damping=alpha / (1 + alpha**2))
+    R = decay(p["Gamma"])
+    if method == "bloch_bloembergen":
+        centre = stationary(p)
+        return row(B, V, decay=R, source=-R * centre, centre=centre)
+    noise = 0.0 if method == "callen" else p["Gamma"] / (2 * p["n_b"] + 1)
+    return row(B, V, damping=alpha, torque=-g, decay=R, source=[0.0, 0.0, noise])
+
+
+def run(batch: Batch) -> Results:
+    """All points, one after the other in one kernel call."""
+    when = batch["times"]
+    status = np.zeros(batch.size, dtype=np.int64)
+    remarks: dict[int, Remark] = {}
+    points = np.array([coefficients(batch.method, batch.point(i)) for i in range(batch.size)])
+    starts = polar(batch["theta0"], batch["phi0"])
+    path = np.empty((batch.size, len(when), 3))
+    codes, reached = np.empty(batch.size, dtype=np.int64), np.empty(batch.size)
+    tuning = (batch["rtol"], batch["atol"], batch["max_steps"])
+    paths(points, starts, when, path, *tuning, codes, reached)
+    length = np.linalg.norm(path, axis=-1)
+    first_bad = np.full(batch.size, np.nan)
+    for i in range(batch.size):
+        if codes[i] != DONE:
+            status[i] = FAILED
+            message = f"stopped at t = {reached[i]:.6g}: {OUTCOME_TEXT[int(codes[i])]}"
+            remarks[i] = Remark(kind="NotIntegrated", message=message)
+        elif (bad := length[i] > 1 + BEYOND).any():
+            first_bad[i] = when[bad.argmax()]
+            status[i] = WARNED
+            message = f"|M| = {length[i].max():.6g} > 1, from t = {first_bad[i]:.6g} on: M is no mean of spins"
+            remarks[i] = Remark(kind="TooLong", message=message)
+    outputs: dict[str, NDArray[Any]] = {"M": path, "M_final": path[:, -1], "first_bad_time": first_bad}
+    if batch.wants("flip_time"):
+        outputs["flip_time"] = np.empty(batch.size)
+        first_crossings(points, starts, float(when[-1]), *tuning, outputs["flip_time"])
+    return Results(outputs, status, remarks)
+
+
+def reference(method: str, p: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The equations as vector products, the Gilbert form as a linear system for dM/dt, by SciPy's DOP853."""
+    B, V, g, alpha = _vector(p, "B"), _vector(p, "V"), _vector(p, "g"), p["alpha"]
+    R, R0 = np.diag(decay(p["Gamma"])), np.array([0.0, 0.0, p["Gamma"] / (2 * p["n_b"] + 1)])
+    rest = stationary(p)
+
+    def rhs(_, m):
+        field = B + V * m
+        if method == "landau_lifshitz_gilbert":
+            return np.linalg.solve(np.eye(3) - alpha * _cross(m), -np.cross(m, field))
+        if method == "bloch_bloembergen":
+            return -np.cross(m - rest, field) - R @ (m - rest)
+        turn = -np.cross(m, field) - np.cross(m, np.cross(m, alpha * field))
+        if method == "landau_lifshitz":
+            return turn
+        return turn + np.cross(m, np.cross(m, g)) - R @ m - (0 * R0 if method == "callen" else R0)
+
+    when = np.asarray(p["times"])
+    start = polar(p["theta0"], p["phi0"])
+    found = solve_ivp(rhs, (0.0, float(when[-1])), start, method="DOP853", t_eval=when, rtol=1e-12, atol=1e-13)
+    return {"M": found.y.T, "M_final": found.y[:, -1]}
+
+
+def random_parameters(rng: np.random.Generator) -> dict[str, Any]:
+    """Fields, anisotropies and rates of order one."""
+    names = [f"{v}_{a}" for v in "BVg" for a in "xyz"]
+    return {name: float(rng.normal() * (0.2 if name[0] == "g" else 0.7)) for name in names} | {
+        "alpha": float(rng.uniform(0.0, 0.8)),
+        "Gamma": float(rng.choice([0.0, rng.uniform(0.05, 0.5)])),
+        "n_b": float(rng.uniform(0.0, 1.0)),
+        "theta0": float(rng.uniform(0.1, 3.0)),
+        "phi0": float(rng.uniform(-3.0, 3.0)),
+        "times": [0.0, 0.7, 2.0, 5.0],
+    }
+
+
+def length_is_conserved(parameters: Mapping[str, Any], outputs: Mapping[str, Any]) -> float:
+    """Largest | |M| - 1 | where nothing relaxes |M|."""
+    if parameters["Gamma"] != 0.0:
+        return 0.0
+    return float(np.abs(np.linalg.norm(outputs["M"], axis=-1) - 1).max())
+
+
+def vector_parameters(name: str, meaning: str, symbol: str, axes: str = "xyz") -> tuple[Parameter, ...]:
+    """`NAME_x`, `NAME_y`, `NAME_z`."""
+    return tuple(
+        Parameter(
+            name=f"{name}_{a}", meaning=f"{meaning}, {a}", default=0.0, unit=UNIT_OF_FIELD, symbol=f"{symbol}_{a}"
+        )
+        for a in axes
+    )
+
+
+MODELS = (
+    Model(
+        id="landau_lifshitz.trajectory",
+        title="A magnetisation vector in time: Landau-Lifshitz and related equations",
+        source=SOURCE,
+        methods=(
+            Method(
+                name="generalized",
+                meaning="precession, damping and torque at constant |M|, relaxation with noise",
+                source="Eq. (18) corrected",
+            ),
+            Method(name="landau_lifshitz", meaning="D = alpha B_eff, no relaxation", source="Eq. (2)"),
+            Method(
+                name="landau_lifshitz_gilbert",
+                meaning="damping by dM/dt; equal to landau_lifshitz in a slower time",
+                source="text after Eq. (2), map corrected",
+            ),
+            Method(
+                name="bloch_bloembergen", meaning="relaxation towards the stationary state, D = 0", source="Eq. (20)"
+            ),
+            Method(name="callen", meaning="generalized without noise", source="Eq. (18) with R0 = 0, corrected"),
+        ),
+        parameters=(
+            *vector_parameters("B", "magnetic field", "B"),
+            *vector_parameters("V", "anisotropy field, spin coupling of the chain", "V"),
+            Parameter(
+                name="alpha", meaning="dimensionless damping of Landau and Lifshitz", default=0.0, symbol=r"\alpha"
+            ),
+            Parameter(
+                name="Gamma",
+                meaning="on-site relaxation rate gamma_z+ + gamma_z-",
+                default=0.0,
+                unit=UNIT_OF_FIELD,
+                symbol=r"\Gamma",
+                bounds=(0.0, float("inf")),
+            ),
+            Parameter(
+                name="n_b", meaning="bosons of the bath", default=0.08, symbol=r"\bar n", bounds=(0.0, float("inf"))
+            ),
+            *vector_parameters("g", "correlated rates, g_a- minus g_a+", "g"),
+            Parameter(name="theta0", meaning="polar angle of the start", default=0.0, unit="rad", symbol=r"\theta_0"),
+            Parameter(name="phi0", meaning="azimuth of the start", default=0.0, unit="rad", symbol=r"\phi_0"),
+            times([0.0, 2.0, 4.0, 6.0, 8.0], UNIT_OF_TIME),
+            *tolerances(1e-10, 1e-13),
+        ),
+        outputs=(
+            Output(name="M", meaning="magnetisation", dims=("time", "axis"), symbol=r"\mathbf M"),
+            Output(name="M_final", meaning="magnetisation at the last time", dims=("axis",), symbol=r"\mathbf M(t_f)"),
+            Output(
+                name="flip_time",
+                meaning="first time with M_z = 0",
+                unit=UNIT_OF_TIME,
+                symbol=r"t_{\rm flip}",
+                nan="M_z does not vanish up to the last time",
+            ),
+            Output(
+                name="first_bad_time",
+                meaning="first output time with |M| > 1",
+                unit=UNIT_OF_TIME,
+                nan="|M| is never above 1",
+            ),
+        ),
+        dimensions=(TIME, AXIS),
+        run=run,
+        example={
+            "B_z": -2.0,
+            "V_z": 1.0,
+            "alpha": 0.5,
+            "theta0": float(np.pi / 40),
+            "phi0": float(np.pi / 4),
+            "times": np.linspace(0.0, 12.0, 121).tolist(),
+        },
+        checks=(
+            Check(
+                parameters={
+                    "B_z": -2.0,
+                    "V_z": 1.0,
+                    "alpha": 0.5,
+                    "theta0": float(np.pi / 40),
+                    "phi0": float(np.pi / 4),
+                    "times": [20.0],
+                },
+                expect={"flip_time": 5.55244910088, "M_final": [0.0, 0.0, -1.0]},
+                origin="partial fractions of du/dt = alpha (1 - u^2)(B_z + V_z u), Fig. 2(a)",
+                method="landau_lifshitz",
+                atol=1e-6,
+            ),
+            Check(
+                parameters={
+                    "B_x": 1.0,
+                    "B_y": 1.0,
+                    "B_z": -2.0,
+                    "V_z": 1.0,
+                    "alpha": 0.5,
+                    "theta0": 0.1,
+                    "times": [100.0],
+                },
+                expect={"M_final": [0.310046253017, 0.310046253017, -0.89874503725]},
+                origin="root of M parallel to B_eff; quoted in the text as (0.31, 0.31, -0.89), with V_z misprinted",
+                method="landau_lifshitz",
+                atol=1e-9,
+            ),
+            Check(
+                parameters={"B_x": 0.7, "theta0": 0.0, "times": [1.3]},
+                expect={"M": [[0.0, -np.sin(0.91), np.cos(0.91)]]},
+                origin="closed form: precession dM/dt = -M x B",
+                atol=1e-9,
+            ),
+        ),
+        reference=reference,
+        reference_tolerance=(1e-8, 1e-8),
+        random_parameters=random_parameters,
+        conserved={"length of M without relaxation": (length_is_conserved, 1e-14)},
+        unit_of_time=UNIT_OF_TIME,
+    ),
+)

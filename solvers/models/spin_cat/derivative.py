@@ -1,0 +1,140 @@
+"""The mean-field derivative of any product state, Eqs. (22)-(23), for both closures of `spin_cat.mean_field`.
+
+With Gamma2 = 1, c_1m = (1/N) sum_{j != m} s_j, c_2m = (1/2N) sum_{j != m} (1 + z_j):
+
+    s_m' = i delta_m s_m - 2 i eta exp(i phi) z_m c_1m* - 2 s_m D_m + z_m B_m
+    z_m' = 8 eta Im(exp(-i phi) s_m c_1m) - 4 (1 + z_m) D_m - 4 Re(s_m B_m*)
+
+`paper`: D = c_2/N + |c_1|^2, B = c_1 (2 c_2 + N |c_1|^2). `exact`: the derivative of the exact Lindblad equation
+(physics notes, section 5), with a density matrix that is a product of the given Bloch vectors, pure or mixed.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+
+from solvers.batch import pointwise
+from solvers.model import SITE, Check, Dimension, Method, Model, Output, Parameter
+from solvers.models.spin_cat.mean_field_equations import derivatives, literal_derivative
+from solvers.numerics.compile import entry
+
+
+@entry
+def derivative_of(y, detunings, n, eta, exact):
+    """dy (3 N,) of N different spins."""
+    dy = np.empty(y.size)
+    derivatives(0.0, y, (detunings, np.ones(detunings.size), n, eta, exact, 0.0), dy)
+    return dy
+
+
+def solve_one(method: str, parameters: dict[str, Any], wants: Callable[..., bool]) -> Mapping[str, Any]:
+    """One point; the squeezing phase is put into the spins and taken out again."""
+    n = parameters["N"]
+    frame = np.exp(1j * (np.pi / 4 + parameters["phi"] / 2))
+    spins = parameters["spins0"]
+    sigma = 0.5 * (spins[:, 0] + 1j * spins[:, 1]) / frame
+    y = np.concatenate([sigma.real, sigma.imag, spins[:, 2]])
+    dy = derivative_of(
+        y,
+        np.ascontiguousarray(parameters["detunings"]),
+        float(n),
+        parameters["eta"],
+        1.0 if method == "exact" else 0.0,
+    )
+    return {"d_s": (dy[:n] + 1j * dy[n : 2 * n]) * frame, "d_z": dy[2 * n :]}
+
+
+def reference(method: str, parameters: Mapping[str, Any]) -> dict[str, Any]:
+    """The equations letter by letter."""
+    spins = np.asarray(parameters["spins0"])
+    s = 0.5 * (spins[:, 0] + 1j * spins[:, 1])
+    detunings = np.broadcast_to(parameters.get("detunings", 0.0), len(s))
+    d_s, d_z = literal_derivative(method, parameters["eta"], parameters["phi"], detunings, s, spins[:, 2])
+    return {"d_s": d_s, "d_z": d_z}
+
+
+def random_parameters(rng: np.random.Generator) -> dict[str, Any]:
+    """A mixed product state of a few spins."""
+    n = int(rng.integers(2, 9))
+    spins = rng.normal(size=(n, 3))
+    spins *= (rng.uniform(size=n) / np.linalg.norm(spins, axis=1))[:, None]
+    return {
+        "N": n,
+        "eta": rng.uniform(0, 3),
+        "phi": rng.uniform(-3, 3),
+        "detunings": rng.normal(size=n),
+        "spins0": spins,
+    }
+
+
+_SOURCE = "Mok, Kwek and Touzard, Eqs. (22)-(23)"
+
+MODELS = (
+    Model(
+        id="spin_cat.derivative",
+        title="Mean-field derivative of a product state of detuned spins",
+        source=_SOURCE,
+        methods=(
+            Method(name="paper", meaning="the paper's closure", source=_SOURCE),
+            Method(name="exact", meaning="the exact master equation's derivative", source="derived"),
+        ),
+        dimensions=(SITE, Dimension(name="axis", size=3, labels=("x", "y", "z"), meaning="spin axis")),
+        parameters=(
+            Parameter(
+                name="N",
+                meaning="number of spins",
+                default=4,
+                kind="integer",
+                bounds=(2, 1e7),
+                symbol="N",
+                shape=True,
+            ),
+            Parameter(
+                name="eta", meaning="squeezing", default=0.2, unit="Gamma2", symbol=r"\eta", bounds=(0.0, math.inf)
+            ),
+            Parameter(name="phi", meaning="squeezing phase", default=0.0, unit="rad", symbol=r"\varphi"),
+            Parameter(
+                name="detunings",
+                meaning="detuning of every spin",
+                default=0.0,
+                unit="Gamma2",
+                symbol=r"\delta_n",
+                dims=("N",),
+            ),
+            Parameter(
+                name="spins0",
+                meaning="Bloch vectors (x, y, z) of the spins; <sigma^+> = (x + i y)/2",
+                default=[[0.0, 0.0, -1.0]] * 4,
+                dims=("N", 3),
+            ),
+        ),
+        outputs=(
+            Output(name="d_s", meaning="d<sigma^+>/dt", dims=("site",), unit="Gamma2", kind="complex"),
+            Output(name="d_z", meaning="d<sigma^z>/dt", dims=("site",), unit="Gamma2"),
+        ),
+        run=pointwise(solve_one),
+        example={
+            "N": 4,
+            "eta": 0.2,
+            "phi": 0.3,
+            "detunings": [0.1, -0.2, 0.05, 0.3],
+            "spins0": [[0.6, 0.0, -0.8], [0.0, 0.6, -0.8], [0.3, 0.3, -0.7], [0.0, 0.0, -1.0]],
+        },
+        checks=(
+            Check(
+                parameters={"N": 2, "eta": 0.5, "spins0": [[0.0, 0.0, 1.0], [0.0, 0.0, 1.0]]},
+                method="exact",
+                expect={"d_z": [-2.0, -2.0], "d_s": [0.0, 0.0]},
+                atol=1e-14,
+                origin="both up: S_-^2 |uu> = 2 |dd>, so |uu> decays at 4/N^2 = 1 and each z falls at 2",
+            ),
+        ),
+        reference=reference,
+        reference_tolerance=(1e-10, 1e-12),
+        random_parameters=random_parameters,
+    ),
+)
