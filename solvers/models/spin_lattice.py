@@ -320,7 +320,7 @@ MODELS = (
             Parameter(name="phi", meaning="azimuth of the start", default=0.0, unit="rad", symbol=r"\phi"),
             times([0.0, 0.5, 1.0], UNIT_OF_TIME),
             trajectories(),
-            *tolerances(),
+            *tolerances(rtol=1e-10, atol=1e-12),
         ),
         outputs=(
             Output(name="magnetisation", meaning="sum_i <s_i^a> / N", dims=("time", "axis"), symbol=r"m_a"),

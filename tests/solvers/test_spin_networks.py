@@ -162,6 +162,15 @@ def test_driven_pairs_rest_where_the_exact_state_does(method, tolerance):
     np.testing.assert_allclose(rest["correlations"], late["correlations"][0], atol=tolerance)
 
 
+@pytest.mark.parametrize(("method", "n"), [("mean_field", 6), ("mean_field", 300), ("cumulant", 5), ("cumulant", 14)])
+def test_moments_rest_where_they_are_late(method, n):
+    """Few unknowns (dense Newton) and many (Newton with GMRES) against integration alone."""
+    chain = {"N": n, "A": bond(n).real, "h": [[0.8, 0.0, 0.0]] * n, "gamma_minus": 2.0}
+    rest = solve("spin_network.steady_state", method, **chain)
+    late = solve("spin_network.dynamics", method, times=[40.0], **chain)
+    np.testing.assert_allclose(rest["spins"], late["spins"][0], atol=1e-8)
+
+
 def test_an_unstable_state_of_rest_is_said():
     """Mean-field superradiance: all up is at rest without local decay, but unstable."""
     Gamma = np.kron(np.ones((3, 3)), np.outer([0.5, -0.5j, 0], [0.5, 0.5j, 0]))

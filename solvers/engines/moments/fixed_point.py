@@ -86,7 +86,7 @@ def settle(
             break
         # the error of the steps must not keep the derivative from falling
         code, reached, used = integrate(
-            p, y, np.array([duration]), out, min(rtol, 1e-9), min(atol, 1e-12), max_steps - steps
+            p, y, np.array([duration]), out, min(rtol, 1e-10), min(atol, 1e-12), max_steps - steps
         )
         steps += used
         now += reached

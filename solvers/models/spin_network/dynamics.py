@@ -246,7 +246,7 @@ MODELS = (
                 ),
             ),
         ),
-        parameters=(*NETWORK, times([0.0, 0.5, 1.0], UNIT_OF_TIME), trajectories(), seed(), *tolerances()),
+        parameters=(*NETWORK, times([0.0, 0.5, 1.0], UNIT_OF_TIME), trajectories(), seed(), *tolerances(rtol=1e-10, atol=1e-12)),
         outputs=OUTPUTS,
         dimensions=(TIME, SITE, SITE2, AXIS, AXIS2),
         run=pointwise(solve_one, stochastic=("quantum_jumps",)),

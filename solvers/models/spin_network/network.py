@@ -39,7 +39,7 @@ SOURCE = "Rey and Chaparro, Mean-Field Approximation and Cumulant Expansion for 
 UNIT_OF_TIME = "hbar/energy"
 MOST_EXACT = 12
 
-SITES = Parameter(name="N", meaning="number of spins", default=2, kind="integer", bounds=(1, 4096), shape=True)
+SITES = Parameter(name="N", meaning="number of spins", default=2, kind="integer", bounds=(1, 1024), shape=True)
 NETWORK: tuple[Parameter, ...] = (
     SITES,
     Parameter(name="h", meaning="fields", default=0.0, unit="energy", symbol=r"\vec h_i", dims=("N", 3)),

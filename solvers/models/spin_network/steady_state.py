@@ -159,7 +159,7 @@ MODELS = (
             CUMULANT,
             MEAN_FIELD,
         ),
-        parameters=(*NETWORK, *tolerances(max_steps=200_000)),
+        parameters=(*NETWORK, *tolerances(rtol=1e-10, atol=1e-12, max_steps=200_000)),
         outputs=(
             Output(name="spins", meaning="<s_i^a>", dims=("site", "axis"), symbol=r"\langle\vec s_i\rangle"),
             Output(
