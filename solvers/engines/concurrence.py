@@ -26,9 +26,7 @@ def concurrence(
     For a rho with a negative eigenvalue (not completely positive dynamics, where it means nothing) the eigenvalues of
     rho Y rho^* Y are taken as they are, negative and imaginary parts left out.
     """
-    found = concurrences(
-        np.ascontiguousarray(first), np.ascontiguousarray(second), np.ascontiguousarray(correlations)
-    )
+    found = concurrences(np.ascontiguousarray(first), np.ascontiguousarray(second), np.ascontiguousarray(correlations))
     flip = np.kron(SIGMA[1], SIGMA[1])
     for t in np.flatnonzero(found == -1.0):
         rho = _pair_matrix(first[t], second[t], correlations[t])

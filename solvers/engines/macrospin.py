@@ -22,7 +22,19 @@ from solvers.numerics.compile import FASTMATH, entry, kernel
 from solvers.numerics.outcome import EVENT
 from solvers.numerics.runge_kutta import runge_kutta
 
-FIELD, COUPLING, GYRO, DAMPING, TORQUE, DECAY, SOURCE, CENTRE, CONSERVING, SIGN, REST = 0, 3, 6, 7, 8, 11, 14, 17, 20, 21, 22
+FIELD, COUPLING, GYRO, DAMPING, TORQUE, DECAY, SOURCE, CENTRE, CONSERVING, SIGN, REST = (
+    0,
+    3,
+    6,
+    7,
+    8,
+    11,
+    14,
+    17,
+    20,
+    21,
+    22,
+)
 WIDTH = 23
 
 
@@ -173,5 +185,6 @@ def jacobian(p: NDArray[np.float64], m: NDArray[np.float64]) -> NDArray[np.float
 def polar(theta: Any, phi: Any) -> NDArray[np.float64]:
     """Unit vectors (..., 3) at polar angle theta from +z and azimuth phi."""
     return np.stack(
-        np.broadcast_arrays(np.sin(theta) * np.cos(phi), np.sin(theta) * np.sin(phi), np.cos(theta) + 0.0 * phi), axis=-1
+        np.broadcast_arrays(np.sin(theta) * np.cos(phi), np.sin(theta) * np.sin(phi), np.cos(theta) + 0.0 * phi),
+        axis=-1,
     )

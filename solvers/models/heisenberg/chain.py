@@ -262,9 +262,7 @@ def uniform_reference(method: str, p: Mapping[str, Any], when: NDArray[np.float6
 
     rhs = printed if method == "printed" else corrected
     end = max(float(when[-1]), 1e-12)
-    return np.asarray(
-        solve_ivp(rhs, (0.0, end), start(p)[0], method="DOP853", t_eval=when, rtol=1e-11, atol=1e-12).y.T
-    )
+    return np.asarray(solve_ivp(rhs, (0.0, end), start(p)[0], method="DOP853", t_eval=when, rtol=1e-11, atol=1e-12).y.T)
 
 
 def outside(method: str, p: Mapping[str, Any]) -> Remark | None:
@@ -283,7 +281,7 @@ def outside(method: str, p: Mapping[str, Any]) -> Remark | None:
 
 def failed(remark: Remark, names: tuple[str, ...]) -> dict[str, Any]:
     """Outputs of a point that a method does not treat."""
-    return {name: np.nan for name in names} | {"status": FAILED, "remark": remark}
+    return dict.fromkeys(names, np.nan) | {"status": FAILED, "remark": remark}
 
 
 def random_chain(rng: np.random.Generator, n: int) -> dict[str, Any]:

@@ -57,12 +57,14 @@ def solve_one(method: str, p: dict[str, Any], wants: Callable[..., bool]) -> Map
     spins, pair = exact_moments(p, when)
     largest = max(float(np.abs(spins).max()), float(np.nan_to_num(np.abs(pair)).max()))
     if not largest < DIVERGED:
-        message = f"rho diverges: an expectation value is {largest:.3g} up to t_end; the rates are not completely positive"
+        message = (
+            f"rho diverges: an expectation value is {largest:.3g} up to t_end; the rates are not completely positive"
+        )
         return chain.failed(Remark(kind="Diverged", message=message), NAMES)
     M, code, reached, first_bad = mean_field(method, p, when)
     status, remark = chain.judged(p, first_bad=first_bad, code=code, reached=reached)
     if code != DONE:
-        return {name: np.nan for name in NAMES} | {"status": status, "remark": remark}
+        return dict.fromkeys(NAMES, np.nan) | {"status": status, "remark": remark}
     deviation = ((M - spins.mean(axis=1)) ** 2).sum(axis=1)
     outputs: dict[str, Any] = {
         "deviation": deviation,
@@ -100,9 +102,7 @@ def exact_moments(p: Mapping[str, Any], when: NDArray[np.float64]) -> tuple[NDAr
         step = float(when[1]) if len(when) > 1 else 0.0
         found = components_on_grid(generator, r0, step, len(when), indices)
     else:
-        found = evolve(
-            generator, r0, when, indices, rtol=p["rtol"], max_applications=100.0 * p["max_steps"]
-        ).observed
+        found = evolve(generator, r0, when, indices, rtol=p["rtol"], max_applications=100.0 * p["max_steps"]).observed
     pair = found[:, 3 * n :].reshape(-1, 3, 3) if n > 1 else np.full((len(when), 3, 3), np.nan)
     return found[:, : 3 * n].reshape(-1, n, 3), pair
 

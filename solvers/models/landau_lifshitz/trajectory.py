@@ -27,7 +27,7 @@ from scipy.integrate import solve_ivp
 
 from solvers.batch import Batch
 from solvers.engines.macrospin import first_crossings, paths, polar, row
-from solvers.model import AXIS, FAILED, OK, TIME, WARNED, Check, Method, Model, Output, Parameter, Remark, Results
+from solvers.model import AXIS, FAILED, TIME, WARNED, Check, Method, Model, Output, Parameter, Remark, Results
 from solvers.numerics.outcome import DONE, OUTCOME_TEXT
 from solvers.shared_parameters import times, tolerances
 
@@ -164,7 +164,9 @@ def length_is_conserved(parameters: Mapping[str, Any], outputs: Mapping[str, Any
 def vector_parameters(name: str, meaning: str, symbol: str, axes: str = "xyz") -> tuple[Parameter, ...]:
     """`NAME_x`, `NAME_y`, `NAME_z`."""
     return tuple(
-        Parameter(name=f"{name}_{a}", meaning=f"{meaning}, {a}", default=0.0, unit=UNIT_OF_FIELD, symbol=f"{symbol}_{a}")
+        Parameter(
+            name=f"{name}_{a}", meaning=f"{meaning}, {a}", default=0.0, unit=UNIT_OF_FIELD, symbol=f"{symbol}_{a}"
+        )
         for a in axes
     )
 
@@ -186,13 +188,17 @@ MODELS = (
                 meaning="damping by dM/dt; equal to landau_lifshitz in a slower time",
                 source="text after Eq. (2), map corrected",
             ),
-            Method(name="bloch_bloembergen", meaning="relaxation towards the stationary state, D = 0", source="Eq. (20)"),
+            Method(
+                name="bloch_bloembergen", meaning="relaxation towards the stationary state, D = 0", source="Eq. (20)"
+            ),
             Method(name="callen", meaning="generalized without noise", source="Eq. (18) with R0 = 0, corrected"),
         ),
         parameters=(
             *vector_parameters("B", "magnetic field", "B"),
             *vector_parameters("V", "anisotropy field, spin coupling of the chain", "V"),
-            Parameter(name="alpha", meaning="dimensionless damping of Landau and Lifshitz", default=0.0, symbol=r"\alpha"),
+            Parameter(
+                name="alpha", meaning="dimensionless damping of Landau and Lifshitz", default=0.0, symbol=r"\alpha"
+            ),
             Parameter(
                 name="Gamma",
                 meaning="on-site relaxation rate gamma_z+ + gamma_z-",
@@ -253,7 +259,15 @@ MODELS = (
                 atol=1e-6,
             ),
             Check(
-                parameters={"B_x": 1.0, "B_y": 1.0, "B_z": -2.0, "V_z": 1.0, "alpha": 0.5, "theta0": 0.1, "times": [100.0]},
+                parameters={
+                    "B_x": 1.0,
+                    "B_y": 1.0,
+                    "B_z": -2.0,
+                    "V_z": 1.0,
+                    "alpha": 0.5,
+                    "theta0": 0.1,
+                    "times": [100.0],
+                },
                 expect={"M_final": [0.310046253017, 0.310046253017, -0.89874503725]},
                 origin="root of M parallel to B_eff; quoted in the text as (0.31, 0.31, -0.89), with V_z misprinted",
                 method="landau_lifshitz",
