@@ -217,6 +217,8 @@ def _judged(p: Mapping[str, Any], when, spins, code, reached, first_bad, raw=Non
         # mean-field pairs are positive as long as the spins are
         smallest = np.zeros(len(when)) if raw is None else smallest_pair_eigenvalue(spins, raw)
         at_output, reason = first_unphysical(when, spins, smallest)
+    if not np.isnan(first_bad):  # the end of an integrator's step: rounded up to an output time, it means more
+        first_bad = float(when[min(int(np.searchsorted(when, first_bad)), len(when) - 1)])
     first = earliest(first_bad, at_output)
     status, remark = chain.judged(p, first_bad=first, reason=reason, code=int(code), reached=float(reached))
     return {"spins": spins, "first_bad_time": first, "status": status, "remark": remark}
@@ -297,7 +299,7 @@ OUTPUTS = (
     ),
     Output(
         name="first_bad_time",
-        meaning="first time with a spin longer than 1 or a pair state that is not positive",
+        meaning="first output time by which a spin was longer than 1 or a pair state not positive",
         unit=UNIT_OF_TIME,
         nan="the moments never left physics",
     ),

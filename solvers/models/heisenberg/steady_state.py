@@ -159,7 +159,7 @@ def reference(method: str, p: Mapping[str, Any]) -> Mapping[str, Any]:
     matrix[0] = np.eye(size).ravel()
     right = np.zeros(size * size, dtype=np.complex128)
     right[0] = 1.0
-    rho = np.linalg.solve(matrix, right).reshape(size, size)
+    rho = np.linalg.solve(matrix, right).reshape(size, size).astype(np.complex128)
     spins, _ = density_matrix_moments(rho)
     return {"M": spins.mean(axis=0), "spins": spins, "gap": -values[-2]}
 
@@ -230,8 +230,8 @@ MODELS = (
         checks=(
             Check(
                 parameters={"N": 1, "B_x": 0.05, "Gamma": 0.4, "n_b": 0.0},
-                expect={"gap": 0.3 - np.sqrt(0.01 - 0.0025), "M": [0.0, -0.1 / 0.085 * 0.2 * 0.2, -0.08 / 0.085]},
-                origin="Bloch equations: eigenvalues -3 Gamma/4 +- sqrt(Gamma^2/16 - B_x^2); rest of (M_y, M_z) in closed form",
+                expect={"gap": 0.2, "M": [0.0, 8 / 33, -32 / 33]},
+                origin="Bloch equations: eigenvalues -Gamma/2, -3 Gamma/4 +- sqrt(Gamma^2/16 - B_x^2); rest of M_y and M_z in closed form",
                 method="exact",
                 atol=1e-10,
             ),

@@ -9,7 +9,8 @@ At every field M is followed until it rests, |dM/dt| <= rest_rate times the fiel
     fixed_start   the tilt (theta0, phi0) from +z on the way down and from -z on the way up, the same at every field: the
                   procedure of the paper, which overshoots and switches at other fields than continuation
 
-The coercive field is bisected between the two fields where M_z of the way down changes sign, to 1e-5 of the field scale.
+The coercive field is located between the two fields where M_z of the way down changes sign, to 1e-5 of the field scale; in
+continuation by ever smaller steps, so that a coarse grid of fields does not make an underdamped M switch early.
 Continuation switches at V_z for B_perp = 0 and at (V_z^(2/3) - B_perp^(2/3))^(3/2) for 0 < B_perp < V_z (the astroid of
 Stoner and Wohlfarth with E = -B.M - V_z M_z^2/2; the printed V_z M_z^2 is a factor 2 too large), independently of alpha.
 
@@ -38,7 +39,7 @@ from solvers.shared_parameters import tolerances
 NUDGE = 3e-4
 """Tilt of a state along the field in continuation; it moves the switching field by less than 1e-7 V_z."""
 RESOLUTION = 1e-5
-"""Width to which the coercive field is bisected, in units of the field scale."""
+"""Width to which the coercive field is located, in units of the field scale."""
 
 
 @kernel
@@ -73,6 +74,46 @@ def settle(p, m, B_z, start, fixed, towards, duration, rtol, atol, max_steps, en
     return code
 
 
+@kernel
+def approach(p, m, before, high, low, start, fixed, towards, resolution, sign, tuning):
+    """Where between the fields `high` (sign M_z > 0, state `before`) and `low` M_z changes sign; m becomes the state at `low`.
+
+    Continuation goes on in steps that are halved whenever M_z changes sign: a large step makes an underdamped M overshoot
+    and switch too early. It may thus reach `low` without switching: then NaN. `fixed_start` is bisected.
+    """
+    after = m.copy()
+    step = 0.5 * (low - high)
+    switched = True
+    while abs(step) > 0.5 * resolution:
+        field = high + step
+        m[:] = before
+        settle(p, m, field, start, fixed, towards, *tuning)
+        if sign * m[2] > 0.0:
+            high = field
+            before[:] = m
+            if not fixed and abs(low - high) <= 0.5 * resolution:
+                switched = False
+                break
+            if fixed:
+                step *= 0.5
+            elif abs(step) > abs(low - high):
+                step = low - high
+        else:
+            step *= 0.5
+    if fixed:
+        m[:] = after
+    elif not switched:
+        m[:] = before
+        settle(p, m, low, start, fixed, towards, *tuning)
+        if sign * m[2] > 0.0:
+            return np.nan
+    else:
+        settle(p, m, low, start, fixed, towards, *tuning)
+        if sign * m[2] > 0.0:  # the last trial kept its sign: switch from beyond
+            m[:] = after
+    return high + 0.5 * step
+
+
 @entry
 def loops(
     points, starts, fields, fixed, towards, durations, resolution, rtol, atol, max_steps, down, up, coercive, slow
@@ -91,33 +132,30 @@ def loops(
         for way in range(2):
             start = starts[i, way]
             m = start.copy()
-            kept = down if way == 0 else up
-            switched = way == 1
+            sign = 1.0 if way == 0 else -1.0
+            switched = False
             for n in range(count):
                 k = count - 1 - n if way == 0 else n
                 before[:] = m
                 code = settle(p, m, fields[i, k], start, fixed, towards[i], *tuning)
-                kept[i, k] = m
                 if code == DONE and np.isnan(slow[i, 0]):
                     slow[i, 0] = fields[i, k]
                 elif code != DONE and code != EVENT:
                     slow[i, 1] = code
                     break
-                if not switched and n > 0 and m[2] <= 0.0:
-                    switched = True
-                    after = m.copy()
-                    high, low = fields[i, k + 1], fields[i, k]
-                    while high - low > resolution[i]:
-                        middle = 0.5 * (low + high)
-                        m[:] = before
-                        settle(p, m, middle, start, fixed, towards[i], *tuning)
-                        if m[2] > 0.0:
-                            high = middle
-                            before[:] = m
-                        else:
-                            low = middle
-                    coercive[i] = -0.5 * (low + high)
-                    m[:] = after
+                # the way up only needs its switching where a step could overshoot
+                if not switched and n > 0 and sign * m[2] <= 0.0 and (way == 0 or not fixed):
+                    last = fields[i, k + 1] if way == 0 else fields[i, k - 1]
+                    field = approach(
+                        p, m, before, last, fields[i, k], start, fixed, towards[i], resolution[i], sign, tuning
+                    )
+                    switched = not np.isnan(field)
+                    if switched and way == 0:
+                        coercive[i] = -field
+                if way == 0:
+                    down[i, k] = m
+                else:
+                    up[i, k] = m
             if slow[i, 1] != 0.0:
                 break
 
