@@ -109,6 +109,10 @@ PRINTED = Method(
 )
 
 
+NO_LENGTH = "<S^2> is negative in this closure"
+NOTHING_CHARGED = "nothing is charged"
+
+
 def energy(name: str, meaning: str, dims: tuple[str, ...] = (), symbol: str = "") -> Output:
     """An energy of all emitters together."""
     return Output(name=name, meaning=meaning, dims=dims, unit="hbar*omega_s", symbol=symbol)
@@ -120,7 +124,7 @@ def inversion(when: str, dims: tuple[str, ...] = ()) -> Output:
 
 def length(when: str, dims: tuple[str, ...] = ()) -> Output:
     text = f"S {when.replace('_', ' ')}, from S(S+1) = <S^2>, Eq. (7)"
-    return Output(name=f"S_{when}", meaning=text, dims=dims, symbol="S")
+    return Output(name=f"S_{when}", meaning=text, dims=dims, symbol="S", nan=NO_LENGTH)
 
 
 def mean_length(when: str, methods: tuple[str, ...], dims: tuple[str, ...] = ()) -> Output:

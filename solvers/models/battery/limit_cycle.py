@@ -254,13 +254,13 @@ MODELS = (
             declare.length("after_storage"),
             declare.energy("released", "energy released collectively per cycle", symbol="E"),
             declare.energy("charged", "energy that a pulse adds"),
-            Output(name="efficiency", meaning="released/charged (NaN where nothing is charged)"),
+            Output(name="efficiency", meaning="released/charged", nan=declare.NOTHING_CHARGED),
             Output(name="power", meaning="released/(tau_s+tau_d)", unit="hbar*omega_s*gamma", symbol="P"),
             Output(
                 name="cycles_to_converge",
                 meaning="first cycle, from the ground state, whose released energy is within 1 % of the limit "
-                "(exact, cumulant: run up to max_cycles; beyond, the count of the chain, NaN where the flash is not "
-                "over within tau_d)",
+                "(exact, cumulant: run up to max_cycles; beyond, the count of the chain)",
+                nan="more than max_cycles, and the flash is not over within tau_d, so that the chain cannot tell",
                 bounds=(1.0, math.inf),
             ),
             Output(
