@@ -5,7 +5,12 @@ RUN is the folder that `spinsweep run examples/spin_cat_fig4.toml` made. Over it
 * the boundary of what synchronises from equal phases (`spin_cat.boundary`, method `dynamic`),
 * the ellipse of the paper, Eq. (30), with its a = 0.03125 N and b = 2.2077 N,
 * the same ellipse fitted to our boundary, b free and a = N/32,
-* the boundary of existence for N to infinity (method `closed_form`), which is larger and no ellipse.
+* the fold, up to which a locked state exists (method `existence`), and the same for N to infinity (`closed_form`),
+  which is no ellipse.
+
+Between the boundary and the fold a locked state exists but is not reached from equal phases. Slightly below the fold it
+loses its stability in a Hopf bifurcation, for eta/N up to between 0.04 and 0.05 (at N/32 between delta = 0.0728 and
+0.0735, the fold being at 0.0736); above that the boundary and the fold run together.
 """
 
 import sys
@@ -37,6 +42,7 @@ def main(folder="results/spin_cat_fig4", output="spin_cat_fig4.png"):
     spins = int(data.N)
     eta = np.linspace(0.002, 0.0624, 120) * spins
     dynamic = solve_many("spin_cat.boundary", "dynamic", points={"eta": eta}, N=spins)["delta_critical"]
+    fold = solve_many("spin_cat.boundary", "existence", points={"eta": eta}, N=spins)["delta_critical"]
     existence = solve_many("spin_cat.boundary", "closed_form", points={"eta": eta}, N=spins)["delta_critical"]
     b = fitted_b(eta, dynamic, spins)
     top = int(np.argmax(dynamic))
@@ -46,7 +52,8 @@ def main(folder="results/spin_cat_fig4", output="spin_cat_fig4.png"):
     axes.plot(eta, dynamic, "k-", label="boundary from equal phases")
     axes.plot(eta, ellipse(eta, spins, PAPER_A, PAPER_B), "r--", label=f"paper's ellipse, b = {PAPER_B} N")
     axes.plot(eta, ellipse(eta, spins, 1 / 32, b), "r:", label=f"our fit, b = {b:.4g} N")
-    axes.plot(eta, existence, color="0.45", label="existence, N to infinity")
+    axes.plot(eta, fold, color="0.45", label="fold: a locked state exists")
+    axes.plot(eta, existence, color="0.45", linestyle=":", label="fold for N to infinity")
     figure.legend(*axes.get_legend_handles_labels(), loc="outside lower center", ncols=2, fontsize="small")
     figure.savefig(output, dpi=150)
 
