@@ -6,6 +6,7 @@ Density matrices with Kronecker products and SciPy's integrators; moments by Pau
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -78,7 +79,7 @@ def product_density_matrix(spins: NDArray[np.float64]) -> NDArray[np.complex128]
     return rho
 
 
-def density_matrix_moments(rho: NDArray[np.complex128]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def density_matrix_moments(rho: NDArray[Any]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Spins (N, 3) and raw correlations (N, N, 3, 3) of rho; zero for i = j."""
     n = len(rho).bit_length() - 1
     s = pauli_operators(n)

@@ -151,7 +151,7 @@ def validate(parameters: Mapping[str, Any]) -> None:
 
 
 def cost(batch: Batch) -> NDArray[Any]:
-    """Relative cost of each point: size of the method times the largest rate is not known cheaply, so by size alone."""
+    """Relative cost of each point, by size alone."""
     n = float(batch["N"])
     one = {"exact": 4.0**n, "cumulant": n**3, "mean_field": n**2, "quantum_jumps": 2.0**n}[batch.method]
     return np.full(batch.size, one)
