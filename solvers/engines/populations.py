@@ -173,13 +173,22 @@ def _step(P, rates, q, dt, dephased, new, x_re, x_im, work):
     x_re[:] = 0.0
     x_im[:] = 0.0
     mean_n, mean_emission, error, lowest = 0.0, 0.0, 0.0, 0.0
+    reached = 0  # columns of the row above, of any shift, up to the last that is not zero
     for n in range(N, q - 1, -1):
         width = min(n - q, N - n) + 1
         row, source = new[n], P[n]
+        if not dephased:  # a loss leads one column further at most
+            filled = reached + 1
+            for k in range(width - 1, filled - 1, -1):
+                if source[k] != 0.0:
+                    filled = k + 1
+                    break
+            width = min(width, filled)
         for k in range(K):
             row[k] = _CONSTANT * source[k]
             held[k] = 0.0
             estimate[k] = 0.0
+        before, reached = reached, 0
         for shift in range(_SHIFTS):
             xr, xi = x_re[shift], x_im[shift]
             theta_re, theta_im = _THETA_RE[shift], _THETA_IM[shift]
@@ -195,10 +204,11 @@ def _step(P, rates, q, dt, dephased, new, x_re, x_im, work):
             # Numbers near underflow cost a hundred times more than others and mean nothing here.
             for k in range(width, 0, -1):
                 if abs(xr[k]) + abs(xi[k]) > 1e-100:
+                    reached = max(reached, k)
                     break
                 xr[k] = 0.0
                 xi[k] = 0.0
-            for k in range(width + 1, K + 2):  # the row above may have been longer
+            for k in range(width + 1, before + 1):  # the row above may have been longer
                 xr[k] = 0.0
                 xi[k] = 0.0
             _accumulate(shift, xr, xi, row, held, estimate, width)

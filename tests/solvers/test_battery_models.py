@@ -1,11 +1,11 @@
-"""The battery models: their own checks, dense and complex-moment references, edges, and numbers of the paper."""
+"""The battery models: edges, failures and numbers of the paper (checks and references: `test_every_model.py`)."""
 
 import warnings
 
 import numpy as np
 import pytest
 
-from solvers import SolverWarning, evaluate, find, models, solve, solve_many
+from solvers import SolverWarning, evaluate, models, solve, solve_many
 from solvers.models.battery.cumulants import d_diagonal, d_full, diagonal_jacobian, full_jacobian
 from solvers.models.battery.moment_equations import d_moments
 
@@ -28,48 +28,6 @@ def test_all_battery_models_are_there():
         "battery.derivative",
         "battery.inhomogeneous",
     }
-
-
-@pytest.mark.parametrize("name", IDS)
-def test_example_is_finite_for_every_method(name):
-    model = find(name)
-    for method in model.methods:
-        if method.limit is not None and not np.all(
-            method.limit.holds({p.name: p.default for p in model.parameters} | dict(model.example))
-        ):
-            continue
-        outputs = quiet(name, method.name, **model.example)
-        assert outputs["status"] == 0
-        assert all(np.all(np.isfinite(value)) for value in outputs.values()), method.name
-
-
-@pytest.mark.parametrize("name", IDS)
-def test_checks(name):
-    for check in find(name).checks:
-        outputs = solve(name, check.method, **check.parameters)
-        for output, expected in check.expect.items():
-            index, value = expected if isinstance(expected, tuple) else ((), expected)
-            np.testing.assert_allclose(
-                outputs[output][index], value, rtol=check.rtol, atol=check.atol, err_msg=check.origin
-            )
-
-
-@pytest.mark.parametrize("name", IDS)
-def test_random_points_agree_with_the_reference(name):
-    model = find(name)
-    rng = np.random.default_rng(5)
-    rtol, atol = model.reference_tolerance
-    for _ in range(2 if name == "battery.limit_cycle" else 6):
-        given = model.random_parameters(rng)
-        full = {p.name: p.default for p in model.parameters} | given
-        for method in model.methods:
-            outputs = quiet(name, method.name, **given)
-            for output, value in model.reference(method.name, full).items():
-                np.testing.assert_allclose(
-                    outputs[output], value, rtol=rtol, atol=atol, err_msg=f"{method.name} {output} {given}"
-                )
-            for what, (function, tolerance) in model.conserved.items():
-                assert abs(function(full, outputs)) <= tolerance, (what, given)
 
 
 @pytest.mark.parametrize("method", ["exact", "cumulant"])
@@ -211,3 +169,11 @@ def test_halving_the_tolerance_changes_less_than_the_tolerance(method):
     fine = solve("battery.release", method, rtol=1e-11, atol=1e-13, **parameters)
     for name, value in fine.items():
         assert coarse[name] == pytest.approx(value, abs=2e-5), name
+
+
+def test_probabilities_out_of_range_are_noticed():
+    from solvers.models.battery.inhomogeneous import first_unphysical
+
+    when = np.array([0.0, 1.0, 2.0])
+    assert np.isnan(first_unphysical(when, np.array([[0.0, 1.0], [0.5, 0.2], [1e-9, -1e-9]])))
+    assert first_unphysical(when, np.array([[0.0, 1.0], [0.5, -0.2], [1.3, 0.0]])) == 1.0

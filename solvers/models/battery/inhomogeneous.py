@@ -29,7 +29,7 @@ from scipy.linalg import expm
 from scipy.sparse.linalg import expm_multiply
 
 from solvers.batch import pointwise
-from solvers.model import SITE, TIME, Check, Limit, Method, Model, Output, Parameter
+from solvers.model import SITE, TIME, WARNED, Check, Limit, Method, Model, Output, Parameter, Remark
 from solvers.models.battery import declarations as declare
 from solvers.models.battery.points import failure
 from solvers.models.battery.reference import DenseBattery, liouvillian, site_operators
@@ -40,6 +40,7 @@ from solvers.shared_parameters import times, tolerances
 
 LARGEST_CUMULANT, LARGEST_DENSE = 1000, 8
 LARGEST_DENSE_PROPAGATOR = 300
+SLACK = 1e-6
 
 
 @kernel(fastmath=FASTMATH)
@@ -130,10 +131,23 @@ def solve_dense(p: Mapping[str, Any]) -> NDArray[np.float64]:
     return out
 
 
+def first_unphysical(when: NDArray[np.float64], excited: NDArray[np.float64]) -> float:
+    """The first time at which a probability leaves [0, 1] by more than an integration can miss it; NaN if none does."""
+    bad = np.any((excited < -SLACK) | (excited > 1.0 + SLACK), axis=1)
+    return float(when[np.argmax(bad)]) if bad.any() else math.nan
+
+
 def solve_one(method: str, p: dict[str, Any], wants: Callable[..., bool]) -> dict[str, Any]:
     code, z = (DONE, solve_dense(p)) if method == "exact" else solve_cumulant(p)
-    # after the last step z is known to the integrator's tolerance: -1 may be missed by that much
-    return {"M": 0.5 * z.sum(axis=1), "excited": 0.5 * (1.0 + z)} | failure(code)
+    excited = 0.5 * (1.0 + z)
+    first = first_unphysical(p["times"], excited)
+    outputs: dict[str, Any] = {"M": 0.5 * z.sum(axis=1), "excited": excited, "first_bad_time": first}
+    if math.isfinite(first):
+        message = (
+            f"an emitter's probability of being excited leaves [0, 1] at t = {first:g}: the closure has left physics"
+        )
+        outputs |= {"status": WARNED, "remark": Remark(kind="OutOfPhysics", message=message)}
+    return outputs | failure(code)
 
 
 def d_pairs(moments: NDArray[Any], p: Mapping[str, Any]) -> NDArray[Any]:
@@ -244,6 +258,12 @@ MODELS = (
                 name="excited",
                 meaning="probability that an emitter is excited (a closure may leave [0, 1])",
                 dims=("time", "site"),
+            ),
+            Output(
+                name="first_bad_time",
+                meaning="first output time at which a probability leaves [0, 1]",
+                unit="1/gamma",
+                nan="the moments never left physics",
             ),
         ),
         run=pointwise(solve_one),
