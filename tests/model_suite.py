@@ -42,6 +42,8 @@ def declarations_are_complete(model):
     assert model.source
     for part in (*model.parameters, *model.methods, *model.outputs, *(d for d in model.dimensions)):
         assert part.meaning, f"{part.name} has no meaning"
+        symbol = getattr(part, "symbol", "")
+        assert not any(c.isspace() for c in symbol), f"{symbol}: a label may be broken at a space, and LaTeX with it"
     for output in model.outputs:
         assert output.unit, f"{output.name} has no unit"
     assert set(model.status_text) == {0, 1, 2}

@@ -45,7 +45,7 @@ GAMMA = Parameter(
 )
 DEPHASING = Parameter(
     name="dephasing",
-    meaning="rate of D[sigma_z] of each emitter (coherences decay at twice it)",
+    meaning="dephasing, rate of D[sigma_z] per emitter",
     default=0.0,
     unit="gamma",
     symbol=r"\phi",
@@ -123,7 +123,7 @@ def inversion(when: str, dims: tuple[str, ...] = ()) -> Output:
 
 
 def length(when: str, dims: tuple[str, ...] = ()) -> Output:
-    text = f"S {when.replace('_', ' ')}, from S(S+1) = <S^2>, Eq. (7)"
+    text = f"S {when.replace('_', ' ')}, from <S^2>"
     return Output(name=f"S_{when}", meaning=text, dims=dims, symbol="S", nan=NO_LENGTH)
 
 

@@ -254,8 +254,8 @@ MODELS = (
             declare.length("after_storage"),
             declare.energy("released", "energy released collectively per cycle", symbol="E"),
             declare.energy("charged", "energy that a pulse adds"),
-            Output(name="efficiency", meaning="released/charged", nan=declare.NOTHING_CHARGED),
-            Output(name="power", meaning="released/(tau_s+tau_d)", unit="hbar*omega_s*gamma", symbol="P"),
+            Output(name="efficiency", meaning="efficiency released/charged", nan=declare.NOTHING_CHARGED),
+            Output(name="power", meaning="power released/(tau_s+tau_d)", unit="hbar*omega_s*gamma", symbol="P"),
             Output(
                 name="cycles_to_converge",
                 meaning="first cycle, from the ground state, whose released energy is within 1 % of the limit "

@@ -119,14 +119,14 @@ MODELS = (
         parameters=NETWORK,
         outputs=(
             Output(
-                name="d_spins", meaning="d<s_i^a>/dt", dims=("site", "axis"), unit="1/time", symbol=r"\dot{\vec s}_i"
+                name="d_spins", meaning="d<s_i^a>/dt", dims=("site", "axis"), unit="1/time", symbol=r"\dot{\vec{s}}_i"
             ),
             Output(
                 name="d_correlations",
                 meaning="d<s_i^a s_j^b>/dt, zero for i = j",
                 dims=("site", "site2", "axis", "axis2"),
                 unit="1/time",
-                symbol=r"\dot C_{ij}^{ab}",
+                symbol=r"\dot{C}_{ij}^{ab}",
             ),
         ),
         dimensions=(SITE, SITE2, AXIS, AXIS2),

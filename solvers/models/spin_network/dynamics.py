@@ -184,7 +184,7 @@ def random_parameters(rng: np.random.Generator) -> dict[str, Any]:
 
 
 OUTPUTS = (
-    Output(name="spins", meaning="<s_i^a>", dims=("time", "site", "axis"), symbol=r"\langle\vec s_i\rangle"),
+    Output(name="spins", meaning="<s_i^a>", dims=("time", "site", "axis"), symbol=r"\langle\vec{s}_i\rangle"),
     Output(
         name="correlations",
         meaning="raw <s_i^a s_j^b>, zero for i = j",

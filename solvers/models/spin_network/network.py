@@ -42,7 +42,7 @@ MOST_EXACT = 12
 SITES = Parameter(name="N", meaning="number of spins", default=2, kind="integer", bounds=(1, 1024), shape=True)
 NETWORK: tuple[Parameter, ...] = (
     SITES,
-    Parameter(name="h", meaning="fields", default=0.0, unit="energy", symbol=r"\vec h_i", dims=("N", 3)),
+    Parameter(name="h", meaning="fields", default=0.0, unit="energy", symbol=r"\vec{h}_i", dims=("N", 3)),
     Parameter(
         name="A",
         meaning="couplings of ordered pairs (site, site, axis, axis), complex as long as H is Hermitian",

@@ -161,7 +161,7 @@ MODELS = (
         ),
         parameters=(*NETWORK, *tolerances(rtol=1e-10, atol=1e-12, max_steps=200_000)),
         outputs=(
-            Output(name="spins", meaning="<s_i^a>", dims=("site", "axis"), symbol=r"\langle\vec s_i\rangle"),
+            Output(name="spins", meaning="<s_i^a>", dims=("site", "axis"), symbol=r"\langle\vec{s}_i\rangle"),
             Output(
                 name="correlations",
                 meaning="raw <s_i^a s_j^b>, zero for i = j",
