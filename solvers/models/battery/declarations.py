@@ -129,4 +129,4 @@ def length(when: str, dims: tuple[str, ...] = ()) -> Output:
 
 def mean_length(when: str, methods: tuple[str, ...], dims: tuple[str, ...] = ()) -> Output:
     text = f"mean quantum number <S> {when.replace('_', ' ')}"
-    return Output(name=f"meanS_{when}", meaning=text, dims=dims, symbol=r"\langle S\rangle", methods=methods)
+    return Output(name=f"meanS_{when}", meaning=text, dims=dims, symbol=r"\langle{S}\rangle", methods=methods)

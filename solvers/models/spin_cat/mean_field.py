@@ -221,7 +221,7 @@ MODELS = (
                 name="z",
                 meaning="mean inversion",
                 dims=("time",),
-                symbol=r"\langle z\rangle",
+                symbol=r"\langle{z}\rangle",
                 bounds=(-2.0, 2.0),
                 nan=_AFTER,
             ),
