@@ -27,6 +27,7 @@ from numpy.typing import NDArray
 from scipy.integrate import solve_ivp
 
 from solvers.engines import macrospin
+from solvers.engines.chain_mean_field import integrate_chain
 from solvers.engines.spin_system import SpinSystem, correlated
 from solvers.model import FAILED, OK, WARNED, Limit, Method, Parameter, Remark
 from solvers.numerics.outcome import DONE, OUTCOME_TEXT
@@ -237,6 +238,15 @@ def bulk(method: str, p: Mapping[str, Any]) -> NDArray[np.float64]:
     if abs(np.linalg.norm(start(p)[0]) - 1) > 1e-12:
         row[macrospin.CONSERVING] = 0.0  # which keeps |m| = 1, not the length of a mixed state
     return row
+
+
+def mean_field_path(p: Mapping[str, Any], when: NDArray[np.float64]) -> tuple[NDArray[np.float64], int, float]:
+    """Site-resolved mean field (T, N, 3) at `when`, the outcome of the integration and the time reached."""
+    out = np.empty((len(when), 3 * p["N"]))
+    code, reached, _ = integrate_chain(
+        bulk("mean_field", p), start(p).ravel(), when, out, p["rtol"], p["atol"], p["max_steps"]
+    )
+    return out.reshape(len(when), -1, 3), int(code), float(reached)
 
 
 def uniform_reference(method: str, p: Mapping[str, Any], when: NDArray[np.float64]) -> NDArray[np.float64]:

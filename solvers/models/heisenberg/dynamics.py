@@ -28,13 +28,13 @@ from solvers.engines.master_equation.generator import build_generator
 from solvers.engines.master_equation.propagation import evolve
 from solvers.engines.master_equation.spectrum import MOST_SPINS, liouvillian_spectrum
 from solvers.engines.master_equation.states import (
+    density_matrix,
     moment_indices,
     product_state,
     purity,
-    smallest_eigenvalue,
     split_moments,
 )
-from solvers.engines.moments.propagation import CUMULANTS, MEAN_FIELD, propagate
+from solvers.engines.moments.propagation import CUMULANTS, propagate
 from solvers.engines.pair_states import first_unphysical, smallest_pair_eigenvalue
 from solvers.engines.spin_system import product_correlations
 from solvers.engines.validity import earliest
@@ -69,7 +69,7 @@ def solve_one(method: str, p: dict[str, Any], wants: Callable[..., bool]) -> Map
         return _exact(method, p, wants)
     if method in chain.UNIFORM:
         return _uniform(method, p)
-    return _moments(MEAN_FIELD if method == "mean_field" else CUMULANTS, p)
+    return _sites(p) if method == "mean_field" else _cumulants(p)
 
 
 def _exact(method: str, p: dict[str, Any], wants: Callable[..., bool]) -> Mapping[str, Any]:
@@ -140,7 +140,7 @@ def _propagated(generator, r0, when, p: dict[str, Any], wants: Callable[..., boo
         observed.append(evolution.observed)
         if evolution.states is not None:
             purities.append(purity(evolution.states))
-            smallest.append(np.array([smallest_eigenvalue(r) for r in evolution.states]))
+            smallest.append(np.array([_smallest(r) for r in evolution.states]))
         elif evolution.purity is not None:
             purities.append(evolution.purity)
         state, begin = evolution.final, float(part[-1])
@@ -165,8 +165,13 @@ def _spectral(generator, r0, when, wants: Callable[..., bool]):
         r = (spectrum.vectors @ (weights * np.exp(spectrum.values * t))).real
         observed[k] = r[indices]
         purities[k] = purity(r)
-        smallest[k] = smallest_eigenvalue(r) if full and np.all(np.isfinite(r)) else np.nan
+        smallest[k] = _smallest(r) if full else np.nan
     return observed, purities, smallest
+
+
+def _smallest(r: NDArray[np.float64]) -> float:
+    """Smallest eigenvalue of rho, dense: those of a weakly mixed chain crowd at zero, where iterations crawl."""
+    return float(np.linalg.eigvalsh(density_matrix(r))[0]) if np.all(np.isfinite(r)) else float("nan")
 
 
 def _concurrences(spins: NDArray[np.float64], raw: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -190,24 +195,24 @@ def _uniform(method: str, p: dict[str, Any]) -> Mapping[str, Any]:
     return {"M": M} | _judged(p, when, spins, code[0], reached[0], np.nan)
 
 
-def _moments(order: int, p: dict[str, Any]) -> Mapping[str, Any]:
+def _sites(p: dict[str, Any]) -> Mapping[str, Any]:
+    when = p["times"]
+    spins, code, reached = chain.mean_field_path(p, when)
+    return {"M": spins.mean(axis=1)} | _judged(p, when, spins, code, reached, np.nan)
+
+
+def _cumulants(p: dict[str, Any]) -> Mapping[str, Any]:
     n, when = p["N"], p["times"]
-    system = chain.build_system(p)
-    spins = np.full((len(when), n, 3), np.nan)
-    raw = np.full((len(when), n, n, 3, 3), np.nan) if order == CUMULANTS else None
+    spins, raw = np.full((len(when), n, 3), np.nan), np.full((len(when), n, n, 3, 3), np.nan)
 
     def receive(first: int, s: NDArray[np.float64], c: NDArray[np.float64] | None) -> None:
         spins[first : first + len(s)] = s
-        if raw is not None:
-            raw[first : first + len(s)] = c
+        raw[first : first + len(s)] = c
 
     tuning = {name: p[name] for name in ("rtol", "atol", "max_steps")}
-    path = propagate(system, order, chain.start(p), None, when, receive, **tuning)
+    path = propagate(chain.build_system(p), CUMULANTS, chain.start(p), None, when, receive, **tuning)
     found = _judged(p, when, spins, path.code, path.reached, path.first_bad, raw)
-    outputs = {"M": spins.mean(axis=1)} | found
-    if raw is not None:
-        outputs["correlations"] = raw - product_correlations(spins)
-    return outputs
+    return {"M": spins.mean(axis=1), "correlations": raw - product_correlations(spins)} | found
 
 
 def _judged(p: Mapping[str, Any], when, spins, code, reached, first_bad, raw=None) -> dict[str, Any]:

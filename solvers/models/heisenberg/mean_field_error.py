@@ -23,6 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from solvers.batch import Batch, pointwise
+from solvers.engines.chain_mean_field import longest_spin
 from solvers.engines.concurrence import concurrence
 from solvers.engines.literal import density_matrix_moments, exact_path, moment_path, product_density_matrix
 from solvers.engines.macrospin import paths
@@ -31,7 +32,6 @@ from solvers.engines.master_equation.generator import build_generator
 from solvers.engines.master_equation.propagation import evolve
 from solvers.engines.master_equation.states import product_state
 from solvers.engines.master_equation.uniform_grid import MOST_SPINS, components_on_grid
-from solvers.engines.moments.propagation import MEAN_FIELD, propagate
 from solvers.model import Check, Dimension, Method, Model, Output, Parameter, Remark
 from solvers.models.heisenberg import chain
 from solvers.models.heisenberg.chain import MOST_EXACT, SOURCE, UNIT, UNIT_OF_TIME
@@ -112,20 +112,15 @@ def mean_field(
 ) -> tuple[NDArray[np.float64], int, float, float]:
     """M (T, 3) of a mean field, the outcome of the integration, the time reached, the first unphysical time."""
     if method == "site":
-        spins = np.empty((len(when), p["N"], 3))
-
-        def receive(first: int, s: NDArray[np.float64], _: NDArray[np.float64] | None) -> None:
-            spins[first : first + len(s)] = s
-
-        tuning = {name: p[name] for name in ("rtol", "atol", "max_steps")}
-        path = propagate(chain.build_system(p), MEAN_FIELD, chain.start(p), None, when, receive, **tuning)
-        return spins.mean(axis=1), path.code, path.reached, path.first_bad
+        spins, code_of_path, time = chain.mean_field_path(p, when)
+        row, _ = longest_spin(spins)
+        return spins.mean(axis=1), code_of_path, time, float(when[row]) if row >= 0 else float("nan")
     M = np.empty((1, len(when), 3))
     code, reached = np.empty(1, dtype=np.int64), np.empty(1)
     tuning_of_one = (np.full(1, p["rtol"]), np.full(1, p["atol"]), np.full(1, p["max_steps"]))
     paths(chain.bulk(method, p)[None], chain.start(p)[:1], when, M, *tuning_of_one, code, reached)
-    long = np.linalg.norm(M[0], axis=1) > 1 + 1e-6
-    return M[0], int(code[0]), float(reached[0]), float(when[long.argmax()]) if long.any() else float("nan")
+    row, _ = longest_spin(M[0][:, None])
+    return M[0], int(code[0]), float(reached[0]), float(when[row]) if row >= 0 else float("nan")
 
 
 def cost(batch: Batch) -> NDArray[Any]:
