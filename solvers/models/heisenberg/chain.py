@@ -76,7 +76,7 @@ BATH: tuple[Parameter, ...] = (
         symbol=r"\Gamma",
         bounds=(0.0, float("inf")),
     ),
-    Parameter(name="n_b", meaning="bosons of the bath", default=0.08, symbol=r"\bar n", bounds=(0.0, float("inf"))),
+    Parameter(name="n_b", meaning="bosons of the bath", default=0.08, symbol=r"\bar{n}", bounds=(0.0, float("inf"))),
     Parameter(name="g_ratio", meaning="neighbour rates over on-site rates", default=0.1, symbol=r"g/\gamma"),
     Parameter(
         name="on_site",

@@ -265,7 +265,7 @@ def random_parameters(rng: np.random.Generator) -> dict[str, Any]:
 
 
 OUTPUTS = (
-    Output(name="M", meaning="mean of <sigma> over the sites", dims=("time", "axis"), symbol=r"\mathbf M"),
+    Output(name="M", meaning="mean of <sigma> over the sites", dims=("time", "axis"), symbol=r"\mathbf{M}"),
     Output(name="spins", meaning="<sigma_j>", dims=("time", "site", "axis"), symbol=r"\langle\sigma_j\rangle"),
     Output(
         name="correlations",
@@ -284,7 +284,7 @@ OUTPUTS = (
     Output(
         name="max_concurrence",
         meaning="largest concurrence over pairs and output times",
-        symbol=r"\max C_{ij}",
+        symbol=r"\max{C}_{ij}",
         methods=EXACT,
     ),
     Output(name="purity", meaning="Tr rho^2", dims=("time",), symbol=r"\mathrm{Tr}\rho^2", methods=EXACT),

@@ -197,7 +197,7 @@ MODELS = (
             *tolerances(1e-10, 1e-12, max_steps=200_000),
         ),
         outputs=(
-            Output(name="M", meaning="mean of <sigma> over the sites", dims=("axis",), symbol=r"\mathbf M_{SS}"),
+            Output(name="M", meaning="mean of <sigma> over the sites", dims=("axis",), symbol=r"\mathbf{M}_{SS}"),
             Output(name="spins", meaning="<sigma_j>", dims=("site", "axis"), symbol=r"\langle\sigma_j\rangle"),
             Output(
                 name="gap",

@@ -208,7 +208,7 @@ MODELS = (
                 bounds=(0.0, float("inf")),
             ),
             Parameter(
-                name="n_b", meaning="bosons of the bath", default=0.08, symbol=r"\bar n", bounds=(0.0, float("inf"))
+                name="n_b", meaning="bosons of the bath", default=0.08, symbol=r"\bar{n}", bounds=(0.0, float("inf"))
             ),
             *vector_parameters("g", "correlated rates, g_a- minus g_a+", "g"),
             Parameter(name="theta0", meaning="polar angle of the start", default=0.0, unit="rad", symbol=r"\theta_0"),
@@ -217,13 +217,13 @@ MODELS = (
             *tolerances(1e-10, 1e-13),
         ),
         outputs=(
-            Output(name="M", meaning="magnetisation", dims=("time", "axis"), symbol=r"\mathbf M"),
-            Output(name="M_final", meaning="magnetisation at the last time", dims=("axis",), symbol=r"\mathbf M(t_f)"),
+            Output(name="M", meaning="magnetisation", dims=("time", "axis"), symbol=r"\mathbf{M}"),
+            Output(name="M_final", meaning="magnetisation at the last time", dims=("axis",), symbol=r"\mathbf{M}(t_f)"),
             Output(
                 name="flip_time",
                 meaning="first time with M_z = 0",
                 unit=UNIT_OF_TIME,
-                symbol=r"t_{\rm flip}",
+                symbol=r"t_\mathrm{flip}",
                 nan="M_z does not vanish up to the last time",
             ),
             Output(
