@@ -198,7 +198,7 @@ MODELS = (
             Parameter(name="V", meaning="isotropic coupling of neighbours", default=0.0, unit=UNIT, symbol="V"),
             Parameter(
                 name="anisotropy",
-                meaning="anisotropy shift: V_x = V + anisotropy",
+                meaning="anisotropy shift V_x - V",
                 default=0.0,
                 unit=UNIT,
                 symbol=r"\Delta",
@@ -234,7 +234,7 @@ MODELS = (
             ),
             Output(
                 name="mean_deviation",
-                meaning="its average over time (trapezoid)",
+                meaning="mean deviation",
                 symbol=r"\langle|\mathbf{M}_{MF}-\mathbf{M}|^2\rangle",
             ),
             Output(
