@@ -230,12 +230,12 @@ MODELS = (
                 name="deviation",
                 meaning="|M_MF - M_exact|^2",
                 dims=("time",),
-                symbol=r"|\mathbf{M}_{MF}-\mathbf{M}|^2",
+                symbol="D",
             ),
             Output(
                 name="mean_deviation",
                 meaning="mean deviation",
-                symbol=r"\langle|\mathbf{M}_{MF}-\mathbf{M}|^2\rangle",
+                symbol=r"\overline{D}",
             ),
             Output(
                 name="C12_xx",
