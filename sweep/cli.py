@@ -212,6 +212,15 @@ def _classic(name: str, model: str, axes: dict[str, str], parameters: dict[str, 
 
 
 _classic(
+    "anisotropy",
+    "heisenberg.mean_field_error",
+    {"anisotropy": "-0.1:0.5:200"},
+    {"N": 3, "B_x": 0.25, "B_y": 0.25, "B_z": -0.5, "V": 0.1, "t_end": 1000.0, "n_times": 10_001},
+    "Anisotropy shift: how far mean field is from an exact Heisenberg chain, on average over time.",
+)
+
+
+_classic(
     "phase-diagram",
     "spin_cat.two_ensembles",
     {"eta": "5:650:130", "delta": "0:0.08:161"},
