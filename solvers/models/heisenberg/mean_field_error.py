@@ -230,12 +230,12 @@ MODELS = (
                 name="deviation",
                 meaning="|M_MF - M_exact|^2",
                 dims=("time",),
-                symbol=r"|\mathbf M_{MF}-\mathbf M|^2",
+                symbol=r"|\mathbf{M}_{MF}-\mathbf{M}|^2",
             ),
             Output(
                 name="mean_deviation",
                 meaning="its average over time (trapezoid)",
-                symbol=r"\langle|\mathbf M_{MF}-\mathbf M|^2\rangle",
+                symbol=r"\langle|\mathbf{M}_{MF}-\mathbf{M}|^2\rangle",
             ),
             Output(
                 name="C12_xx",

@@ -327,14 +327,14 @@ MODELS = (
                 name="M_down",
                 meaning="magnetisation at rest, swept down",
                 dims=("step", "axis"),
-                symbol=r"\mathbf M_\downarrow",
+                symbol=r"\mathbf{M}_\downarrow",
                 bounds=(-1.0, 1.0),
             ),
             Output(
                 name="M_up",
                 meaning="magnetisation at rest, swept up",
                 dims=("step", "axis"),
-                symbol=r"\mathbf M_\uparrow",
+                symbol=r"\mathbf{M}_\uparrow",
                 bounds=(-1.0, 1.0),
             ),
             Output(

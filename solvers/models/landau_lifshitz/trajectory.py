@@ -217,8 +217,8 @@ MODELS = (
             *tolerances(1e-10, 1e-13),
         ),
         outputs=(
-            Output(name="M", meaning="magnetisation", dims=("time", "axis"), symbol=r"\mathbf M"),
-            Output(name="M_final", meaning="magnetisation at the last time", dims=("axis",), symbol=r"\mathbf M(t_f)"),
+            Output(name="M", meaning="magnetisation", dims=("time", "axis"), symbol=r"\mathbf{M}"),
+            Output(name="M_final", meaning="magnetisation at the last time", dims=("axis",), symbol=r"\mathbf{M}(t_f)"),
             Output(
                 name="flip_time",
                 meaning="first time with M_z = 0",
