@@ -1,7 +1,9 @@
 """The examples and the README are true: every spec is valid, small ones run, every command that is named exists."""
 
+import ast
 import contextlib
 import io
+import json
 import re
 import runpy
 from pathlib import Path
@@ -18,6 +20,7 @@ from sweep.spec import parse, read, with_overrides
 
 ROOT = Path(__file__).resolve().parents[1]
 SPECS = sorted((ROOT / "examples").glob("*.toml"))
+NOTEBOOKS = sorted((ROOT / "examples").glob("*.ipynb"))
 
 
 @pytest.fixture(scope="module")
@@ -32,6 +35,32 @@ def test_spec_is_valid(path):
     check_size(spec)
     assert spec.name != ""
     assert f"examples/{path.name}" in path.read_text() or "spinsweep run" not in path.read_text()
+
+
+def code_of(path):
+    """The code of a notebook, cell by cell."""
+    cells = json.loads(path.read_text())["cells"]
+    return ["".join(cell["source"]) for cell in cells if cell["cell_type"] == "code"]
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda p: p.stem)
+def test_notebook_describes_valid_sweeps(path):
+    """Every sweep of a notebook is valid, and every cell was run, in order and without an error."""
+    made = []
+    names = {"np": np}
+    for code in code_of(path):
+        for call in ast.walk(ast.parse(code)):
+            if isinstance(call, ast.Assign) and isinstance(call.value, ast.Dict | ast.List | ast.Tuple):
+                with contextlib.suppress(NameError):
+                    exec(compile(ast.Module([call], []), str(path), "exec"), names)
+            if isinstance(call, ast.Call) and ast.unparse(call.func) == "sweep.Sweep":
+                made.append(eval(ast.unparse(call), {**names, "sweep": sweep}))
+    assert len(made) >= 3
+    for one in made:
+        one.spec()
+    cells = [cell for cell in json.loads(path.read_text())["cells"] if cell["cell_type"] == "code"]
+    assert [cell["execution_count"] for cell in cells] == list(range(1, len(cells) + 1))
+    assert not any(output["output_type"] == "error" for cell in cells for output in cell["outputs"])
 
 
 def commands_in(text):
