@@ -45,7 +45,7 @@ def quiet_run(spinsweep, folder):
     return folder / "quiet"
 
 
-@pytest.mark.parametrize("seed", [1, *(pytest.param(seed, marks=pytest.mark.slow) for seed in (2, 3, 4))])
+@pytest.mark.parametrize("seed", [1, *(pytest.param(seed, marks=pytest.mark.slow) for seed in (2, 3, 4, 5))])
 def test_workers_killed_at_random(spinsweep, tmp_path, seed):
     """Six kill -9 of random workers in one run; retries and splitting bring every point home."""
     write_spec(tmp_path, tile=1)

@@ -74,3 +74,23 @@ def test_methods_alone_make_a_sweep():
     assert plan.tiles == 2
     assert plan.at(1).method == "exact"
     assert plan.at(1).size == 1
+
+
+def test_costs_follow_the_samples():
+    """A pilot that saw the cost grow along `a` predicts growing tiles; a method it saw nothing of costs its mean."""
+    spec = sweep_of(40, 10, ["quick", "exact"], run={"tile": {"a": 10, "b": 10}})
+    plan = Plan(spec, tile_shape(spec, Pilot({"quick": 1.0}), 2))
+    samples = [([a, b], 1e-3 * float(np.exp(3 * a))) for a in np.linspace(0, 1, 6) for b in (0.2, 0.8)]
+    pilot = Pilot({"quick": 1e-3, "exact": 2e-3}, {"quick": samples})
+    costs = pilot.tile_costs(plan)
+    assert np.all(np.diff(costs[:4]) > 0)
+    assert costs[3] / costs[0] == pytest.approx(np.exp(3 * 0.75), rel=0.3)
+    np.testing.assert_allclose(costs[4:], 2e-3 * 100)
+    assert Pilot.from_record(pilot.record()).tile_costs(plan).tolist() == costs.tolist()
+
+
+def test_costly_corner_makes_smaller_tiles():
+    spec = sweep_of(1000, 1000)
+    even = Pilot({"quick": 0.01}, {"quick": [([0.1, 0.1], 0.01)] * 4})
+    steep = Pilot({"quick": 0.01}, {"quick": [([0.1, 0.1], 1e-4)] * 99 + [([0.9, 0.9], 1.0)]})
+    assert math.prod(tile_shape(spec, steep, 2)) < math.prod(tile_shape(spec, even, 2))

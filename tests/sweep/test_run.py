@@ -120,6 +120,19 @@ def test_points_beyond_a_methods_limit_fail_with_its_reason(raw, run, tmp_path):
     assert "N <= 12" in error["message"]
 
 
+def test_spent_step_budget_fails_its_point_with_the_reason(run, tmp_path):
+    raw = {
+        "sweep": {"model": "spin_cat.two_ensembles"},
+        "parameters": {"eta": 300.0, "delta": 0.05},
+        "axes": {"max_steps": [3, 100_000]},
+    }
+    result, _ = run(raw)
+    assert (result.exit_status, result.failed) == (3, 1)
+    (error,) = files.read_lines(tmp_path / "out" / "meta" / "errors.jsonl")
+    assert error["parameters"] == {"max_steps": 3}
+    assert "max_steps" in error["message"]
+
+
 def test_too_many_failures_end_the_run(run):
     raw = faulty("raise", tile={"a": 1, "b": 6})
     raw["run"]["max_failures"] = 2
