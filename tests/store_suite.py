@@ -1,7 +1,7 @@
-"""Conformance of a store: what every kind of store that a sweep may write to must keep. Subclass and set `make`.
+"""Conformance of a store: what every kind of store that a sweep may write to must keep. A subclass brings three methods.
 
 class TestLocalStore(StoreTests):
-    def make(self, plan, tmp_path): return an open writable store, created whole
+    def make(self, tmp_path): return an open writable store, created whole
     def reopen(self): return the same store, opened anew for reading
     def dataset(self): return it as xarray sees it
 """
@@ -28,15 +28,6 @@ class StoreTests:
     """The suite."""
 
     plan = Plan(parse(RAW), tile_shape(parse(RAW), Pilot({"quick": 1.0}), 2))
-
-    def make(self, tmp_path):
-        raise NotImplementedError
-
-    def reopen(self):
-        raise NotImplementedError
-
-    def dataset(self):
-        raise NotImplementedError
 
     def arrays(self, index, value):
         """Arrays of a tile, full of one number."""
