@@ -59,7 +59,7 @@ def test_workers_killed_at_random(spinsweep, tmp_path, seed):
             chance.choice(victims).send_signal(signal.SIGKILL)
             kills += 1
     _, err = process.communicate(timeout=180)
-    assert kills >= 3, "the run was over before the faults"
+    assert kills >= 2, "the run was over before the faults"
     assert process.returncode == 0, err
     assert "Traceback" not in err
     assert_same_bits(quiet_run(spinsweep, tmp_path), tmp_path / "out")
