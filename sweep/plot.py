@@ -156,7 +156,7 @@ def _deviation(
     exact, exact_status = data.isel({METHOD: labels.index(method)}), status.isel({METHOD: labels.index(method)})
     rest, rest_status = data.isel({METHOD: others}), status.isel({METHOD: others})
     found = rest.copy(data=np.abs((rest - exact.drop_vars(METHOD)).transpose(*rest.dims).values))
-    found.attrs = {**data.attrs, "long_name": f"deviation from {method}: {data.attrs.get('long_name', data.name)}"}
+    found.attrs = {**data.attrs, "long_name": f"deviation from {method}:\n{data.attrs.get('long_name', data.name)}"}
     flags = rest_status.copy()
     for code in (POINT_FAILED, PENDING):
         flags = flags.where((rest_status != code) & (exact_status.drop_vars(METHOD) != code), code)

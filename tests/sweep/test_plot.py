@@ -119,7 +119,7 @@ def test_deviation_from_a_method(connection, tmp_path, raw):
     figure = plot.picture(data, "height", style=plot.Style(against="exact", log=True))
     values = figure.axes[0].collections[0].get_array()
     np.testing.assert_allclose(values, 1.0, rtol=1e-12)  # the toy's two methods differ by 1
-    assert "deviation from exact: height" in figure.axes[-1].get_ylabel()
+    assert "deviation from exact:\nheight" in figure.axes[-1].get_ylabel()
     with pytest.raises(SpecError, match=r"did you mean exact\?"):
         plot.picture(data, "height", style=plot.Style(against="exat"))
 
