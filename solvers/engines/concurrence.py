@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from solvers.engines.literal import SIGMA
-from solvers.engines.pair_states import pair_eigenvalue, smallest_eigenvalue_4
+from solvers.engines.pair_states import fill_upper, pair_eigenvalue, smallest_eigenvalue_4
 from solvers.numerics.compile import entry, kernel
 
 NEGATIVE = -1e-8
@@ -70,17 +70,7 @@ def concurrences(first, second, correlations):
 @kernel
 def fill_pair(s, p, c, rho):
     """rho (4, 4) of the pair, all elements."""
-    x, y, z = 0, 1, 2
-    rho[0, 0] = 1 + s[z] + p[z] + c[z, z]
-    rho[1, 1] = 1 + s[z] - p[z] - c[z, z]
-    rho[2, 2] = 1 - s[z] + p[z] - c[z, z]
-    rho[3, 3] = 1 - s[z] - p[z] + c[z, z]
-    rho[0, 1] = complex(p[x] + c[z, x], -(p[y] + c[z, y]))
-    rho[2, 3] = complex(p[x] - c[z, x], -(p[y] - c[z, y]))
-    rho[0, 2] = complex(s[x] + c[x, z], -(s[y] + c[y, z]))
-    rho[1, 3] = complex(s[x] - c[x, z], -(s[y] - c[y, z]))
-    rho[0, 3] = complex(c[x, x] - c[y, y], -(c[x, y] + c[y, x]))
-    rho[1, 2] = complex(c[x, x] + c[y, y], c[x, y] - c[y, x])
+    fill_upper(s, p, c, rho)
     for i in range(4):
         rho[i, i] = 0.25 * rho[i, i].real
         for j in range(i + 1, 4):

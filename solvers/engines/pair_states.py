@@ -63,8 +63,8 @@ def smallest_of_pairs(spins, correlations):
 
 
 @kernel
-def pair_eigenvalue(s, p, c, matrix):
-    """Smallest eigenvalue of the pair state with Bloch vectors s, p and correlations c (3, 3); `matrix` is scratch (4, 4)."""
+def fill_upper(s, p, c, matrix):
+    """Four times the pair state with Bloch vectors s, p and correlations c (3, 3): `matrix` (4, 4) on and above the diagonal."""
     x, y, z = 0, 1, 2
     matrix[0, 0] = 1 + s[z] + p[z] + c[z, z]
     matrix[1, 1] = 1 + s[z] - p[z] - c[z, z]
@@ -76,6 +76,12 @@ def pair_eigenvalue(s, p, c, matrix):
     matrix[1, 3] = complex(s[x] - c[x, z], -(s[y] - c[y, z]))
     matrix[0, 3] = complex(c[x, x] - c[y, y], -(c[x, y] + c[y, x]))
     matrix[1, 2] = complex(c[x, x] + c[y, y], c[x, y] - c[y, x])
+
+
+@kernel
+def pair_eigenvalue(s, p, c, matrix):
+    """Smallest eigenvalue of the pair state with Bloch vectors s, p and correlations c (3, 3); `matrix` is scratch (4, 4)."""
+    fill_upper(s, p, c, matrix)
     return 0.25 * smallest_eigenvalue_4(matrix)
 
 
