@@ -1,4 +1,4 @@
-"""Hashes of the solver sources: one of everything, for the compile cache; one per model, for resuming a sweep."""
+"""Hashes of the solver sources, of a file with all that it imports: for the compile cache, and for resuming a sweep."""
 
 from __future__ import annotations
 
@@ -37,12 +37,6 @@ def _digest(files: Iterable[Path]) -> str:
     return hasher.hexdigest()
 
 
-@functools.cache
-def all_sources() -> str:
-    """Hash of every source file of the package and of the added model folders."""
-    return _digest({path for folder in (ROOT, *model_folders()) for path in folder.rglob("*.py")})
-
-
 def _file_of(module: str) -> Path | None:
     """The file of a module inside the package, or None for one that is elsewhere or is no module."""
     first, *rest = module.split(".")
@@ -58,17 +52,26 @@ def _file_of(module: str) -> Path | None:
     return None
 
 
-def _imports(path: Path) -> set[Path]:
+@functools.cache
+def _imports(path: Path) -> frozenset[Path]:
     """The files inside the package that one of its files imports, at whatever depth of its code."""
     found: set[Path] = set()
     for node in ast.walk(ast.parse(path.read_bytes())):
         names: list[str] = []
         if isinstance(node, ast.Import):
             names = [alias.name for alias in node.names]
-        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
-            names = [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
+        elif isinstance(node, ast.ImportFrom) and (module := _absolute(node, path)):
+            names = [module, *(f"{module}.{alias.name}" for alias in node.names)]
         found.update(file for name in names if (file := _file_of(name)) is not None)
-    return found
+    return frozenset(found)
+
+
+def _absolute(node: ast.ImportFrom, path: Path) -> str:
+    """The full name of the module that `from ... import` reads, relative ones included."""
+    if not node.level:
+        return node.module or ""
+    package = (ROOT.name, *relative(path).parts[: -node.level])
+    return ".".join((*package, *([node.module] if node.module else [])))
 
 
 @functools.cache
@@ -77,6 +80,12 @@ def sources_of(module: str) -> str:
     start = _file_of(module)
     if start is None:
         raise ValueError(f"{module} is not a module of {ROOT.name}")
+    return sources_of_file(start)
+
+
+@functools.cache
+def sources_of_file(start: Path) -> str:
+    """Hash of a source file and of all that it imports, directly or not, inside the package."""
     seen: set[Path] = set()
     todo = {start}
     while todo:

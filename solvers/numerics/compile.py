@@ -1,9 +1,13 @@
 """How solver kernels are compiled and where the machine code is kept.
 
 Numba's own `cache=True` looks only at the file a function is in: after an edit of a callee in another file it returns
-the old machine code (numba #1833). Here the cache folder is named by a hash of *all* solver sources, the Numba and
-Python versions and the CPU, and it belongs to the entry points below alone: how Numba caches a user's own functions
-is not touched. The folder is `$SPINSWEEP_CACHE_DIR`, else `$XDG_CACHE_HOME/spinsweep`, else `~/.cache/spinsweep`.
+the old machine code (numba #1833). Here the machine code of a file's entry points lies in a folder named by a hash of
+that file and of all that it imports, inside one named by the Numba and Python versions and the CPU. It belongs to the
+entry points below alone: how Numba caches a user's own functions is not touched. The place is `$SPINSWEEP_CACHE_DIR`,
+else `$XDG_CACHE_HOME/spinsweep`, else `~/.cache/spinsweep`.
+
+Every function's name holds a digest of its content (see `identity`), and an entry point calls only what is compiled
+into it (see `self_contained`), so that no machine code from the disk can stand in for another function's.
 """
 
 from __future__ import annotations
@@ -15,7 +19,7 @@ import platform
 import shutil
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +27,9 @@ import llvmlite.binding
 import numba
 from numba.core.caching import CompileResultCacheImpl, FunctionCache, _CacheLocator
 
-from solvers.fingerprint import all_sources, relative
+from solvers.fingerprint import relative, sources_of_file
+from solvers.numerics.identity import named_by_content
+from solvers.numerics.self_contained import SelfContainedCompiler
 
 FASTMATH = {"reassoc", "nsz", "arcp", "contract", "afn"}
 """Everything that lets loops vectorise except the flags that assume there is no NaN and no infinity."""
@@ -32,7 +38,7 @@ _UNUSED_DAYS = 30
 
 
 def cache_root() -> Path:
-    """The folder that holds one cache folder per version of the sources."""
+    """The folder that holds all that is kept on disk."""
     if chosen := os.environ.get("SPINSWEEP_CACHE_DIR"):
         return Path(chosen).expanduser()
     base = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
@@ -41,15 +47,13 @@ def cache_root() -> Path:
 
 @functools.cache
 def cache_directory() -> Path:
-    """The cache folder for these sources, versions and this CPU; made if absent, with long unused ones removed.
+    """The cache folder for these versions and this CPU; made if absent.
 
     Where it cannot be made (a read-only home), a folder below the system's temporary one serves instead.
     """
     cpu = llvmlite.binding.get_host_cpu_name() + llvmlite.binding.get_host_cpu_features().flatten()
-    key = "\n".join(
-        [all_sources(), numba.__version__, platform.python_version(), cpu, os.environ.get("NUMBA_CPU_FEATURES", "")]
-    )
-    name = hashlib.blake2b(key.encode(), digest_size=12).hexdigest()
+    key = "\n".join([numba.__version__, platform.python_version(), cpu, os.environ.get("NUMBA_CPU_FEATURES", "")])
+    name = hashlib.blake2b(key.encode(), digest_size=8).hexdigest()
     for root in (
         cache_root(),
         Path(tempfile.gettempdir()) / f"spinsweep-{os.getuid() if hasattr(os, 'getuid') else 0}",
@@ -61,11 +65,22 @@ def cache_directory() -> Path:
             os.utime(root / name)
         except OSError:
             continue
-        _remove_unused(root)
+        for folder in (root, root / name):
+            _remove_unused(folder)
         return root / name
     raise OSError(
         f"no compile cache folder can be made at {cache_root()}; set SPINSWEEP_CACHE_DIR to a folder that can be written"
     )
+
+
+@functools.cache
+def _folder_of(file: Path) -> Path:
+    """Where the machine code of one file's entry points lies; made if absent, marked as used."""
+    module = ".".join(relative(file).with_suffix("").parts)
+    folder = cache_directory() / f"{module}-{sources_of_file(file)[:16]}"
+    folder.mkdir(exist_ok=True)
+    os.utime(folder)
+    return folder
 
 
 def _remove_unused(root: Path) -> None:
@@ -82,32 +97,43 @@ class _Locator(_CacheLocator):
     """Places the cache of a function; the folder's name already stands for every source, so there is no other stamp."""
 
     def __init__(self, py_func: Callable[..., Any], py_file: str) -> None:
-        place = relative(Path(py_file).resolve()).with_suffix("")
         self._py_file = py_file  # Numba's messages name it
-        self._path = str(cache_directory() / ".".join(place.parts))
+        self._folder = _folder_of(Path(py_file).resolve())
 
     def get_cache_path(self) -> str:
-        return self._path
+        return str(self._folder)
 
     def get_source_stamp(self) -> str:
-        return all_sources()
+        return self._folder.name
 
     def get_disambiguator(self) -> None:
         return None
 
     @classmethod
     def from_function(cls, py_func: Callable[..., Any], py_file: str) -> _Locator:
-        locator = cls(py_func, py_file)
-        os.makedirs(locator.get_cache_path(), exist_ok=True)
-        return locator
+        return cls(py_func, py_file)
 
 
 class _Implementation(CompileResultCacheImpl):
     _locator_classes = [_Locator]  # noqa: RUF012  (Numba's own attribute)
 
 
-class _Cache(FunctionCache):
+class _FunctionCache(FunctionCache):
     _impl_class = _Implementation
+
+
+class _Cache:
+    """Numba's cache of one function, which looks at the disk when it is first asked, not when a module is imported."""
+
+    def __init__(self, function: Callable[..., Any]) -> None:
+        self._function = function
+
+    @functools.cached_property
+    def _opened(self) -> _FunctionCache:
+        return _FunctionCache(self._function)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._opened, name)
 
 
 def kernel(function: Callable[..., Any] | None = None, *, fastmath: Any = False, inline: str = "never") -> Any:
@@ -119,7 +145,8 @@ def kernel(function: Callable[..., Any] | None = None, *, fastmath: Any = False,
     """
     if function is None:
         return functools.partial(kernel, fastmath=fastmath, inline=inline)
-    return numba.njit(nogil=True, fastmath=fastmath, inline=inline, error_model="numpy")(function)
+    options = {"nogil": True, "fastmath": fastmath, "inline": inline, "error_model": "numpy"}
+    return numba.njit(**options)(named_by_content(function, _described(options)))
 
 
 def entry(function: Callable[..., Any] | None = None, *, fastmath: Any = False) -> Any:
@@ -129,6 +156,13 @@ def entry(function: Callable[..., Any] | None = None, *, fastmath: Any = False) 
     """
     if function is None:
         return functools.partial(entry, fastmath=fastmath)
-    dispatcher = numba.njit(nogil=True, fastmath=fastmath, error_model="numpy")(function)
-    dispatcher._cache = _Cache(function)
+    options = {"nogil": True, "fastmath": fastmath, "error_model": "numpy"}
+    named = named_by_content(function, _described(options))
+    dispatcher = numba.njit(**options, pipeline_class=SelfContainedCompiler)(named)
+    dispatcher._cache = _Cache(named)
     return dispatcher
+
+
+def _described(options: Mapping[str, Any]) -> str:
+    """Compile options as a text that does not depend on the order of a set."""
+    return repr({name: sorted(value) if isinstance(value, set) else value for name, value in options.items()})

@@ -1,0 +1,59 @@
+"""Machine code that calls no code outside itself: what an entry point links in becomes its own.
+
+Numba shares a compiled function between all that call it, under one symbol; which of several copies a call reaches is
+decided by what the process happened to load first. The copies mean the same, but each was optimised among other
+neighbours, so that their last bits may differ: results would depend on what was solved before. The compiler below
+makes everything that an entry links in internal to it, before it is optimised.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from numba.core.codegen import JITCodeLibrary
+from numba.core.compiler import CompilerBase, DefaultPassBuilder
+from numba.core.compiler_machinery import LoweringPass, register_pass
+from numba.core.typed_passes import AnnotateTypes
+
+
+class _SelfContainedLibrary(JITCodeLibrary):
+    """Its own functions stay visible, all that is linked into it does not."""
+
+    def __init__(self, codegen: Any, name: str) -> None:
+        super().__init__(codegen, name)
+        self._own: set[str] = set()
+
+    def add_llvm_module(self, ll_module: Any) -> None:
+        self._own.update(f.name for f in ll_module.functions if not f.is_declaration)
+        super().add_llvm_module(ll_module)
+
+    def _optimize_final_module(self) -> None:
+        for function in self._final_module.functions:
+            if not function.is_declaration and function.name not in self._own:
+                function.linkage = "internal"
+        super()._optimize_final_module()
+
+
+@register_pass(mutates_CFG=False, analysis_only=True)
+class _MakeLibrary(LoweringPass):
+    """Prepares the library that Numba's lowering, the next pass, fills."""
+
+    _name = "make_self_contained_library"
+
+    def __init__(self) -> None:
+        super().__init__()
+
+    def run_pass(self, state: Any) -> bool:
+        state.library = _SelfContainedLibrary(state.targetctx.codegen(), state.func_id.func_qualname)
+        state.library.enable_object_caching()
+        return False
+
+
+class SelfContainedCompiler(CompilerBase):
+    """Numba's compiler of nopython functions, with a library that shares no symbols."""
+
+    def define_pipelines(self) -> list[Any]:
+        passes = DefaultPassBuilder.define_nopython_pipeline(self.state)
+        passes.add_pass_after(_MakeLibrary, AnnotateTypes)  # the last one before lowering
+        passes.finalize()
+        return [passes]
