@@ -11,7 +11,7 @@ Conventions, the same in every model unless its file converts a paper's own in o
 """
 
 from solvers.evaluate import evaluate, solve, solve_many
-from solvers.model import FAILED, OK, WARNED, SolverWarning
+from solvers.outcome import FAILED, OK, WARNED, SolverWarning
 from solvers.registry import find, models
 
 __all__ = ["FAILED", "OK", "WARNED", "SolverWarning", "evaluate", "find", "models", "solve", "solve_many"]

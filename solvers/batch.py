@@ -1,16 +1,32 @@
-"""The points a batch entry is given, and the entry for models that solve one point at a time."""
+"""The points that a method is given: many as a batch, one by one, and the entry for methods that solve one at a time."""
 
 from __future__ import annotations
 
 import hashlib
-import traceback
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from solvers.model import FAILED, OK, WARNED, Model, Output, Parameter, Remark, Results
+from solvers.declarations import Output, Parameter
+from solvers.outcome import FAILED, OK, WARNED, InvalidInput, Remark, Results, remark_of
+
+
+class Point(dict[str, Any]):
+    """One point: its parameters by name as plain values (float, int, complex, str, array, None where not given).
+
+    `key` is its 64-bit number for random streams, the same for the same seed, model and physical parameters.
+    """
+
+    def __init__(self, values: Mapping[str, Any], wanted: Iterable[str] = (), key: int = 0) -> None:
+        super().__init__(values)
+        self.key = key
+        self._wanted = frozenset(wanted)
+
+    def wants(self, *names: str) -> bool:
+        """Whether any of these outputs is to be computed; what nobody keeps need not be."""
+        return not self._wanted.isdisjoint(names)
 
 
 class Batch(Mapping[str, Any]):
@@ -23,21 +39,24 @@ class Batch(Mapping[str, Any]):
 
     def __init__(
         self,
-        model: Model,
+        model: str,
         method: str,
+        parameters: tuple[Parameter, ...],
         size: int,
         fixed: Mapping[str, Any],
         varying: Mapping[str, NDArray[Any]],
         wanted: tuple[Output, ...],
+        lengths: Mapping[str, int],
     ) -> None:
         self.model = model
         self.method = method
         self.size = size
         self.wanted = wanted
+        self.lengths = lengths
         self._fixed = fixed
         self._varying = varying
-        self._names = {o.name for o in wanted}
-        self._parameters = {p.name: p for p in model.parameters}
+        self._names = frozenset(o.name for o in wanted)
+        self._parameters = {p.name: p for p in parameters}
 
     def __getitem__(self, name: str) -> Any:
         if name in self._varying:
@@ -64,9 +83,9 @@ class Batch(Mapping[str, Any]):
         """Whether a parameter may differ from point to point."""
         return name in self._varying
 
-    def point(self, index: int) -> dict[str, Any]:
-        """All parameters of one point as plain values: float, int, complex, str, array or None."""
-        values = dict(self._fixed)
+    def point(self, index: int, key: int = 0) -> Point:
+        """One point; `key` is its number for random streams."""
+        values = Point(self._fixed, self._names, key)
         for name, array in self._varying.items():
             values[name] = array[index] if array.ndim > 1 else array[index].item()
         return values
@@ -74,12 +93,14 @@ class Batch(Mapping[str, Any]):
     def select(self, index: NDArray[Any]) -> Batch:
         """The batch of some of the points."""
         varying = {name: array[index] for name, array in self._varying.items()}
-        return Batch(self.model, self.method, len(index), self._fixed, varying, self.wanted)
+        parameters = tuple(self._parameters.values())
+        return Batch(self.model, self.method, parameters, len(index), self._fixed, varying, self.wanted, self.lengths)
 
     def empty(self) -> dict[str, NDArray[Any]]:
         """NaN-filled arrays (P, ...) for every wanted output."""
-        lengths = self.model.lengths(self._fixed)
-        return {o.name: np.full((self.size, *(lengths[d] for d in o.dims)), np.nan, dtype=o.dtype) for o in self.wanted}
+        return {
+            o.name: np.full((self.size, *(self.lengths[d] for d in o.dims)), np.nan, dtype=o.dtype) for o in self.wanted
+        }
 
     def random_keys(self) -> NDArray[np.uint64]:
         """One 64-bit key (P,) per point for the counter-based generator, from seed, model and physical parameters only.
@@ -87,11 +108,11 @@ class Batch(Mapping[str, Any]):
         Times, tolerances, trajectories and the method do not enter, so that more trajectories extend a sample and
         another time grid does not change it.
         """
-        physical = [p for p in self.model.parameters if p.physical or p.name == "seed"]
+        physical = [p for p in self._parameters.values() if p.physical or p.name == "seed"]
         shared = {p.name: _canonical(p, self._fixed[p.name]) for p in physical if p.name not in self._varying}
         keys = np.empty(self.size, dtype=np.uint64)
         for i in range(self.size):
-            text = [self.model.id]
+            text = [self.model]
             for p in physical:
                 own = shared[p.name] if p.name in shared else _canonical(p, self._varying[p.name][i])
                 text.append(f"{p.name}={own}")
@@ -149,10 +170,28 @@ def pointwise(
     return run
 
 
-def remark_of(error: BaseException) -> Remark:
-    """The record of an exception."""
-    return Remark(
-        kind=type(error).__name__,
-        message=str(error) or type(error).__name__,
-        traceback="".join(traceback.format_exception(error)),
-    )
+def point_by_point(solve: Callable[[Point], Mapping[str, Any]], draws_numbers: bool, batch: Batch) -> Results:
+    """Solve the points of a batch one after the other with `solve(point) -> outputs`.
+
+    `outputs` holds at least the wanted ones, and may hold `status` (0, 1 or 2) and `remark` (a `Remark`). An exception
+    fails its own point only; InvalidInput is for `solvers.evaluate` to report or record.
+    """
+    outputs = batch.empty()
+    status = np.zeros(batch.size, dtype=np.int64)
+    remarks: dict[int, Remark] = {}
+    keys = batch.random_keys().tolist() if draws_numbers else [0] * batch.size
+    for i in range(batch.size):
+        try:
+            found = solve(batch.point(i, keys[i]))
+            for name, array in outputs.items():
+                array[i] = found[name]
+        except InvalidInput:
+            raise
+        except Exception as error:
+            status[i] = FAILED
+            remarks[i] = remark_of(error)
+            continue
+        status[i] = found.get("status", OK)
+        if status[i] in (WARNED, FAILED) and found.get("remark") is not None:
+            remarks[i] = found["remark"]
+    return Results(outputs, status, remarks)

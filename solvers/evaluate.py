@@ -10,8 +10,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from solvers.batch import Batch, remark_of
-from solvers.model import FAILED, OK, Method, Model, Output, Remark, Results, SolverWarning
+from solvers.batch import Batch
+from solvers.declarations import Output
+from solvers.model import Method, Model
+from solvers.outcome import FAILED, OK, InvalidInput, Remark, Results, SolverWarning, remark_of
 from solvers.registry import find
 from solvers.suggest import did_you_mean
 
@@ -79,7 +81,8 @@ def make_batch(
     if len(set(lengths.values())) > 1:
         raise ValueError(f"{model.id}: all points need the same number of values; given were {lengths}")
     size = next(iter(lengths.values()), 1)
-    return Batch(model, method, size, fixed, varying, wanted_outputs(model, method, keep))
+    wanted = wanted_outputs(model, method, keep)
+    return Batch(model.id, method, model.parameters, size, fixed, varying, wanted, model.lengths(fixed))
 
 
 def wanted_outputs(model: Model, method: str, keep: Sequence[str] | None) -> tuple[Output, ...]:
@@ -118,7 +121,7 @@ def evaluate(
     index = np.flatnonzero(inside)
     if len(index):
         part = batch if inside.all() else batch.select(index)
-        _store(_run(model, part, isolate), index, outputs, status, remarks)
+        _store(_run(model, chosen, part, isolate), index, outputs, status, remarks)
     failed = status == FAILED
     for i in np.flatnonzero(status != OK).tolist():
         remarks.setdefault(i, Remark(kind=f"Status{status[i]}", message=model.status_text[int(status[i])]))
@@ -148,15 +151,16 @@ def _store(
         remarks[int(index[i])] = remark
 
 
-def _run(model: Model, batch: Batch, isolate: bool) -> Results:
-    """The batch entry; where it raises and `isolate` is set, the points one by one, so that only the culprits fail."""
+def _run(model: Model, method: Method, batch: Batch, isolate: bool) -> Results:
+    """The method's function; where it raises, the points one by one, so that only the culprits fail.
+
+    Bad input (an InvalidInput, or whatever the model's own validation raises) is raised, unless `isolate` is set.
+    """
     try:
-        if model.validate is not None:
-            for i in range(batch.size):
-                model.validate(batch.point(i))
-        return model.run(batch)
+        _validate(model, batch)
+        return model.run(batch) if model.run is not None else method.run(batch)
     except Exception as error:
-        if not isolate:
+        if isinstance(error, InvalidInput) and not isolate:
             raise
         if batch.size == 1:
             return Results(batch.empty(), np.full(1, FAILED), {0: remark_of(error)})
@@ -165,12 +169,27 @@ def _run(model: Model, batch: Batch, isolate: bool) -> Results:
     remarks: dict[int, Remark] = {}
     for i in range(batch.size):
         index = np.asarray([i])
-        _store(_run(model, batch.select(index), isolate), index, outputs, status, remarks)
+        _store(_run(model, method, batch.select(index), isolate), index, outputs, status, remarks)
     return Results(outputs, status, remarks)
 
 
+def _validate(model: Model, batch: Batch) -> None:
+    if model.validate is None:
+        return
+    for i in range(batch.size):
+        try:
+            model.validate(batch.point(i))
+        except (ValueError, TypeError) as error:
+            raise error if isinstance(error, InvalidInput) else InvalidInput(str(error)) from error
+
+
 def solve_many(
-    model: str, method: str | None = None, *, points: Mapping[str, Any], **parameters: Any
+    model: str,
+    method: str | None = None,
+    *,
+    points: Mapping[str, Any],
+    keep: Sequence[str] | None = None,
+    **parameters: Any,
 ) -> dict[str, NDArray[Any]]:
     """Solve P points of a model in one call, as a worker does with a tile.
 
@@ -179,38 +198,42 @@ def solve_many(
     model : id such as `"spin_cat.two_ensembles"`; see `models()`.
     method : name of a method; None is the model's default.
     points : parameter name -> values with the points in front, (P,) for a number.
+    keep : names of the outputs to compute; None is all of them.
     parameters : the parameters that are the same at every point; those left out have their defaults.
 
     Returns
     -------
-    dict : every output of the method with a leading dimension `point`, and `status` (P,): 0 ok, 1 a tolerance missed,
+    dict : the outputs of the method (those in `keep`) with a leading dimension `point`, and `status` (P,): 0 ok, 1 a tolerance missed,
         2 failed (outputs NaN). Bit for bit what P calls of `solve` return.
 
     Raises ValueError (value not allowed, unknown model or method) or TypeError (unknown parameter name).
     """
     if not points:
         raise ValueError("points is empty; give at least one parameter with one value per point, or call solve()")
-    evaluation = evaluate(model, method, points=points, parameters=parameters)
+    evaluation = evaluate(model, method, points=points, parameters=parameters, keep=keep)
     return {**evaluation.outputs, "status": evaluation.status}
 
 
-def solve(model: str, method: str | None = None, **parameters: Any) -> dict[str, NDArray[Any]]:
+def solve(
+    model: str, method: str | None = None, *, keep: Sequence[str] | None = None, **parameters: Any
+) -> dict[str, NDArray[Any]]:
     """Solve one point of a model with the same kernels as a sweep.
 
     Parameters
     ----------
     model : id such as `"spin_cat.two_ensembles"`; see `models()`.
     method : name of a method; None is the model's default.
+    keep : names of the outputs to compute; None is all of them.
     parameters : the model's parameters by name; those left out have their defaults.
 
     Returns
     -------
-    dict : every output of the method (numbers as 0-d arrays), and `status` (0-d): 0 ok, 1 a stated tolerance was
+    dict : the outputs of the method (those in `keep`; numbers as 0-d arrays), and `status` (0-d): 0 ok, 1 a stated tolerance was
         missed, 2 failed (outputs NaN). A status that is not 0 is also said as a `SolverWarning`, with its reason.
 
     Raises ValueError (value not allowed, unknown model or method) or TypeError (unknown parameter name).
     """
-    evaluation = evaluate(model, method, points={}, parameters=parameters)
+    evaluation = evaluate(model, method, points={}, parameters=parameters, keep=keep)
     for remark in evaluation.remarks.values():
         warnings.warn(f"{model}: status {evaluation.status[0]}: {remark.message}", SolverWarning, stacklevel=2)
     return {name: array[0] if array.ndim > 1 else array.reshape(()) for name, array in evaluation.outputs.items()} | {

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from solvers.model import Parameter
+from solvers.declarations import Parameter
 
 
 def tolerances(rtol: float = 1e-8, atol: float = 1e-10, max_steps: int = 1_000_000) -> tuple[Parameter, ...]:

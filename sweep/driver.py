@@ -15,7 +15,7 @@ import numpy as np
 from distributed import Future
 from distributed.scheduler import KilledWorker
 
-from solvers.model import Remark
+from solvers.outcome import Remark
 from sweep import files, provenance, worker
 from sweep.cancelling import asked, forget
 from sweep.clusters import Connection

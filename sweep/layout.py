@@ -12,7 +12,7 @@ import zarr
 from numpy.typing import NDArray
 from zarr.errors import ZarrUserWarning
 
-from solvers.model import Parameter
+from solvers.declarations import Parameter
 from sweep import provenance
 from sweep.plan import Plan, Variable
 from sweep.spec import METHOD, SweepDimension, plain

@@ -15,7 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from solvers import find
-from solvers.model import Model, Output
+from solvers.declarations import Output
+from solvers.model import Model
 from sweep.cost import Pilot
 from sweep.errors import SpecError
 from sweep.spec import METHOD, SweepSpec

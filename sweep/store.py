@@ -15,7 +15,7 @@ import numpy as np
 import zarr
 from numpy.typing import NDArray
 
-from solvers.model import FAILED, OK, WARNED
+from solvers.outcome import FAILED, OK, WARNED
 from sweep import files
 from sweep.plan import Plan, Variable
 

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from solvers import evaluate
 from solvers.fingerprint import sources_of
-from solvers.model import FAILED, OK, WARNED, Remark
+from solvers.outcome import FAILED, OK, WARNED, Remark
 from solvers.registry import module_of
 from sweep import provenance
 from sweep.folder import RunFolder

@@ -18,6 +18,7 @@ from solvers.engines.master_equation.generator import energy_range
 from solvers.engines.spin_system import EPSILON, SpinSystem, clusters
 from solvers.numerics.compile import FASTMATH, entry, kernel
 from solvers.numerics.random import uniform_pair
+from solvers.outcome import InvalidInput
 
 _TRUNCATION = 1e-12
 _LARGEST_RADIUS = 4.0
@@ -41,7 +42,7 @@ class Unravelling(NamedTuple):
 def unravel(system: SpinSystem) -> Unravelling:
     """Prepare trajectories; ValueError when Gamma is not positive."""
     if not system.positive:
-        raise ValueError(
+        raise InvalidInput(
             f"quantum trajectories need a positive Gamma (dissipator and rates together); its smallest eigenvalue is "
             f"{system.smallest_rate():.6g}; methods exact, cumulant and mean_field can treat it"
         )

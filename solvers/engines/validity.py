@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 
 from solvers.engines.spin_system import SpinSystem
-from solvers.model import FAILED, OK, WARNED, Remark
 from solvers.numerics.outcome import DONE, OUTCOME_TEXT
+from solvers.outcome import FAILED, OK, WARNED, Remark
 
 
 def judge(

@@ -24,6 +24,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from solvers.batch import Batch, pointwise
+from solvers.declarations import AXIS, AXIS2, TIME, Check, Limit, Output, Parameter
 from solvers.engines.collective import pair_means, product_pair_means, squeezing
 from solvers.engines.literal import density_matrix_moments, exact_path, moment_path, product_density_matrix
 from solvers.engines.master_equation.generator import build_generator
@@ -33,8 +34,9 @@ from solvers.engines.moments.propagation import CUMULANTS, MEAN_FIELD, propagate
 from solvers.engines.spin_system import LOWERING, SpinSystem, correlated, local_dissipator
 from solvers.engines.trajectories import sample
 from solvers.engines.validity import judge
-from solvers.model import AXIS, AXIS2, TIME, Check, Limit, Method, Model, Output, Parameter
+from solvers.model import Method, Model
 from solvers.numerics.random import standard_normals
+from solvers.outcome import InvalidInput
 from solvers.shared_parameters import seed, times, tolerances, trajectories
 
 LATTICES = ("chain", "ring", "square", "all_to_all", "power_law")
@@ -54,7 +56,7 @@ def neighbours(lattice: str, n: int) -> NDArray[np.float64]:
     else:
         side = round(n**0.5)
         if side * side != n:
-            raise ValueError(
+            raise InvalidInput(
                 f"parameter N: a square lattice needs a square number of spins; given was {n}; "
                 f"take {side * side} or {(side + 1) ** 2}"
             )

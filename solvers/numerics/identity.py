@@ -52,7 +52,7 @@ def named_by_content(function: Callable[..., Any], options: object = "") -> type
         function.__code__, function.__globals__, function.__name__, function.__defaults__, function.__closure__
     )
     functools.update_wrapper(copy, function)
-    del copy.__wrapped__
+    del copy.__dict__["__wrapped__"]
     copy.__kwdefaults__ = function.__kwdefaults__
     copy.__qualname__ = f"{function.__qualname__}{SEPARATOR}{digest}"
     return copy

@@ -8,9 +8,11 @@ import pytest
 
 from solvers import FAILED, SolverWarning, evaluate, find, models, solve, solve_many
 from solvers.batch import Batch
+from solvers.declarations import Dimension, Output, Parameter, extent
 from solvers.evaluate import make_batch
 from solvers.fingerprint import sources_of
-from solvers.model import Dimension, Method, Model, Output, Parameter, Results, extent
+from solvers.model import Method, Model
+from solvers.outcome import Results
 
 
 def test_numbers_come_back_as_0d_arrays():
@@ -103,7 +105,7 @@ def test_bad_input_at_a_point_is_raised_or_isolated():
     found = evaluate("toy.faulty", points=points, parameters={"at": 3.0, "kind": "value"}, isolate=True)
     assert found.status.tolist() == [0, 2, 0]
     assert found.outputs["sum"].tolist()[::2] == [1.5, 5.5]
-    assert found.remarks[1].kind == "ValueError"
+    assert found.remarks[1].kind == "InvalidInput"
 
 
 def test_warned_point_keeps_its_outputs():

@@ -7,7 +7,9 @@ import time
 import numpy as np
 
 from solvers.batch import pointwise
-from solvers.model import AXIS, OK, TIME, WARNED, Limit, Method, Model, Output, Parameter, Remark, Results
+from solvers.declarations import AXIS, TIME, Limit, Output, Parameter
+from solvers.model import Method, Model
+from solvers.outcome import OK, WARNED, InvalidInput, Remark, Results
 from solvers.shared_parameters import times
 
 A = Parameter(name="a", meaning="first parameter", symbol="a", default=1.0, bounds=(-10.0, 1e7))
@@ -57,7 +59,7 @@ def _faulty(method, p, wants):
                 "remark": Remark(kind="NotAtRest", message="still moving"),
             }
         if p["kind"] == "value":
-            raise ValueError("parameter a: not physical here")
+            raise InvalidInput("parameter a: not physical here")
         if p["kind"] == "eat":
             hoard = []
             while True:  # until the nanny sees it

@@ -8,6 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse.linalg import LinearOperator, eigsh
 
+from solvers.outcome import InvalidInput
+
 
 def product_state(spins: NDArray[np.float64]) -> NDArray[np.float64]:
     """r (4^N,) of the product state with Bloch vectors (N, 3)."""
@@ -86,14 +88,14 @@ def check_density_matrix(rho: NDArray[np.complex128], tolerance: float = 1e-8, p
     skew = np.abs(rho - rho.conj().T)
     if skew.max() > tolerance:
         k, m = np.unravel_index(int(skew.argmax()), skew.shape)
-        raise ValueError(
+        raise InvalidInput(
             f"rho0 is not Hermitian: element [{k}, {m}] = {rho[k, m]:.6g}, [{m}, {k}] = {rho[m, k]:.6g}; "
             "they must be complex conjugates"
         )
     trace = np.trace(rho).real
     if abs(trace - 1) > tolerance:
-        raise ValueError(f"rho0 has trace {trace:.10g}; a density matrix has trace 1; divide it by its trace")
+        raise InvalidInput(f"rho0 has trace {trace:.10g}; a density matrix has trace 1; divide it by its trace")
     if positive and (smallest := float(np.linalg.eigvalsh(rho)[0])) < -tolerance:
-        raise ValueError(
+        raise InvalidInput(
             f"rho0 has the eigenvalue {smallest:.6g}; a density matrix has none below 0 (rounding up to {tolerance:g})"
         )

@@ -13,7 +13,8 @@ from typing import Any
 import numpy as np
 
 from solvers.batch import pointwise
-from solvers.model import Check, Model, Output
+from solvers.declarations import Check, Output
+from solvers.model import Model
 from solvers.models.battery import declarations as declare
 from solvers.models.battery.cumulants import IntegrationStopped, Moments
 from solvers.models.battery.exact import Phase, Pulse, polarised, read

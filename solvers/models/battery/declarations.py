@@ -6,7 +6,8 @@ import math
 
 import numpy as np
 
-from solvers.model import Dimension, Limit, Method, Output, Parameter
+from solvers.declarations import Dimension, Limit, Output, Parameter
+from solvers.model import Method
 
 SOURCE = "F. Pirmoradian and K. Moelmer, PRA 100, 043833 (2019)"
 

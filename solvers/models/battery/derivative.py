@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 
 from solvers.batch import pointwise
-from solvers.model import Check, Dimension, Model, Output, Parameter
+from solvers.declarations import Check, Dimension, Output, Parameter
+from solvers.model import Model
 from solvers.models.battery import declarations as declare
 from solvers.models.battery.moment_equations import ORDER, d_moments
 from solvers.models.battery.reference import DenseBattery, liouvillian

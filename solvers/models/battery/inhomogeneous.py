@@ -29,13 +29,15 @@ from scipy.linalg import expm
 from scipy.sparse.linalg import expm_multiply
 
 from solvers.batch import pointwise
-from solvers.model import SITE, TIME, WARNED, Check, Limit, Method, Model, Output, Parameter, Remark
+from solvers.declarations import SITE, TIME, Check, Limit, Output, Parameter
+from solvers.model import Method, Model
 from solvers.models.battery import declarations as declare
 from solvers.models.battery.points import failure
 from solvers.models.battery.reference import DenseBattery, liouvillian, site_operators
 from solvers.numerics.compile import FASTMATH, entry, kernel
 from solvers.numerics.outcome import DONE
 from solvers.numerics.runge_kutta import runge_kutta
+from solvers.outcome import WARNED, Remark
 from solvers.shared_parameters import times, tolerances
 
 LARGEST_CUMULANT, LARGEST_DENSE = 1000, 8

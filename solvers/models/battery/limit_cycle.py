@@ -20,13 +20,15 @@ from typing import Any
 import numpy as np
 
 from solvers.batch import pointwise
-from solvers.model import WARNED, Check, Method, Model, Output, Parameter, Remark
+from solvers.declarations import Check, Output, Parameter
+from solvers.model import Method, Model
 from solvers.models.battery import chain as on_S
 from solvers.models.battery import cumulant_limit, exact_limit
 from solvers.models.battery import declarations as declare
 from solvers.models.battery.cumulants import IntegrationStopped
 from solvers.models.battery.points import failure, ratio
 from solvers.models.battery.reference import start
+from solvers.outcome import WARNED, InvalidInput, Remark
 from solvers.shared_parameters import tolerances
 
 CONVERGED_SHARE = 0.01
@@ -155,7 +157,7 @@ def solve_one(method: str, p: dict[str, Any], wants: Callable[..., bool]) -> dic
 
 def validate(p: Mapping[str, Any]) -> None:
     if p["tau_s"] + p["tau_d"] == 0.0:
-        raise ValueError(
+        raise InvalidInput(
             "parameters tau_s and tau_d of battery.limit_cycle: a cycle needs some time; "
             "allowed is tau_s + tau_d > 0; given was 0 and 0"
         )

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from solvers.model import FAILED, WARNED, Remark
 from solvers.numerics.outcome import DONE, MAX_STEPS, OUTCOME_TEXT
+from solvers.outcome import FAILED, WARNED, Remark
 
 
 def rates(p: Mapping[str, Any], collective: float, printed: bool = False) -> NDArray[np.float64]:

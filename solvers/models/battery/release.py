@@ -12,7 +12,8 @@ from typing import Any
 import numpy as np
 
 from solvers.batch import pointwise
-from solvers.model import Check, Method, Model, Parameter
+from solvers.declarations import Check, Parameter
+from solvers.model import Method, Model
 from solvers.models.battery import declarations as declare
 from solvers.models.battery.cumulants import IntegrationStopped, Moments
 from solvers.models.battery.exact import Phase, polarised, read

@@ -15,7 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from solvers.batch import pointwise
-from solvers.model import Check, Dimension, Model, Output, Parameter
+from solvers.declarations import Check, Dimension, Output, Parameter
+from solvers.model import Model
 from solvers.models.battery import declarations as declare
 from solvers.models.battery.cumulants import IntegrationStopped, Moments
 from solvers.models.battery.exact import Phase, Pulse, polarised, read

@@ -26,11 +26,13 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.integrate import solve_ivp
 
+from solvers.declarations import Limit, Parameter
 from solvers.engines import macrospin
 from solvers.engines.chain_mean_field import integrate_chain
 from solvers.engines.spin_system import SpinSystem, correlated
-from solvers.model import FAILED, OK, WARNED, Limit, Method, Parameter, Remark
+from solvers.model import Method
 from solvers.numerics.outcome import DONE, OUTCOME_TEXT
+from solvers.outcome import FAILED, OK, WARNED, InvalidInput, Remark
 
 SOURCE = "Landau-Lifshitz theory from an open Heisenberg chain, Eqs. (3), (9), (12)-(14)"
 UNIT, UNIT_OF_TIME = "field", "1/(gamma field)"
@@ -218,7 +220,7 @@ def validate(p: Mapping[str, Any]) -> None:
         length = np.linalg.norm(p["spins0"], axis=1)
         if length.max() > 1 + 1e-8:
             j = int(length.argmax())
-            raise ValueError(
+            raise InvalidInput(
                 f"parameter spins0: site {j} has length {length[j]:.9g}; a Bloch vector is at most 1 long; divide by its length"
             )
 

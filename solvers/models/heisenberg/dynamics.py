@@ -21,6 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from solvers.batch import Batch, pointwise
+from solvers.declarations import AXIS, AXIS2, SITE, SITE2, TIME, Check, Limit, Output
 from solvers.engines.concurrence import concurrence
 from solvers.engines.literal import density_matrix_moments, exact_path, moment_path, product_density_matrix
 from solvers.engines.macrospin import paths
@@ -38,9 +39,10 @@ from solvers.engines.moments.propagation import CUMULANTS, propagate
 from solvers.engines.pair_states import first_unphysical, smallest_pair_eigenvalue
 from solvers.engines.spin_system import product_correlations
 from solvers.engines.validity import earliest
-from solvers.model import AXIS, AXIS2, SITE, SITE2, TIME, WARNED, Check, Limit, Method, Model, Output, Remark
+from solvers.model import Method, Model
 from solvers.models.heisenberg import chain
 from solvers.models.heisenberg.chain import MOST_EXACT, SOURCE, UNIT_OF_TIME
+from solvers.outcome import WARNED, Remark
 from solvers.shared_parameters import times, tolerances
 
 EXACT = ("exact", "spectral")

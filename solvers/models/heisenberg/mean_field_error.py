@@ -23,6 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from solvers.batch import Batch, pointwise
+from solvers.declarations import Check, Dimension, Output, Parameter
 from solvers.engines.chain_mean_field import longest_spin
 from solvers.engines.concurrence import concurrence
 from solvers.engines.literal import density_matrix_moments, exact_path, moment_path, product_density_matrix
@@ -32,10 +33,11 @@ from solvers.engines.master_equation.generator import build_generator
 from solvers.engines.master_equation.propagation import evolve
 from solvers.engines.master_equation.states import product_state
 from solvers.engines.master_equation.uniform_grid import MOST_SPINS, components_on_grid
-from solvers.model import Check, Dimension, Method, Model, Output, Parameter, Remark
+from solvers.model import Method, Model
 from solvers.models.heisenberg import chain
 from solvers.models.heisenberg.chain import MOST_EXACT, SOURCE, UNIT, UNIT_OF_TIME
 from solvers.numerics.outcome import DONE
+from solvers.outcome import Remark
 from solvers.shared_parameters import tolerances
 
 NAMES = ("deviation", "mean_deviation", "C12_xx", "concurrence_12")

@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from solvers.batch import Batch, pointwise
+from solvers.declarations import AXIS, SITE, Check, Output
 from solvers.engines import macrospin
 from solvers.engines.literal import density_matrix_moments, liouvillian_matrix
 from solvers.engines.master_equation.generator import build_generator
@@ -26,10 +27,11 @@ from solvers.engines.master_equation.spectrum import dense_gap
 from solvers.engines.master_equation.states import moment_indices, product_state, split_moments
 from solvers.engines.master_equation.steady_state import steady_state
 from solvers.engines.moments.fixed_point import settle
-from solvers.model import AXIS, FAILED, OK, SITE, WARNED, Check, Method, Model, Output, Remark
+from solvers.model import Method, Model
 from solvers.models.heisenberg import chain
 from solvers.models.heisenberg.chain import SOURCE, UNIT_OF_TIME
 from solvers.numerics.outcome import DONE, EVENT, OUTCOME_TEXT
+from solvers.outcome import FAILED, OK, WARNED, Remark
 from solvers.shared_parameters import tolerances
 
 MOST_EXACT, DENSE = 6, 4

@@ -29,11 +29,13 @@ from numpy.typing import NDArray
 from scipy.optimize import brentq
 
 from solvers.batch import Batch
+from solvers.declarations import AXIS, Check, Dimension, Output, Parameter
 from solvers.engines.macrospin import FIELD, REST, normalise, polar, relax, row
-from solvers.model import AXIS, FAILED, WARNED, Check, Dimension, Method, Model, Output, Parameter, Remark, Results
+from solvers.model import Method, Model
 from solvers.models.landau_lifshitz.trajectory import SOURCE, UNIT_OF_FIELD, vector_parameters
 from solvers.numerics.compile import entry, kernel
 from solvers.numerics.outcome import DONE, EVENT
+from solvers.outcome import FAILED, WARNED, Remark, Results
 from solvers.shared_parameters import tolerances
 
 NUDGE = 3e-4

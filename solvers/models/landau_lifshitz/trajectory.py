@@ -26,9 +26,11 @@ from numpy.typing import NDArray
 from scipy.integrate import solve_ivp
 
 from solvers.batch import Batch
+from solvers.declarations import AXIS, TIME, Check, Output, Parameter
 from solvers.engines.macrospin import first_crossings, paths, polar, row
-from solvers.model import AXIS, FAILED, TIME, WARNED, Check, Method, Model, Output, Parameter, Remark, Results
+from solvers.model import Method, Model
 from solvers.numerics.outcome import DONE, OUTCOME_TEXT
+from solvers.outcome import FAILED, WARNED, Remark, Results
 from solvers.shared_parameters import times, tolerances
 
 SOURCE = "Landau-Lifshitz theory from an open Heisenberg chain, Eqs. (2), (12)-(20)"

@@ -35,13 +35,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from solvers.batch import Batch
-from solvers.model import FAILED, OK, WARNED, Check, Limit, Method, Model, Output, Parameter, Remark, Results
+from solvers.declarations import Check, Limit, Output, Parameter
+from solvers.model import Method, Model
 from solvers.models.spin_cat.detunings import class_detunings
 from solvers.models.spin_cat.mean_field_equations import integrate_from_start
 from solvers.models.spin_cat.reduced_equations import integrate_lanes, start_state
 from solvers.numerics.compile import FASTMATH, entry, kernel
 from solvers.numerics.golden_section import golden_section
 from solvers.numerics.outcome import DONE, EVENT, MAX_STEPS, OUTCOME_TEXT
+from solvers.outcome import FAILED, OK, WARNED, Remark, Results
 
 BISECTIONS = 20
 RESOLUTION = 1e-5

@@ -18,7 +18,8 @@ from typing import Any
 import numpy as np
 
 from solvers.batch import pointwise
-from solvers.model import SITE, Check, Dimension, Method, Model, Output, Parameter
+from solvers.declarations import SITE, Check, Dimension, Output, Parameter
+from solvers.model import Method, Model
 from solvers.models.spin_cat.mean_field_equations import derivatives, literal_derivative
 from solvers.numerics.compile import entry
 

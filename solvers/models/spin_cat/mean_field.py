@@ -36,10 +36,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from solvers.batch import Batch, pointwise
-from solvers.model import FAILED, TIME, Check, Method, Model, Output, Parameter, Remark
+from solvers.declarations import TIME, Check, Output, Parameter
+from solvers.model import Method, Model
 from solvers.models.spin_cat.detunings import DISTRIBUTIONS, class_detunings, standard_detunings
 from solvers.models.spin_cat.mean_field_equations import integrate_from_start, literal_derivative
 from solvers.numerics.outcome import DONE, EVENT, OUTCOME_TEXT
+from solvers.outcome import FAILED, Remark
 from solvers.shared_parameters import seed, times, tolerances
 
 

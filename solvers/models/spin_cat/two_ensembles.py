@@ -29,10 +29,12 @@ from typing import Any
 import numpy as np
 
 from solvers.batch import Batch
-from solvers.model import FAILED, OK, WARNED, Check, Method, Model, Output, Parameter, Remark, Results
+from solvers.declarations import Check, Output, Parameter
+from solvers.model import Method, Model
 from solvers.models.spin_cat.reduced_equations import integrate_lanes, start_state
 from solvers.numerics.compile import entry
 from solvers.numerics.outcome import DONE, EVENT, NOT_FINITE, OUTCOME_TEXT
+from solvers.outcome import FAILED, OK, WARNED, Remark, Results
 from solvers.shared_parameters import tolerances
 
 REST = 1e-6

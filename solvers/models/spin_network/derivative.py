@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from solvers.batch import pointwise
+from solvers.declarations import AXIS, AXIS2, SITE, SITE2, Check, Output
 from solvers.engines.literal import density_matrix_moments, lindblad_action, moment_equations
 from solvers.engines.master_equation.generator import build_generator
 from solvers.engines.master_equation.states import moment_indices, split_moments
@@ -22,7 +23,7 @@ from solvers.engines.moments.packing import pack, unpack_connected, unpack_spins
 from solvers.engines.moments.propagation import refuse_beyond_memory
 from solvers.engines.moments.second_order import cumulant_derivative
 from solvers.engines.spin_system import product_correlations
-from solvers.model import AXIS, AXIS2, SITE, SITE2, Check, Method, Model, Output
+from solvers.model import Method, Model
 from solvers.models.spin_network.network import (
     CUMULANT,
     MEAN_FIELD,

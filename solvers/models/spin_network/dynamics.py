@@ -20,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from solvers.batch import Batch, pointwise
+from solvers.declarations import AXIS, AXIS2, SITE, SITE2, TIME, Check, Limit, Output
 from solvers.engines.literal import density_matrix_moments, exact_path, moment_path
 from solvers.engines.master_equation.generator import build_generator
 from solvers.engines.master_equation.propagation import evolve
@@ -30,7 +31,7 @@ from solvers.engines.pair_states import first_unphysical, smallest_pair_eigenval
 from solvers.engines.spin_system import product_correlations
 from solvers.engines.trajectories import sample
 from solvers.engines.validity import earliest, judge
-from solvers.model import AXIS, AXIS2, SITE, SITE2, TIME, Check, Limit, Method, Model, Output
+from solvers.model import Method, Model
 from solvers.models.spin_network.network import (
     CUMULANT,
     MEAN_FIELD,

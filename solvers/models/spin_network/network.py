@@ -22,6 +22,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from solvers.declarations import Limit, Parameter
 from solvers.engines.literal import product_density_matrix
 from solvers.engines.master_equation.states import (
     check_density_matrix,
@@ -33,7 +34,8 @@ from solvers.engines.master_equation.states import (
 )
 from solvers.engines.pair_states import TOLERANCE, smallest_pair_eigenvalue
 from solvers.engines.spin_system import EPSILON, SpinSystem, local_dissipator, product_correlations
-from solvers.model import Limit, Method, Parameter
+from solvers.model import Method
+from solvers.outcome import InvalidInput
 
 SOURCE = "Rey and Chaparro, Mean-Field Approximation and Cumulant Expansion for a Generic Spin Hamiltonian (2021)"
 UNIT_OF_TIME = "hbar/energy"
@@ -129,7 +131,7 @@ def build_system(parameters: Mapping[str, Any]) -> SpinSystem:
     skew = np.abs(dissipator - dissipator.conj().T)
     if skew.max(initial=0.0) > 1e-10 * max(1.0, float(np.abs(dissipator).max())):
         p, q = np.unravel_index(int(skew.argmax()), skew.shape)
-        raise ValueError(
+        raise InvalidInput(
             f"parameter dissipator must be Hermitian: element [{p}, {q}] is {dissipator[p, q]:.6g} but [{q}, {p}] is "
             f"{dissipator[q, p]:.6g}; each must be the complex conjugate of the other"
         )
@@ -152,20 +154,20 @@ def _hamiltonian(h: NDArray[np.float64], A: NDArray[np.complex128]) -> tuple[NDA
     bad = np.abs(coupling.imag)
     if bad.max() > tolerance:
         i, j, a, b = (int(k) for k in np.unravel_index(int(bad.argmax()), bad.shape))
-        raise ValueError(
+        raise InvalidInput(
             f"the Hamiltonian is not Hermitian: A[{i},{j},{a},{b}] + A[{j},{i},{b},{a}] = {coupling[i, j, a, b]:.6g} must "
             f"be real; given were {A[i, j, a, b]:.6g} and {A[j, i, b, a]:.6g}; A[j,i,b,a] = conj(A[i,j,a,b]) is sufficient"
         )
     trace = np.trace(local, axis1=1, axis2=2)
     if np.abs(trace.imag).max() > tolerance:
         i = int(np.abs(trace.imag).argmax())
-        raise ValueError(
+        raise InvalidInput(
             f"the Hamiltonian is not Hermitian: the trace of A[{i},{i}] over the axes is {trace[i]:.6g} and must be real"
         )
     twist = (local - local.transpose(0, 2, 1)) / 2
     if np.abs(twist.real).max() > tolerance:
         i, a, b = (int(k) for k in np.unravel_index(int(np.abs(twist.real).argmax()), twist.shape))
-        raise ValueError(
+        raise InvalidInput(
             f"the Hamiltonian is not Hermitian: on site, s^a s^b = i eps_abc s^c, so that A[{i},{i},{a},{b}] - "
             f"A[{i},{i},{b},{a}] = {2 * twist[i, a, b]:.6g} must be imaginary; give on-site couplings as fields h"
         )
@@ -191,10 +193,10 @@ def start_moments(parameters: Mapping[str, Any]) -> tuple[NDArray[np.float64], N
 def product_start(parameters: Mapping[str, Any]) -> NDArray[np.float64]:
     """Bloch vectors (N, 3) of a product start; ValueError when the start is no product state."""
     if parameters["rho0"] is not None:
-        raise ValueError("parameter rho0 is for method exact; quantum_jumps starts from a product state: give spins0")
+        raise InvalidInput("parameter rho0 is for method exact; quantum_jumps starts from a product state: give spins0")
     spins, correlations = start_moments(parameters)
     if correlations is not None and np.abs(correlations - product_correlations(spins)).max() > 1e-9:
-        raise ValueError(
+        raise InvalidInput(
             "parameter correlations0 is not that of a product state; quantum_jumps starts from a product state: leave "
             "correlations0 out, or take method exact"
         )
@@ -218,7 +220,7 @@ def start_state(parameters: Mapping[str, Any]) -> NDArray[np.float64]:
         r[1:, 1:] = correlations[0, 1]
         return r.ravel()
     if np.abs(correlations - product_correlations(spins)).max() > 1e-9:
-        raise ValueError(
+        raise InvalidInput(
             f"parameter correlations0 does not determine the state of N = {n} > 2 spins; give the density matrix rho0 "
             "to method exact, or leave correlations0 out for a product state"
         )
@@ -231,7 +233,7 @@ def check_start(parameters: Mapping[str, Any], physical: bool = True) -> None:
     spins, correlations = parameters["spins0"], parameters["correlations0"]
     if rho is not None:
         if spins is not None or correlations is not None:
-            raise ValueError("give either rho0, or spins0 and correlations0; rho0 already says everything")
+            raise InvalidInput("give either rho0, or spins0 and correlations0; rho0 already says everything")
         check_density_matrix(np.asarray(rho), positive=physical and n <= 8)
         return
     if correlations is not None:
@@ -240,7 +242,7 @@ def check_start(parameters: Mapping[str, Any], physical: bool = True) -> None:
         skew = np.abs(C - C.transpose(1, 0, 3, 2))
         if skew.max() > 1e-9:
             i, j, a, b = (int(k) for k in np.unravel_index(int(skew.argmax()), skew.shape))
-            raise ValueError(
+            raise InvalidInput(
                 f"parameter correlations0 must be symmetric, <s_i^a s_j^b> = <s_j^b s_i^a>: element [{i},{j},{a},{b}] is "
                 f"{C[i, j, a, b]:.6g}, [{j},{i},{b},{a}] is {C[j, i, b, a]:.6g}"
             )
@@ -250,13 +252,15 @@ def check_start(parameters: Mapping[str, Any], physical: bool = True) -> None:
         length = np.linalg.norm(spins, axis=1)
         if length.max() > 1 + 1e-8:
             i = int(length.argmax())
-            raise ValueError(f"parameter spins0: site {i} has length {length[i]:.9g}; a Bloch vector is at most 1 long")
+            raise InvalidInput(
+                f"parameter spins0: site {i} has length {length[i]:.9g}; a Bloch vector is at most 1 long"
+            )
     if correlations is not None and n > 1:
         where = start_moments(parameters)
         assert where[1] is not None
         smallest = float(smallest_pair_eigenvalue(where[0][None], where[1][None])[0])
         if smallest < -TOLERANCE:
-            raise ValueError(
+            raise InvalidInput(
                 f"parameter correlations0 belongs to no state: with spins0, a pair density matrix has the eigenvalue "
                 f"{smallest:.6g} < 0"
             )

@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from solvers.batch import Batch, pointwise
+from solvers.declarations import AXIS, AXIS2, SITE, SITE2, Check, Output
 from solvers.engines.literal import density_matrix_moments, liouvillian_matrix
 from solvers.engines.master_equation.generator import build_generator
 from solvers.engines.master_equation.states import moment_indices, purity, split_moments
@@ -24,7 +25,7 @@ from solvers.engines.master_equation.steady_state import steady_state
 from solvers.engines.moments.fixed_point import settle
 from solvers.engines.pair_states import first_unphysical, smallest_pair_eigenvalue
 from solvers.engines.validity import judge
-from solvers.model import AXIS, AXIS2, FAILED, OK, SITE, SITE2, WARNED, Check, Method, Model, Output, Remark
+from solvers.model import Method, Model
 from solvers.models.spin_network.network import (
     CUMULANT,
     MEAN_FIELD,
@@ -39,6 +40,7 @@ from solvers.models.spin_network.network import (
     start_state,
 )
 from solvers.numerics.outcome import DONE, OUTCOME_TEXT
+from solvers.outcome import FAILED, OK, WARNED, Remark
 from solvers.shared_parameters import tolerances
 
 
