@@ -12,6 +12,7 @@ from typing import Any
 import click
 
 from sweep.axis_forms import axis_from_text, from_text
+from sweep.cli_model_files import check, new_model
 from sweep.cli_models import models, new, solve
 from sweep.cli_runs import COMMANDS
 from sweep.cli_words import pairs
@@ -72,7 +73,7 @@ def main(debug: bool) -> None:
     """
 
 
-for _command in (models, solve, new, *COMMANDS):
+for _command in (models, solve, new, check, new_model, *COMMANDS):
     main.add_command(_command)
 
 
