@@ -62,9 +62,11 @@ class Report:
         ]
         lines += _table(rows)
         left_out = [f"  {a.method}: {a.against}: {a.left_out}" for a in self.accounts if a.left_out]
-        for method in self.model.methods:
-            if names := self.not_compared(method.name):
-                left_out.append(f"  {method.name}: compared with no number of other origin: {', '.join(names)}")
+        left_out += [
+            f"  {method.name}: compared with no number of other origin: {', '.join(names)}"
+            for method in self.model.methods
+            if (names := self.not_compared(method.name))
+        ]
         if left_out:
             lines += ["", "Not checked", *left_out]
         for name, message in self.failures:

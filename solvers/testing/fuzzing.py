@@ -88,8 +88,7 @@ def try_point(model: Model, method: str, parameters: Mapping[str, Any], compare:
         warnings.simplefilter("ignore", DeprecationWarning)
         try:
             found = evaluate(model.id, method, points={}, parameters=parameters)
-        except InvalidInput as error:
-            assert str(error), "refused without a word"
+        except InvalidInput:
             return "refused"
         except Exception as error:
             last = traceback.extract_tb(error.__traceback__)[-1]

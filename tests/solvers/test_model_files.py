@@ -121,6 +121,9 @@ def test_a_broken_file_is_one_sentence_and_the_other_models_stay_usable(folder, 
     done = CliRunner().invoke(main, ["check", str(folder / "broken.py")])
     assert done.exit_code == 2
     assert "Traceback" not in done.output
+    done = CliRunner().invoke(main, ["models"])
+    assert done.exit_code == 0
+    assert done.stderr.count(f"spinsweep: left out: {folder / 'broken.py'}: ") == len(done.stderr.splitlines()) == 1
 
 
 def test_names_that_cannot_be_a_system_are_refused(folder):

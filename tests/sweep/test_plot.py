@@ -5,12 +5,15 @@ import io
 
 import numpy as np
 import pytest
-import store_suite
+from support import store_suite
 
 import sweep
-from sweep import launch, layout, plot
 from sweep.errors import SpecError
-from sweep.store import DONE, POINT_FAILED, Store
+from sweep.execution import launch
+from sweep.folder import layout
+from sweep.folder.store import DONE, POINT_FAILED, Store
+from sweep.pictures import plot
+from sweep.spec.parsing import parse
 
 PLAN = store_suite.StoreTests.plan
 
@@ -112,9 +115,9 @@ def test_new_run_of_pending_points_can_be_drawn(tmp_path):
     assert path.stat().st_size > 5000
 
 
-def test_deviation_from_a_method(connection, tmp_path, raw):
+def test_deviation_from_a_method(cluster, tmp_path, raw):
     raw["sweep"]["method"] = ["quick", "exact"]
-    launch.run(raw, tmp_path / "out", stream=io.StringIO(), connection=contextlib.nullcontext(connection))
+    launch.run(parse(raw), tmp_path / "out", stream=io.StringIO(), cluster=contextlib.nullcontext(cluster))
     data = sweep.open(tmp_path / "out")
     figure = plot.picture(data, "height", style=plot.Style(against="exact", log=True))
     values = figure.axes[0].collections[0].get_array()
@@ -124,10 +127,10 @@ def test_deviation_from_a_method(connection, tmp_path, raw):
         plot.picture(data, "height", style=plot.Style(against="exat"))
 
 
-def test_methods_along_one_axis_are_curves(connection, tmp_path, raw):
+def test_methods_along_one_axis_are_curves(cluster, tmp_path, raw):
     raw["sweep"]["method"] = ["quick", "exact"]
     del raw["axes"]["b"]
-    launch.run(raw, tmp_path / "out", stream=io.StringIO(), connection=contextlib.nullcontext(connection))
+    launch.run(parse(raw), tmp_path / "out", stream=io.StringIO(), cluster=contextlib.nullcontext(cluster))
     axes = plot.picture(sweep.open(tmp_path / "out"), "height").axes[0]
     assert legend_texts(axes) == ["quick", "exact"]
     assert axes.get_xlabel() == "first parameter $a$"

@@ -1,0 +1,33 @@
+"""`plan.json`: what a run was created with."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import ClassVar
+
+from sweep.plan.timings import Timings
+from sweep.records import Json, Record
+
+FORMAT = 1
+"""Version of the layout of a run folder."""
+
+
+@dataclass(frozen=True)
+class RunRecord(Record):
+    """The run's spec and tile, from which its plan follows; hashes of the spec and of the model's sources; the pilot's
+    timings, and where it was created. `code_before` are hashes of sources that the user has let go."""
+
+    FIX: ClassVar[str] = "restore it from a copy, or start a new run in another folder"
+
+    id: str
+    name: str
+    tile: tuple[int, ...]
+    hash: str
+    code: str
+    spec: Json
+    format: int = FORMAT
+    pilot: Timings = field(default_factory=Timings)
+    created: str = ""
+    environment: Mapping[str, str] = field(default_factory=dict)
+    code_before: tuple[str, ...] = ()
