@@ -418,6 +418,9 @@ def evolve(
     parts = 2 if r.g != 0.0 or r.delta != 0.0 or np.any(Q[1]) else 1
     stride = 2 if r.Omega == 0.0 and not np.any(odd) else 1
     out = np.full((len(times), MOMENTS), np.nan)
+    if len(times) and not times[-1] * ladder.bound / STABLE <= max_steps:  # said at once rather than after all of them
+        mean, second = unpack(out)
+        return Path(mean, second, out[:, 9], out[:, 10], MAX_STEPS, 0.0, active)
     code, reached, _, widest = evolve_diagonals(ladder, Q, parts, active, stride, times, rtol, atol, max_steps, out)
     mean, second = unpack(out)
     return Path(mean, second, out[:, 9], out[:, 10], int(code), float(reached), int(widest))
