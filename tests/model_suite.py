@@ -9,7 +9,7 @@ import warnings
 import numpy as np
 
 from solvers import FAILED, SolverWarning, solve, solve_many
-from solvers.evaluate import parse_parameters
+from solvers.evaluate import make_batch, parse_parameters
 
 RANDOM_POINTS = 6
 TOLERANCE_FACTOR = 100.0
@@ -109,21 +109,34 @@ def checks_hold(model):
 
 
 def reference_agrees(model):
-    """Random points against the model's own slow and independent solution."""
-    rtol, atol = model.reference_tolerance
-    compared = 0
-    for parameters in random_points(model):
-        for method in methods_of(model):
-            outputs = solved(model, method, **parameters)
+    """Random points against each method's own slow and independent solution."""
+    for method in model.methods:
+        if method.reference is None:
+            continue
+        rtol, atol = method.reference_tolerance or model.reference_tolerance
+        compared = 0
+        for parameters in random_points(model):
+            outputs = solved(model, method.name, **parameters)
             if outputs["status"] == FAILED:
                 continue
-            expected = model.reference(method, parse_parameters(model, parameters))
-            for name, value in (expected or {}).items():
+            for name, value in method.reference(parse_parameters(model, parameters)).items():
                 compared += 1
                 np.testing.assert_allclose(
-                    outputs[name], value, rtol=rtol, atol=atol, err_msg=f"{name}, {method}, {parameters}"
+                    outputs[name], value, rtol=rtol, atol=atol, err_msg=f"{name}, {method.name}, {parameters}"
                 )
-    assert compared
+        assert compared, f"no random point could be compared with the reference of method {method.name}"
+
+
+def costs_are_positive(model):
+    """The estimated cost of every point is a positive finite number."""
+    for method in model.methods:
+        if method.cost is None:
+            continue
+        points, fixed = common_points(model)
+        batch = make_batch(model, method.name, points, fixed)
+        cost = np.asarray(method.cost(batch))
+        assert cost.shape == (batch.size,)
+        assert np.all(np.isfinite(cost) & (cost > 0)), method.name
 
 
 def common_points(model):
@@ -215,7 +228,8 @@ ALWAYS = (
     only_what_is_kept_is_returned,
 )
 WHERE_IT_APPLIES = (
-    (reference_agrees, lambda model: model.reference is not None),
+    (reference_agrees, lambda model: any(m.reference for m in model.methods)),
+    (costs_are_positive, lambda model: any(m.cost for m in model.methods)),
     (bits_do_not_depend_on_the_batch, lambda model: bool(common_points(model)[0])),
     (conserved_quantities_are, lambda model: bool(model.conserved)),
     (tolerance_is_honest, has_tolerance),
