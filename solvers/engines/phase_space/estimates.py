@@ -36,8 +36,13 @@ def estimate(S: float, sums: Array, trajectories: int) -> Estimate:
 
     The smallest variance of sampled data is biased low, by up to sqrt(2/trajectories) where it is nearly the same in all
     directions. So each group's variance is taken in the direction that is smallest in all the others: unbiased where
-    directions are equal, and high by a part of order 1/trajectories at most.
+    directions are equal, and high by a part of order 1/trajectories at most. Sums that are not finite give NaN.
     """
+    with np.errstate(over="ignore", invalid="ignore"):
+        return _estimate(S, np.where(np.isfinite(sums), sums, np.nan), trajectories)
+
+
+def _estimate(S: float, sums: Array, trajectories: int) -> Estimate:
     counts = np.array([len(range(g, trajectories, sums.shape[-1])) for g in range(sums.shape[-1])], dtype=np.float64)
     groups = int(np.count_nonzero(counts))
     counts, sums = counts[:groups], sums[..., :groups]

@@ -151,8 +151,14 @@ MODELS = (
                 solve=exact,
                 reference=reference,
                 limit=Limit(
-                    text=f"S <= {declare.LARGEST_ELIMINATED} (about 8 S^4 operations)",
-                    holds=lambda p: np.asarray(p["S"]) <= declare.LARGEST_ELIMINATED,
+                    text=(
+                        f"S <= {declare.LARGEST_ELIMINATED} (about 8 S^4 operations) and |Omega| <= 1000 Gamma (the error is "
+                        "about 1e-15 (Omega/Gamma)^2)"
+                    ),
+                    holds=lambda p: (
+                        (np.asarray(p["S"]) <= declare.LARGEST_ELIMINATED)
+                        & ((np.abs(p["Omega"]) <= 1000 * np.asarray(p["Gamma"])) | (np.asarray(p["Gamma"]) == 0))
+                    ),
                 ),
             ),
             Method(

@@ -56,7 +56,7 @@ def twoqs(p: Point) -> dict[str, Any]:
             f"the variance of N = |alpha|^2 + |beta|^2 has grown by more than {GROWN:g} of N^2 from "
             f"t = {found['first_bad_time']:.6g} on: the positive diffusion no longer holds S; variant conserving keeps it"
         )
-    if p["target_error"] > 0.0 and not np.nanmax(path.mean_sem) <= p["target_error"]:
+    if p["target_error"] > 0.0 and not path.mean_sem.max(initial=0.0) <= p["target_error"]:
         reasons.append(f"target_error was not reached with trajectories = {path.trajectories}")
     if reasons:
         found |= {"status": WARNED, "remark": Remark(kind="LengthSpread", message="; ".join(reasons))}

@@ -244,13 +244,16 @@ def holstein_primakoff_reference(p: Mapping[str, Any]) -> dict[str, Any]:
     m2 = ((xx[0, 0] - yy[0, 0]) / 2) ** 2 + xy[0, 0] ** 2
     normal = (xx[0] + yy[0]) / 2  # <b_0^+ b_s>, real by symmetry, without the commutator on site
     normal[0] -= 0.5
+    with np.errstate(invalid="ignore"):
+        C = normal[distances(p, N)] / n
+    C[distances(p, N) == 0] = 1.0
     return {
         "excitations": n,
         "Sxx_over_S": xx[0, 0],
         "Syy_over_S": yy[0, 0],
         "Sxy_over_S": xy[0, 0],
         "Szz_variance": n * n + n + m2,
-        "correlation": normal[distances(p, N)] / n,
+        "correlation": C,
     }
 
 
