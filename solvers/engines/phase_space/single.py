@@ -71,15 +71,14 @@ class State(NamedTuple):
 
 
 class Noise(NamedTuple):
-    """Standard normals of the current step: A (2, LANES), B (2, LANES), dephasing (LANES,), and what they are cut from."""
+    """Standard normals of the current step, (4, LANES) each, and the blocks of the Brownian bridge."""
 
-    a: np.ndarray
-    b: np.ndarray
-    turn: np.ndarray
-    block: np.ndarray
+    z: np.ndarray
     bridge: np.ndarray
     turns: np.ndarray
     bridge_turns: np.ndarray
+    cut: np.ndarray  # what a refined step is cut to
+    cut_turns: np.ndarray
 
 
 @kernel(inline="always", fastmath=FASTMATH)
@@ -155,14 +154,15 @@ def dephase(state, rate, h, normal):
 
 
 @kernel(fastmath=FASTMATH)
-def decay_positive(p, state, h, a, b):
-    """Decay and gain with positive diffusion: one Heun step. `a`, `b` (2, LANES) standard normals."""
+def decay_positive(p, state, h, z, a, b):
+    """Decay and gain with positive diffusion: one Heun step. Normals of alpha in rows a and a + 1 of z, of beta in b and b + 1."""
+    z1, z2, z3, z4 = z[a], z[a + 1], z[b], z[b + 1]
     plus, minus = 0.5 * (1.0 + p.k), 0.5 * (1.0 - p.k)
     root = math.sqrt(h)
     decay_a, gain_a = p.decay * minus, p.gain * plus  # (G/2)(1-k), (G'/2)(1+k)
     for lane in range(LANES):
         ar, ai, br, bi = state.ar[lane], state.ai[lane], state.br[lane], state.bi[lane]
-        wa, va, wb, vb = root * a[0, lane], root * a[1, lane], root * b[0, lane], root * b[1, lane]
+        wa, va, wb, vb = root * z1[lane], root * z2[lane], root * z3[lane], root * z4[lane]
         na, nb = ar * ar + ai * ai, br * br + bi * bi
         fa = -p.decay * (nb + plus) + p.gain * (nb - minus)
         fb = p.decay * (na - minus) - p.gain * (na + plus)
@@ -208,11 +208,11 @@ def decay_classical(state, factors):
 
 
 @kernel(fastmath=FASTMATH)
-def turn_at_random(p, state, h, normals):
-    """exp [[0, z], [-z*, 0]] with z = c (dW1 + i dW2)."""
+def turn_at_random(p, state, h, first, second):
+    """exp [[0, z], [-z*, 0]] with z = c (dW1 + i dW2); `first`, `second` (LANES,) standard normals."""
     scale = math.sqrt(0.5 * (p.decay + p.gain) * h)
     for lane in range(LANES):
-        zr, zi = scale * normals[0, lane], scale * normals[1, lane]
+        zr, zi = scale * first[lane], scale * second[lane]
         angle = math.sqrt(zr * zr + zi * zi)
         s, c = sine_cosine(angle)
         s = s / max(angle, 1e-300)
@@ -225,68 +225,65 @@ def turn_at_random(p, state, h, normals):
 
 
 @kernel(fastmath=FASTMATH)
+def cut_in_two(coarse, bridge, half, out):
+    """Normals of half a step from those of the whole one and an independent set: (z + y)/sqrt 2, then (z - y)/sqrt 2."""
+    for i in range(4):
+        for lane in range(LANES):
+            out[i, lane] = (coarse[i, lane] + half * bridge[i, lane]) * 0.7071067811865476
+
+
+@kernel(fastmath=FASTMATH)
+def one_normal(p):
+    """Whether one complex normal a step is enough: the conserving noise, and where one of the modes has none."""
+    one_sided = p.gain == 0.0 or p.decay == 0.0
+    return p.conserving or (one_sided and (p.k > 0.5 or p.k < -0.5))
+
+
+@kernel(fastmath=FASTMATH)
 def draw_noise(p, noise, key, first, step):
-    """The standard normals of a step of the grid, for the trajectories first, first + 1, ..."""
+    """The standard normals of a step of the grid, for the trajectories first, first + 1, ...
+
+    The addresses: draw 0 decay, 1 dephasing, 2 and 3 their bridges. One block is four steps of dephasing, and one or two
+    of decay.
+    """
     coarse = step >> p.refined
     half = 1.0 if (step & p.refined) == 0 else -1.0
     if p.decay > 0.0 or p.gain > 0.0:
-        # one complex normal is enough where the other mode has no noise
-        one = p.conserving or (p.k > 0.5 and p.gain == 0.0) or (p.k < -0.5 and p.gain == 0.0)
-        one = one or (p.k > 0.5 and p.decay == 0.0) or (p.k < -0.5 and p.decay == 0.0)
-        if one:
-            if (coarse & 1) == 0 or step == 0:
-                four_normals(key, first, coarse >> 1, 0, noise.block)
-                if p.refined:
-                    four_normals(key, first, coarse >> 1, 2, noise.bridge)
-            at = 2 * (coarse & 1)
-            for i in range(2):
-                for lane in range(LANES):
-                    value = noise.block[at + i, lane]
-                    if p.refined:
-                        value = (value + half * noise.bridge[at + i, lane]) * 0.7071067811865476
-                    noise.a[i, lane] = value
-                    noise.b[i, lane] = value
-        else:
-            four_normals(key, first, coarse, 0, noise.block)
+        shift = 1 if one_normal(p) else 0
+        if shift == 0 or (coarse & 1) == 0 or step == 0:
+            four_normals(key, first, coarse >> shift, 0, noise.z)
             if p.refined:
-                four_normals(key, first, coarse, 2, noise.bridge)
-                for i in range(4):
-                    for lane in range(LANES):
-                        noise.block[i, lane] = (
-                            noise.block[i, lane] + half * noise.bridge[i, lane]
-                        ) * 0.7071067811865476
-            for i in range(2):
-                for lane in range(LANES):
-                    noise.a[i, lane] = noise.block[i, lane]
-                    noise.b[i, lane] = noise.block[2 + i, lane]
+                four_normals(key, first, coarse >> shift, 2, noise.bridge)
+        if p.refined:
+            cut_in_two(noise.z, noise.bridge, half, noise.cut)
     if p.dephasing > 0.0:
         if (coarse & 3) == 0 or step == 0:
             four_normals(key, first, coarse >> 2, 1, noise.turns)
             if p.refined:
                 four_normals(key, first, coarse >> 2, 3, noise.bridge_turns)
-        at = coarse & 3
-        for lane in range(LANES):
-            value = noise.turns[at, lane]
-            if p.refined:
-                value = (value + half * noise.bridge_turns[at, lane]) * 0.7071067811865476
-            noise.turn[lane] = value
+        if p.refined:
+            cut_in_two(noise.turns, noise.bridge_turns, half, noise.cut_turns)
 
 
 @kernel(fastmath=FASTMATH)
-def advance(p, state, noise, factors, Omega, h):
-    """One step of length h with the noise at hand; `factors` (LANES,) from `shrink_factors` for the conserving variant."""
+def advance(p, state, noise, factors, Omega, step, h):
+    """One step of length h with the noise drawn for it; `factors` (LANES,) from `shrink_factors` for h/2 (conserving)."""
+    coarse = step >> p.refined
     turn_by_field(state, Omega, p.delta, 0.5 * h)
     if p.twist != 0.0:
         turn_by_twist(state, p.twist, 0.5 * h)
     if p.dephasing > 0.0:
-        dephase(state, p.dephasing, h, noise.turn)
+        turns = noise.cut_turns if p.refined else noise.turns
+        dephase(state, p.dephasing, h, turns[coarse & 3])
     if p.decay > 0.0 or p.gain > 0.0:
+        z = noise.cut if p.refined else noise.z
+        at = 2 * (coarse & 1) if one_normal(p) else 0
         if p.conserving:
-            decay_classical(state, factors[0])
-            turn_at_random(p, state, h, noise.a)
-            decay_classical(state, factors[0])
+            decay_classical(state, factors)
+            turn_at_random(p, state, h, z[at], z[at + 1])
+            decay_classical(state, factors)
         else:
-            decay_positive(p, state, h, noise.a, noise.b)
+            decay_positive(p, state, h, z, at, at if one_normal(p) else 2)
     if p.twist != 0.0:
         turn_by_twist(state, p.twist, 0.5 * h)
     turn_by_field(state, Omega, p.delta, 0.5 * h)
@@ -329,15 +326,8 @@ def make_state():
 
 @kernel
 def make_noise():
-    return Noise(
-        np.zeros((2, LANES)),
-        np.zeros((2, LANES)),
-        np.zeros(LANES),
-        np.zeros((4, LANES)),
-        np.zeros((4, LANES)),
-        np.zeros((4, LANES)),
-        np.zeros((4, LANES)),
-    )
+    shape = (4, LANES)
+    return Noise(np.zeros(shape), np.zeros(shape), np.zeros(shape), np.zeros(shape), np.zeros(shape), np.zeros(shape))
 
 
 @kernel
@@ -356,10 +346,10 @@ def follow(p, key, first, active, times, sums):
     """LANES trajectories from number `first` on; those below `active` are added to sums (T, QUANTITIES, GROUPS) at `times`."""
     state, other, noise = make_state(), make_state(), make_noise()
     values = np.zeros((QUANTITIES, LANES))
-    factors, partial = np.empty((1, LANES)), np.empty((1, LANES))
+    factors, partial = np.empty(LANES), np.empty(LANES)
     draw_starts(p, state, key, first)
     h = p.step / (1 << p.refined)
-    shrink_factors(p, state, 0.5 * h, factors[0])
+    shrink_factors(p, state, 0.5 * h, factors)
     row, step = 0, 0
     while row < times.size:
         here = step * h
@@ -376,8 +366,8 @@ def follow(p, key, first, active, times, sums):
             for lane in range(LANES):
                 other.ar[lane], other.ai[lane] = state.ar[lane], state.ai[lane]
                 other.br[lane], other.bi[lane] = state.br[lane], state.bi[lane]
-            shrink_factors(p, other, 0.5 * (times[row] - here), partial[0])
-            advance(p, other, noise, partial, p.Omega, times[row] - here)
+            shrink_factors(p, other, 0.5 * (times[row] - here), partial)
+            advance(p, other, noise, partial, p.Omega, step, times[row] - here)
             measure(p, other, values)
             add_up(values, active, sums[row])
             row += 1
@@ -385,7 +375,7 @@ def follow(p, key, first, active, times, sums):
             break
         if not fresh:
             draw_noise(p, noise, key, first, step)
-        advance(p, state, noise, factors, p.Omega, h)
+        advance(p, state, noise, factors, p.Omega, step, h)
         step += 1
 
 
@@ -394,16 +384,16 @@ def average(p, key, first, active, relax, steps, sums):
     """The same, each trajectory averaged over `steps` steps after `relax` steps; onto sums (1, QUANTITIES, GROUPS)."""
     state, noise = make_state(), make_noise()
     values, totals = np.zeros((QUANTITIES, LANES)), np.zeros((QUANTITIES, LANES))
-    factors = np.empty((1, LANES))
+    factors = np.empty(LANES)
     draw_starts(p, state, key, first)
     h = p.step / (1 << p.refined)
-    shrink_factors(p, state, 0.5 * h, factors[0])
+    shrink_factors(p, state, 0.5 * h, factors)
     for step in range(relax + steps):
         Omega = p.Omega
         if p.start == RAMP and step < relax:
             Omega *= (step + 0.5) / relax
         draw_noise(p, noise, key, first, step)
-        advance(p, state, noise, factors, Omega, h)
+        advance(p, state, noise, factors, Omega, step, h)
         if step >= relax:
             measure(p, state, values)
             for i in range(11):

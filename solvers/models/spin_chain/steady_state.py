@@ -244,8 +244,9 @@ def holstein_primakoff_reference(p: Mapping[str, Any]) -> dict[str, Any]:
     m2 = ((xx[0, 0] - yy[0, 0]) / 2) ** 2 + xy[0, 0] ** 2
     normal = (xx[0] + yy[0]) / 2  # <b_0^+ b_s>, real by symmetry, without the commutator on site
     normal[0] -= 0.5
-    with np.errstate(invalid="ignore"):
-        C = normal[distances(p, N)] / n
+    with np.errstate(divide="ignore", invalid="ignore"):
+        C = normal[distances(p, N)] / (n if n > 1e-12 else 0.0)
+    C[~np.isfinite(C)] = math.nan
     C[distances(p, N) == 0] = 1.0
     return {
         "excitations": n,
