@@ -15,7 +15,7 @@ import numpy as np
 from solvers.numerics.compile import FASTMATH, kernel
 from solvers.numerics.random import words
 
-LANES = 64
+LANES = 128
 """Trajectories side by side; a multiple of every vector length, so that none is computed by another code."""
 
 _TWO_52 = 4503599627370496.0
