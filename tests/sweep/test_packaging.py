@@ -2,7 +2,6 @@
 
 import subprocess
 import sys
-import sysconfig
 import tarfile
 import tomllib
 from pathlib import Path
@@ -50,7 +49,7 @@ def test_source_distribution_is_complete_and_its_wheel_runs_elsewhere(tmp_path):
     (unpacked,) = (tmp_path / "unpacked").iterdir()
     run(python, "-m", "pip", "install", "-q", "--no-deps", "--no-build-isolation", unpacked, cwd=tmp_path)
     installed = Path(run(python, "-c", "import sysconfig; print(sysconfig.get_path('purelib'))", cwd=tmp_path).strip())
-    (installed / "zz_dependencies.pth").write_text(sysconfig.get_path("purelib") + "\n")
+    (installed / "zz_dependencies.pth").write_text("\n".join(p for p in sys.path if p.endswith("-packages")) + "\n")
     code = "import spinsweep, sweep, solvers; print(spinsweep.__file__, sweep.__file__, solvers.__file__)"
     assert run(python, "-I", "-c", code, cwd=tmp_path).count(str(installed)) == 3
     assert not (installed / "sweep" / "api" / "spinsweep").exists()
