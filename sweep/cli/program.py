@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import functools
 import importlib
 import sys
 import traceback
+import warnings
+from collections.abc import Callable
 from typing import Any
 
 import click
@@ -15,12 +18,14 @@ from sweep.extras import missing
 _COMMANDS = {
     "anisotropy": "classic",
     "cancel": "runs",
+    "check": "model_files",
     "completion": "completion",
     "errors": "runs",
     "export": "runs",
     "list": "runs",
     "models": "models",
     "new": "starting",
+    "new-model": "model_files",
     "phase-diagram": "classic",
     "plan": "running",
     "plot": "runs",
@@ -51,6 +56,8 @@ class _Group(click.Group):
         return next(command for command in commands if command.name == cmd_name)
 
     def invoke(self, ctx: click.Context) -> Any:
+        shown = warnings.showwarning
+        warnings.showwarning = functools.partial(_said_once, shown)
         try:
             return super().invoke(ctx)
         except SweepError as error:
@@ -63,6 +70,8 @@ class _Group(click.Group):
             self._end(ctx, f"{error.strerror or error}{f': {error.filename}' if error.filename else ''}", 5)
         except ModuleNotFoundError as error:
             self._end(ctx, missing(error), 2)
+        finally:
+            warnings.showwarning = shown
 
     @staticmethod
     def _end(ctx: click.Context, text: str, status: int) -> None:
@@ -70,6 +79,14 @@ class _Group(click.Group):
             traceback.print_exc()
         click.echo(f"spinsweep: {text}", err=True)
         sys.exit(status)
+
+
+def _said_once(otherwise: Callable[..., None], message: Warning | str, category: type[Warning], *where: Any) -> None:
+    """A warning of the solvers as one sentence, without the place in the code that it comes from."""
+    if category.__module__.startswith("solvers."):
+        click.echo(f"spinsweep: {message}", err=True)
+    else:
+        otherwise(message, category, *where)
 
 
 @click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
