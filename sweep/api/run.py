@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from solvers import solve
 from solvers.suggest import did_you_mean
 from sweep.errors import RunError, SpecError
-from sweep.folder.dataset import nearest
+from sweep.folder.dataset import dimension_named, nearest
 from sweep.folder.dataset import open as open_data
 from sweep.folder.run_folder import RunFolder
 from sweep.folder.store import FLAGS, Store
@@ -92,6 +92,7 @@ class Run:
         Raises RunError for a name that is no dimension, or a dimension that is missing.
         """
         names = [d.name for d in self.plan.spec.dimensions]
+        coordinates = {dimension_named(name, names): value for name, value in coordinates.items()}
         for name in coordinates:
             if name not in names:
                 raise RunError(

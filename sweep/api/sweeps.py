@@ -26,7 +26,7 @@ class Sweep:
     """A sweep described in Python; the fields are those of a spec file.
 
     `axes` maps a parameter to its values (a list, an array, or a form such as `{"linspace": [0, 1, 11]}`); `zip` maps a
-    dimension's name to parameters that vary together. A list of methods makes `method` the first axis.
+    dimension's name to parameters that vary together. A list of methods makes the first axis, `solver`.
     """
 
     model: str

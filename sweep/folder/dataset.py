@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +12,7 @@ from numpy.typing import NDArray
 from solvers.suggest import did_you_mean
 from sweep.errors import GIVE_A_RUN, RunError, SpecError
 from sweep.folder.run_folder import RunFolder
+from sweep.spec.sweep_spec import METHOD, SOLVER
 
 if TYPE_CHECKING:
     import xarray
@@ -23,7 +25,7 @@ def open(path: str | Path) -> xarray.Dataset:
     ----------
     path : the run's folder, or the `data.zarr` in it.
 
-    Values are read when they are used; points that are not computed yet are NaN, and 0 in `status`. Open it again to
+    A list of methods is the dimension `solver`. Values are read when they are used; points that are not computed yet are NaN, and 0 in `status`. Open it again to
     see a store grow. Raises RunError when there is no run.
     """
     import xarray
@@ -33,7 +35,14 @@ def open(path: str | Path) -> xarray.Dataset:
     if not (data / "zarr.json").is_file():
         raise RunError(f"{given} is not a run folder (no data.zarr)", GIVE_A_RUN)
     dataset: xarray.Dataset = xarray.open_zarr(data, chunks=None)
+    if METHOD in dataset.dims and dataset[METHOD].attrs.get("long_name") == METHOD:  # a store of format 1
+        dataset = dataset.rename({METHOD: SOLVER})
     return dataset
+
+
+def dimension_named(name: str, names: Iterable[Hashable]) -> str:
+    """The dimension that a user means: the spec's word `method` is understood for `solver`."""
+    return SOLVER if name == METHOD and METHOD not in names else name
 
 
 def nearest(values: NDArray[Any], wanted: Any, where: str) -> int:

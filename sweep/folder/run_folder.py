@@ -11,7 +11,7 @@ from pathlib import Path
 
 from sweep.errors import GIVE_A_RUN, RunError, SpecError
 from sweep.folder import files
-from sweep.folder.run_record import FORMAT, RunRecord
+from sweep.folder.run_record import SOLVER_IN, RunRecord
 from sweep.plan.tiling import Plan
 from sweep.spec.array_files import resolved
 from sweep.spec.parsing import parse
@@ -73,11 +73,11 @@ class RunFolder:
             raise RunError(f"{self.path} is not a run folder (no meta/plan.json)", GIVE_A_RUN) from None
         except (OSError, ValueError) as error:
             raise RunError(f"{self.plan_file} cannot be read: {error}; {RunRecord.FIX}") from error
-        if isinstance(found, Mapping) and found.get("format") != FORMAT:
+        if isinstance(found, Mapping) and found.get("format") not in SOLVER_IN:
             environment = found.get("environment")
             made_by = environment.get("spinsweep") if isinstance(environment, Mapping) else None
             raise RunError(
-                f"{self.path} has format {found.get('format')!r}, this spinsweep writes and reads {FORMAT}; "
+                f"{self.path} has format {found.get('format')!r}, this spinsweep reads {', '.join(map(str, SOLVER_IN))}; "
                 f"use the version that made it: {made_by or 'unknown'}"
             )
         return RunRecord.from_json(found, self.plan_file)
@@ -86,7 +86,7 @@ class RunFolder:
         """The plan of the run, as it was created."""
         record = record or self.record()
         try:
-            spec = parse(resolved(record.spec, self.meta))
+            spec = parse(resolved(record.spec, self.meta), SOLVER_IN[record.format])
         except SpecError as error:
             raise RunError(f"the run's spec is refused by this version of spinsweep: {error}") from error
         return Plan(spec, record.tile)

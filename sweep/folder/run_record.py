@@ -8,9 +8,12 @@ from typing import ClassVar
 
 from sweep.plan.timings import Timings
 from sweep.records import Json, Record
+from sweep.spec.sweep_spec import SOLVER
 
-FORMAT = 1
-"""Version of the layout of a run folder."""
+FORMAT = 2
+"""Version of the layout of a run folder. In format 1 the dimension of the methods was called `method`."""
+SOLVER_IN = {1: "method", FORMAT: SOLVER}
+"""The formats that can be read, and what their dimension of the methods is called."""
 
 
 @dataclass(frozen=True)

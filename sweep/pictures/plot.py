@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from solvers.suggest import did_you_mean
 from sweep.errors import SpecError
-from sweep.folder.dataset import nearest
+from sweep.folder.dataset import dimension_named, nearest
 from sweep.folder.dataset import open as open_run
 from sweep.folder.run_folder import RunFolder
 from sweep.folder.store import PENDING, POINT_FAILED
@@ -130,7 +130,8 @@ def _select(
     """The variable and the status, cut as asked; and the cut in words."""
     data, status = dataset[variable], dataset["status"]
     said = []
-    for name, value in selection.items():
+    for given, value in selection.items():
+        name = dimension_named(given, data.dims)
         if name not in data.dims:
             known = [str(d) for d in data.dims]
             raise SpecError(

@@ -9,7 +9,7 @@ from pathlib import Path
 from sweep.errors import SpecError
 from sweep.records import Json
 from sweep.spec.array_files import resolved
-from sweep.spec.sweep_spec import METHOD
+from sweep.spec.sweep_spec import METHOD, SOLVER
 
 
 def read(path: str | Path) -> Json:
@@ -43,7 +43,7 @@ def with_overrides(raw: Json, parameters: Json | None = None, axes: Json | None 
         grid.pop(name, None)
         fixed[name] = value
     for name, value in (axes or {}).items():
-        if name == METHOD:
+        if name in (METHOD, SOLVER):
             result.setdefault("sweep", {})[METHOD] = value["values"] if isinstance(value, Mapping) else value
             continue
         fixed.pop(name, None)

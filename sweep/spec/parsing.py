@@ -1,6 +1,6 @@
 """What a TOML file says, validated against the model.
 
-    [sweep]       name, model, method (a list makes `method` the first axis), seed
+    [sweep]       name, model, method (a list makes the first axis, `solver`), seed
     [parameters]  values that are the same at every point
     [axes]        one entry per dimension, in the order of the store
     [zip.NAME]    parameters that vary together along one dimension NAME
@@ -37,8 +37,8 @@ _SECTIONS = {
 }
 
 
-def parse(raw: Json) -> SweepSpec:
-    """Turn the mapping that a TOML file holds into a validated SweepSpec."""
+def parse(raw: Json, solver: str = SOLVER) -> SweepSpec:
+    """Turn the mapping that a TOML file holds into a validated SweepSpec; `solver` names the dimension of its methods."""
     _known("the spec", raw, tuple(_SECTIONS), "section")
     tables: dict[str, Json] = {}
     for section, keys in _SECTIONS.items():
@@ -53,7 +53,7 @@ def parse(raw: Json) -> SweepSpec:
     methods, several = _methods(model, head.get(METHOD))
     dimensions = _dimensions(model, tables["axes"], tables["zip"])
     if several:
-        dimensions = (SweepDimension(SOLVER, len(methods), {}, methods), *dimensions)
+        dimensions = (SweepDimension(solver, len(methods), {}, methods), *dimensions)
     if not dimensions:
         raise SpecError(
             "the spec has no axis: add one to [axes] (name = { linspace = [first, last, count] }), or a list of methods; "
@@ -145,8 +145,8 @@ def _axis(model: Model, where: str, name: str, form: Any) -> NDArray[Any]:
 def _dimensions(model: Model, axes: Json, zips: Json) -> tuple[SweepDimension, ...]:
     found: list[SweepDimension] = []
     for name, form in axes.items():
-        if name == METHOD:
-            raise SpecError('[axes] method: a list of methods goes into [sweep], method = ["...", "..."]')
+        if name in (METHOD, SOLVER):
+            raise SpecError(f'[axes] {name}: a list of methods goes into [sweep], method = ["...", "..."]')
         values = _axis(model, "[axes]", name, form)
         found.append(SweepDimension(name, len(values), {name: values}))
     for group, table in zips.items():
@@ -228,7 +228,8 @@ def _tile(table: Json, dimensions: Sequence[SweepDimension]) -> Mapping[str, int
         raise SpecError(
             f'[run] tile must be "auto" or points per axis, like {{ {dimensions[-1].name} = 20 }}; given was {tile!r}'
         )
-    _known("[run] tile", tile, tuple(d.name for d in dimensions), "axis")
+    names = [d.name for d in dimensions] + [METHOD for d in dimensions if d.labels]
+    _known("[run] tile", tile, names, "axis")
     return dict(tile)
 
 

@@ -15,8 +15,8 @@ from sweep.records import Json
 
 METHOD = "method"
 """The key of a spec that names the methods."""
-SOLVER = "method"
-"""The dimension of a grid along which the method varies."""
+SOLVER = "solver"
+"""The dimension of a grid along which the method varies: `sel(method=...)` is an option of xarray's own."""
 
 
 @dataclass(frozen=True)
@@ -75,7 +75,10 @@ class SweepSpec:
         return self.max_failures
 
     def canonical(self) -> Json:
-        """What decides the numbers, as plain JSON values: equal for two specs exactly when their results are."""
+        """What decides the numbers, as plain JSON values: equal for two specs exactly when their results are.
+
+        The dimension of the methods goes by the spec's word for them, whatever a store calls it.
+        """
         return {
             "model": self.model,
             "methods": list(self.methods),

@@ -49,9 +49,9 @@ class StoreTests:
             data.load()
         assert np.all(data.status == PENDING)
         assert np.all(np.isnan(data.height))
-        assert data.height.dims == ("method", "a", "b", "pair")
-        assert data.wave.dims == ("method", "a", "b", "pair", "time", "axis")
-        assert list(data.method.values) == ["quick", "exact"]
+        assert data.height.dims == ("solver", "a", "b", "pair")
+        assert data.wave.dims == ("solver", "a", "b", "pair", "time", "axis")
+        assert list(data.solver.values) == ["quick", "exact"]
         assert list(data["shape"].values) == ["round", "square"]
         assert data["shape"].dims == ("pair",)
         assert int(data.N) == 5

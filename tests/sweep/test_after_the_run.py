@@ -114,14 +114,14 @@ def test_export(make, cli, raw, tmp_path):
     np.testing.assert_array_equal(back.wave, data.wave)
     np.testing.assert_array_equal(back.amplitude_imag, data.amplitude.imag)
     assert back.b.attrs["units"] == "Gamma"
-    assert list(back.method.values) == ["quick", "exact"]
+    assert list(back.solver.values) == ["quick", "exact"]
     said = cli("export", tmp_path / "run", tmp_path / "r.csv")
     assert "height" in said
     assert "wave" not in said
     table = pandas.read_csv(tmp_path / "r.csv")
     assert len(table) == 56
-    row = table[(table.method == "exact") & (table.a == 1.5) & (table.b == 0.4)].iloc[0]
-    assert row.height == float(data.height.sel({"method": "exact", "a": 1.5, "b": 0.4}))
+    row = table[(table.solver == "exact") & (table.a == 1.5) & (table.b == 0.4)].iloc[0]
+    assert row.height == float(data.height.sel(solver="exact", a=1.5, b=0.4))
     cli("export", tmp_path / "run", tmp_path / "r.parquet", "--var", "wave")
     assert len(pandas.read_parquet(tmp_path / "r.parquet")) == data.wave.size
     assert "did you mean wave?" in cli("export", tmp_path / "run", tmp_path / "r.csv", "--var", "wav", status=2)
@@ -201,10 +201,11 @@ def test_points_of_a_method_axis(make, raw, tmp_path):
     run = sweep.Run(tmp_path / "run")
     point = run.point(method="exact", a=1.5, b=0.1)
     assert point.method == "exact"
-    assert float(point.solve()["height"]) == float(run.data.height.sel({"method": "exact", "a": 1.5, "b": 0.1}))
-    assert float(point.solve("quick")["height"]) == float(run.data.height.sel({"method": "quick", "a": 1.5, "b": 0.1}))
+    assert run.point(solver="exact", a=1.5, b=0.1) == point
+    assert float(point.solve()["height"]) == float(run.data.height.sel(solver="exact", a=1.5, b=0.1))
+    assert float(point.solve("quick")["height"]) == float(run.data.height.sel(solver="quick", a=1.5, b=0.1))
     with pytest.raises(sweep.RunError, match="did you mean exact"):
-        run.point(method="exat", a=1.5, b=0.1)
+        run.point(solver="exat", a=1.5, b=0.1)
 
 
 def test_completion_scripts(cli):

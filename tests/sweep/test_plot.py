@@ -42,12 +42,12 @@ def test_map_has_labels_units_and_a_legend_for_what_is_missing(run_folder):
     data = sweep.open(run_folder)
     figure = plot.picture(data, "height", {"pair": 0})
     first, second = [axes for axes in figure.axes if axes.get_title()]
-    assert first.get_title() == "method = quick"
+    assert first.get_title() == "solver = quick"
     assert first.get_xlabel() == "first parameter $a$"
     assert first.get_ylabel() == r"second parameter $\beta$ [$\Gamma$]"
     status = data.status.isel(pair=0)
     for axes, method in ((first, "quick"), (second, "exact")):
-        counts = status.sel({"method": method})
+        counts = status.sel(solver=method)
         expected = []
         for code, text in ((0, "pending"), (POINT_FAILED, "failed")):
             if n := int((counts == code).sum()):
@@ -58,7 +58,7 @@ def test_map_has_labels_units_and_a_legend_for_what_is_missing(run_folder):
 
 def test_curves_with_the_second_axis_as_colours(run_folder):
     figure = plot.picture(
-        sweep.open(run_folder), "height", {"method": "quick", "pair": 0}, plot.Style(along="a", curves=True)
+        sweep.open(run_folder), "height", {"solver": "quick", "pair": 0}, plot.Style(along="a", curves=True)
     )
     axes = figure.axes[0]
     assert len(axes.get_lines()) >= 5
@@ -97,7 +97,7 @@ def test_axis_spaced_logarithmically_is_drawn_so():
     [
         ({}, plot.Style(), "more dimensions than a picture"),
         ({"pear": 0}, plot.Style(), "did you mean pair?"),
-        ({"method": "quik", "pair": 0}, plot.Style(), "did you mean quick?"),
+        ({"solver": "quik", "pair": 0}, plot.Style(), "did you mean quick?"),
         ({"pair": 0}, plot.Style(along="c"), "not among the dimensions"),
         ({"pair": 0, "a": "left"}, plot.Style(), "needs a number"),
     ],

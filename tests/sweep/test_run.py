@@ -44,10 +44,10 @@ def test_results_are_those_of_the_model(raw, run, tmp_path):
     assert result.exit_status == 0
     data = sweep.open(tmp_path / "out")
     expected = np.sin(data.a) * data.b + 5
-    np.testing.assert_allclose(data.height.sel({"method": "quick"}), expected, rtol=1e-15)
-    np.testing.assert_allclose(data.height.sel({"method": "exact"}), expected + 1, rtol=1e-15)
-    assert np.all(np.isnan(data.amplitude.sel({"method": "quick"}).real))
-    np.testing.assert_allclose(data.amplitude.sel({"method": "exact", "b": 0.4}), np.exp(1j * data.a))
+    np.testing.assert_allclose(data.height.sel(solver="quick"), expected, rtol=1e-15)
+    np.testing.assert_allclose(data.height.sel(solver="exact"), expected + 1, rtol=1e-15)
+    assert np.all(np.isnan(data.amplitude.sel(solver="quick").real))
+    np.testing.assert_allclose(data.amplitude.sel(solver="exact", b=0.4), np.exp(1j * data.a))
     assert np.all(data.status == 1)
     assert np.all(data.elapsed_seconds > 0)
     assert text.startswith("dashboard: http://127.0.0.1:")

@@ -26,7 +26,7 @@ def test_axes_are_dimensions_in_their_order(raw):
 def test_list_of_methods_is_the_first_axis(raw):
     raw["sweep"]["method"] = ["exact", "quick"]
     spec = parse(raw)
-    assert [d.name for d in spec.dimensions] == ["method", "a", "b"]
+    assert [d.name for d in spec.dimensions] == ["solver", "a", "b"]
     assert spec.dimensions[0].labels == ("exact", "quick")
     assert "amplitude" in spec.keep
     assert "hole" in spec.keep
