@@ -14,7 +14,7 @@ from solvers.engines.master_equation.propagation import evolve
 from solvers.engines.master_equation.states import moment_indices, product_state, split_moments
 from solvers.engines.moments.equations import build_coefficients
 from solvers.engines.moments.packing import pack
-from solvers.engines.moments.second_order import integrate_cumulants
+from solvers.engines.moments.integration import CUMULANTS, integrate
 from solvers.engines.spin_system import LOWERING, SpinSystem, correlated, local_dissipator
 from solvers.evaluate import parse_parameters
 from solvers.models.spin_network.network import build_system
@@ -120,12 +120,12 @@ def test_cumulants_of_a_hundred_spins(benchmark):
     start = pack(np.tile([0.0, 0.0, 1.0], (n, 1)), None)
     out = np.empty((1, start.size))
     first = time.perf_counter()
-    integrate_cumulants(p, start.copy(), np.array([1e-3]), out, 1e-6, 1e-8, 10**6)
+    integrate(p, CUMULANTS, start.copy(), np.array([1e-3]), out, 1e-6, 1e-8, 10**6)
     first = time.perf_counter() - first
-    steps = integrate_cumulants(p, start.copy(), np.array([0.3]), out, 1e-6, 1e-8, 10**6)[2]
+    steps = integrate(p, CUMULANTS, start.copy(), np.array([0.3]), out, 1e-6, 1e-8, 10**6)[2]
 
     def run():
-        integrate_cumulants(p, start.copy(), np.array([0.3]), out, 1e-6, 1e-8, 10**6)
+        integrate(p, CUMULANTS, start.copy(), np.array([0.3]), out, 1e-6, 1e-8, 10**6)
 
     benchmark.pedantic(run, rounds=3)
     matrix_product(p.K, p.covariance, p.product)
@@ -133,7 +133,7 @@ def test_cumulants_of_a_hundred_spins(benchmark):
     np.testing.assert_allclose(p.product, p.K @ p.covariance, rtol=1e-12, atol=1e-12)
     share = 6 * steps * product / seconds(run, 5)
     tight = np.empty_like(out)
-    integrate_cumulants(p, start.copy(), np.array([0.3]), tight, 1e-9, 1e-11, 10**6)
+    integrate(p, CUMULANTS, start.copy(), np.array([0.3]), tight, 1e-9, 1e-11, 10**6)
     np.testing.assert_allclose(out, tight, atol=1e-4)
     benchmark.extra_info["share of the matrix product"] = share
     benchmark.extra_info["seconds to the first result"] = first
