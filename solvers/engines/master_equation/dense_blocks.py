@@ -1,0 +1,154 @@
+"""exp(t L) r at many times, block by block with dense exponentials, and an estimate of the error.
+
+The error of the exponentials is estimated where rounding could matter, with a second evolution of which every exponential
+is computed otherwise (see `matrix_exponential`); elsewhere it is bounded by a few roundings of |L| t.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.linalg import expm
+
+from solvers.engines.master_equation.failures import Diverged
+from solvers.engines.master_equation.intervals import different_intervals
+from solvers.engines.master_equation.sectors import Sector
+from solvers.numerics.matrix_exponential import LARGEST_EXPONENT, NORM, NotResolved, exponential
+
+_PIECE_BYTES = 32 * 2**20
+_LONGEST_RUN = 64
+_ROUNDINGS = 0.25
+_EPS = float(np.finfo(float).eps)
+
+Receive = Callable[[int, NDArray[np.float64]], None]
+
+
+def work_of_blocks(sizes: NDArray[np.int64], intervals: int, times: int, norm: float) -> float:
+    """Multiply-adds of `evolve_blocks`, overheads included, for blocks of these sizes (B,) and |L| t = `norm`."""
+    n = sizes[sizes > 1].astype(np.float64)
+    cube, square = float((n**3).sum()), float((n**2).sum())
+    per_exponential = 0.3 * (8 + np.log2(1 + norm)) if norm < NORM else 120.0
+    return intervals * (per_exponential * cube + 2e5 * len(n)) + times * (square + 3e3)
+
+
+def evolve_blocks(
+    sector: Sector,
+    blocks: list[NDArray[np.int64]],
+    start: NDArray[np.float64],
+    times: NDArray[np.float64],
+    receive: Receive,
+    tolerance: float,
+) -> tuple[NDArray[np.float64], float]:
+    """Evolve `start` (n,) and hand its values at `times` (T,) over in pieces, receive(first time, (t, n)).
+
+    Returns the last state and the largest estimated error of a component, relative to the largest component. Raises
+    Diverged when the state overflows, NotResolved when |L| t does.
+    """
+    steps, which = different_intervals(times)
+    alone = np.array([b[0] for b in blocks if len(b) == 1], dtype=np.int64)
+    joined = [b for b in blocks if len(b) > 1]
+    matrices = [sector.dense(b) for b in joined]
+    norm = max((float(np.abs(m).sum(axis=0).max()) for m in matrices), default=0.0) * float(times[-1])
+    bound = _ROUNDINGS * _EPS * norm
+    check = not bound <= 0.1 * tolerance
+    exponentials = _Exponentials(matrices, steps, which, check)
+    rows = max(1, _PIECE_BYTES // (8 * sector.size))
+    state, other = start.copy(), start.copy()
+    error = 0.0 if check else bound
+    for first in range(0, len(times), rows):
+        part = which[first : first + rows]
+        found = np.empty((len(part), sector.size))
+        cuts = np.flatnonzero(np.diff(part)) + 1
+        for begin, end in zip([0, *cuts.tolist()], [*cuts.tolist(), len(part)], strict=True):
+            k, run = int(part[begin]), found[begin:end]
+            with np.errstate(all="ignore"):
+                decay = np.exp(sector.diagonal[alone] * np.arange(1, len(run) + 1)[:, None] * steps[k])
+                run[:, alone] = state[alone] * decay
+                for b, block in enumerate(joined):
+                    try:
+                        value, again, phase = exponentials.of(b, k)
+                    except NotResolved as failure:
+                        raise _failure(failure, matrices, float(times[first + begin]), float(steps[k])) from failure
+                    run[:, block] = _repeated(value, state[block], len(run))
+                    if again is not None:
+                        other[block] = _repeated(again, other[block], len(run))[-1]
+                        size = max(1.0, float(np.abs(run[-1, block]).max()))
+                        error = max(error, float(np.abs(other[block] - run[-1, block]).max()) / size)
+                        moving = bool(np.abs(run[-1, block] - state[block]).max() > 0.0)
+                        error = max(error, _EPS * phase * len(run) if moving else 0.0)
+            exponentials.used(k)
+            if not np.isfinite(run).all():
+                bad = int((~np.isfinite(run).all(axis=1)).argmax())
+                raise Diverged(divergence(float(times[first + begin + bad]), growth_rate(matrices)))
+            state = run[-1].copy()
+            other[alone] = state[alone]
+        receive(first, found)
+    return state, error
+
+
+class _Exponentials:
+    """Exponentials of the blocks for the different intervals, kept while there are runs that need them."""
+
+    def __init__(self, matrices, steps, which, check: bool) -> None:
+        self._matrices, self._steps, self._check = matrices, steps, check
+        changes = np.concatenate([[True], np.diff(which) != 0])
+        self._left = np.bincount(which[changes], minlength=len(steps))
+        self._kept: dict[tuple[int, int], tuple[NDArray[np.float64], NDArray[np.float64] | None, float]] = {}
+
+    def of(self, block: int, interval: int) -> tuple[NDArray[np.float64], NDArray[np.float64] | None, float]:
+        """exp(step L), the same computed otherwise if the error is to be estimated, and the largest lasting argument."""
+        key = block, interval
+        if key not in self._kept:
+            matrix, step = self._matrices[block], float(self._steps[interval])
+            if step == 0.0:
+                self._kept[key] = np.eye(len(matrix)), np.eye(len(matrix)) if self._check else None, 0.0
+            elif self._check:
+                found = exponential(step * matrix)
+                self._kept[key] = found.value, found.again, found.phase
+            else:
+                value = expm(step * matrix)
+                value[~matrix.any(axis=1)] = np.eye(len(matrix))[~matrix.any(axis=1)]
+                self._kept[key] = value, None, 0.0
+        return self._kept[key]
+
+    def used(self, interval: int) -> None:
+        """One run of this interval is done."""
+        self._left[interval] -= 1
+        if self._left[interval] == 0:
+            for key in [key for key in self._kept if key[1] == interval]:
+                del self._kept[key]
+
+
+def _repeated(step: NDArray[np.float64], start: NDArray[np.float64], count: int) -> NDArray[np.float64]:
+    """step^k start (count, n) for k = 1 .. count: ever more rows at once, with powers of `step`."""
+    out = np.empty((count, len(start)))
+    out[0] = step @ start
+    power, rows = step, 1
+    while rows * _LONGEST_RUN < count:
+        out[rows : 2 * rows] = out[:rows] @ power.T
+        power, rows = power @ power, 2 * rows
+    for done in range(rows, count, rows):
+        more = min(rows, count - done)
+        out[done : done + more] = out[done - rows : done - rows + more] @ power.T
+    return out
+
+
+def growth_rate(matrices: list[NDArray[np.float64]]) -> float:
+    """The largest real part of all eigenvalues of the blocks."""
+    return max((float(np.linalg.eigvals(m).real.max()) for m in matrices), default=0.0)
+
+
+def divergence(time: float, rate: float) -> str:
+    """What is said of a state that overflows."""
+    return (
+        f"rho diverges: it is beyond double precision at t = {time:.6g}; L has an eigenvalue with the real part {rate:.6g} > 0, "
+        "because the rates are not completely positive (Gamma has a negative eigenvalue); shorten times or correct the rates"
+    )
+
+
+def _failure(failure: NotResolved, matrices, time: float, step: float) -> Exception:
+    with np.errstate(all="ignore"):
+        rate = growth_rate(matrices) if all(np.isfinite(m).all() for m in matrices) else np.nan
+    return Diverged(divergence(time, rate)) if rate * step > 0.5 * LARGEST_EXPONENT else failure
