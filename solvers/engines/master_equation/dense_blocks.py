@@ -19,7 +19,7 @@ from solvers.numerics.matrix_exponential import LARGEST_EXPONENT, NORM, NotResol
 
 _PIECE_BYTES = 32 * 2**20
 _LONGEST_RUN = 64
-_ROUNDINGS = 0.25
+_SAFETY = 3.0
 _EPS = float(np.finfo(float).eps)
 
 Receive = Callable[[int, NDArray[np.float64]], None]
@@ -40,20 +40,21 @@ def evolve_blocks(
     times: NDArray[np.float64],
     receive: Receive,
     tolerance: float,
+    stable: bool,
 ) -> tuple[NDArray[np.float64], float]:
     """Evolve `start` (n,) and hand its values at `times` (T,) over in pieces, receive(first time, (t, n)).
 
-    Returns the last state and the largest estimated error of a component, relative to the largest component. Raises
+    `stable` says that no eigenvalue has a positive real part. Returns the last state and the largest estimated error of a component, relative to the largest component. Raises
     Diverged when the state overflows, NotResolved when |L| t does.
     """
     steps, which = different_intervals(times)
     alone = np.array([b[0] for b in blocks if len(b) == 1], dtype=np.int64)
     joined = [b for b in blocks if len(b) > 1]
     matrices = [sector.dense(b) for b in joined]
-    norm = max((float(np.abs(m).sum(axis=0).max()) for m in matrices), default=0.0) * float(times[-1])
-    bound = _ROUNDINGS * _EPS * norm
-    check = not bound <= 0.1 * tolerance
-    exponentials = _Exponentials(matrices, steps, which, check)
+    norm = max((float(np.abs(m).sum(axis=0).max()) for m in matrices), default=0.0)
+    bound = _EPS * norm * float(times[-1])
+    check = not (bound <= 0.1 * tolerance and norm * float(steps.max()) <= NORM)
+    exponentials = _Exponentials(matrices, steps, which, check, stable)
     rows = max(1, _PIECE_BYTES // (8 * sector.size))
     state, other = start.copy(), start.copy()
     error = 0.0 if check else bound
@@ -68,16 +69,16 @@ def evolve_blocks(
                 run[:, alone] = state[alone] * decay
                 for b, block in enumerate(joined):
                     try:
-                        value, again, phase = exponentials.of(b, k)
+                        value, again, roundings = exponentials.of(b, k)
                     except NotResolved as failure:
                         raise _failure(failure, matrices, float(times[first + begin]), float(steps[k])) from failure
                     run[:, block] = _repeated(value, state[block], len(run))
                     if again is not None:
                         other[block] = _repeated(again, other[block], len(run))[-1]
                         size = max(1.0, float(np.abs(run[-1, block]).max()))
-                        error = max(error, float(np.abs(other[block] - run[-1, block]).max()) / size)
+                        error = max(error, _SAFETY * float(np.abs(other[block] - run[-1, block]).max()) / size)
                         moving = bool(np.abs(run[-1, block] - state[block]).max() > 0.0)
-                        error = max(error, _EPS * phase * len(run) if moving else 0.0)
+                        error = max(error, _EPS * roundings * len(run) if moving else 0.0)
             exponentials.used(k)
             if not np.isfinite(run).all():
                 bad = int((~np.isfinite(run).all(axis=1)).argmax())
@@ -91,22 +92,22 @@ def evolve_blocks(
 class _Exponentials:
     """Exponentials of the blocks for the different intervals, kept while there are runs that need them."""
 
-    def __init__(self, matrices, steps, which, check: bool) -> None:
-        self._matrices, self._steps, self._check = matrices, steps, check
+    def __init__(self, matrices, steps, which, check: bool, stable: bool) -> None:
+        self._matrices, self._steps, self._check, self._stable = matrices, steps, check, stable
         changes = np.concatenate([[True], np.diff(which) != 0])
         self._left = np.bincount(which[changes], minlength=len(steps))
         self._kept: dict[tuple[int, int], tuple[NDArray[np.float64], NDArray[np.float64] | None, float]] = {}
 
     def of(self, block: int, interval: int) -> tuple[NDArray[np.float64], NDArray[np.float64] | None, float]:
-        """exp(step L), the same computed otherwise if the error is to be estimated, and the largest lasting argument."""
+        """exp(step L), the same computed otherwise if the error is to be estimated, and its least roundings."""
         key = block, interval
         if key not in self._kept:
             matrix, step = self._matrices[block], float(self._steps[interval])
             if step == 0.0:
                 self._kept[key] = np.eye(len(matrix)), np.eye(len(matrix)) if self._check else None, 0.0
             elif self._check:
-                found = exponential(step * matrix)
-                self._kept[key] = found.value, found.again, found.phase
+                found = exponential(step * matrix, self._stable)
+                self._kept[key] = found.value, found.again, found.roundings
             else:
                 value = expm(step * matrix)
                 value[~matrix.any(axis=1)] = np.eye(len(matrix))[~matrix.any(axis=1)]

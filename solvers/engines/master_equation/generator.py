@@ -130,6 +130,7 @@ class Generator:
 
     `real_range`, `imaginary_bound` enclose the field of values of L: Re in real_range, |Im| <= imaginary_bound.
     `sites` (N, 4, 4) and `bonds` (P, 16, 16) are the terms on one site and on the `pairs` (P, 2) of sites, first < second.
+    `positive`: whether Gamma is, so that no eigenvalue of L has a positive real part.
     """
 
     N: int
@@ -139,6 +140,7 @@ class Generator:
     sites: NDArray[np.float64]
     pairs: NDArray[np.int64]
     bonds: NDArray[np.float64]
+    positive: bool
 
     @property
     def dimension(self) -> int:
@@ -257,7 +259,7 @@ def build_generator(system: SpinSystem) -> Generator:
     )
     real_range, imaginary = _field_of_values(system, site_dissipative, pair_dissipative)
     joined = np.array(pairs, dtype=np.int64).reshape(-1, 2)
-    return Generator(n, terms, real_range, imaginary, sites, joined, bonds)
+    return Generator(n, terms, real_range, imaginary, sites, joined, bonds, system.positive)
 
 
 def _field_of_values(system: SpinSystem, sites, bonds) -> tuple[tuple[float, float], float]:

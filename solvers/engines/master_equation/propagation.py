@@ -151,6 +151,7 @@ def evolve(
                     later,
                     lambda first, rows: record.put(done + first, rows, sector),
                     max(rtol, 1e-12),
+                    generator.positive,
                 )
                 return record.result(_whole(generator, sector, end), 0, found)
     work = generator.work if sector is None else 1.5 * len(sector.values) + 2 * sector.size
