@@ -71,7 +71,7 @@ def evolve_blocks(
                     try:
                         value, again, roundings = exponentials.of(b, k)
                     except NotResolved as failure:
-                        raise _failure(failure, matrices, float(times[first + begin]), float(steps[k])) from failure
+                        raise _failure(matrices, float(times[first + begin]), stable) from failure
                     run[:, block] = _repeated(value, state[block], len(run))
                     if again is not None:
                         other[block] = _repeated(again, other[block], len(run))[-1]
@@ -82,7 +82,7 @@ def evolve_blocks(
             exponentials.used(k)
             if not np.isfinite(run).all():
                 bad = int((~np.isfinite(run).all(axis=1)).argmax())
-                raise Diverged(divergence(float(times[first + begin + bad]), growth_rate(matrices)))
+                raise _failure(matrices, float(times[first + begin + bad]), stable)
             state = run[-1].copy()
             other[alone] = state[alone]
         receive(first, found)
@@ -149,7 +149,12 @@ def divergence(time: float, rate: float) -> str:
     )
 
 
-def _failure(failure: NotResolved, matrices, time: float, step: float) -> Exception:
-    with np.errstate(all="ignore"):
-        rate = growth_rate(matrices) if all(np.isfinite(m).all() for m in matrices) else np.nan
-    return Diverged(divergence(time, rate)) if rate * step > 0.5 * LARGEST_EXPONENT else failure
+def _failure(matrices: list[NDArray[np.float64]], time: float, stable: bool) -> Exception:
+    """Why the state is not finite at a time."""
+    rate = 0.0 if stable else growth_rate(matrices)
+    if rate * time > 0.5 * LARGEST_EXPONENT:
+        return Diverged(divergence(time, rate))
+    return NotResolved(
+        f"the state at t = {time:.6g} is lost in rounding: the fastest motion counts more than 1e16 radians until then; "
+        "shorten times, or leave out what is faster than the times of interest"
+    )
