@@ -93,8 +93,16 @@ def _log_bound(k: NDArray[np.float64], x: float, coherent: bool) -> NDArray[np.f
 
 def plan_series(real_range: tuple[float, float], imaginary_bound: float, duration: float, tolerance: float) -> Series:
     """The segment with the fewest applications of L per unit time for a relative error `tolerance`."""
-    low, high = real_range
-    scale = max(high - low, imaginary_bound, 1e-12 / max(duration, 1e-300))
+    # in units of the largest number (a power of two), so that squares neither overflow nor vanish
+    exponent = int(np.frexp(max(real_range[1] - real_range[0], imaginary_bound, 1e-12 / max(duration, 1e-300)))[1])
+    unit = 2.0 ** min(max(exponent, -1000), 1000)
+    low, high, imaginary_bound, duration = (
+        real_range[0] / unit,
+        real_range[1] / unit,
+        imaginary_bound / unit,
+        duration * unit,
+    )
+    scale = max(high - low, imaginary_bound, 1e-12 / duration)
     width, height = max((high - low) / 2, 1e-4 * scale), max(imaginary_bound, 1e-4 * scale)
     centre = (low + high) / 2
     largest = np.log(max(30.0, 0.03 * tolerance / np.finfo(float).eps))
@@ -120,11 +128,12 @@ def plan_series(real_range: tuple[float, float], imaginary_bound: float, duratio
             if len(enough) and log_terms.max() < largest + 2.5 and falling < _MOST_TERMS:
                 break
             length /= 1.4
-        terms = max(int(enough[0]) + 2, falling)
+        terms = max(int(enough[0]) + 2, falling, 4)
         segments = np.ceil(duration / length)
         price = terms * segments
         if best is None or price < best[0]:
-            best = (price, Series(float(duration / segments), terms, falling, centre, focus, coherent))
+            length = float(duration / segments) / unit
+            best = (price, Series(length, terms, falling, centre * unit, focus * unit, coherent))
     assert best is not None
     return best[1]
 

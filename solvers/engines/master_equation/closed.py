@@ -123,10 +123,18 @@ def evolve_density_matrix(
     return ClosedEvolution(found, purity, error)
 
 
+def closed_moments(
+    system: SpinSystem, spins0: NDArray[np.float64], times: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Spins (T, N, 3), and raw correlations (T, 3, 3) of the first two sites (NaN for a single spin), at `times` (T,)."""
+    pairs = np.array([[0, 1]] if system.N > 1 else np.empty((0, 2)), dtype=np.int64)
+    found = evolve_wave(system, product_wave(spins0), times, pairs).observed
+    joint = found[:, 3 * system.N :].reshape(-1, 3, 3) if system.N > 1 else np.full((len(times), 3, 3), np.nan)
+    return found[:, : 3 * system.N].reshape(len(times), -1, 3), joint
+
+
 def _hamiltonian(system: SpinSystem) -> NDArray[np.complex128]:
-    return np.asarray(
-        hamiltonian_columns(np.ascontiguousarray(system.field), np.ascontiguousarray(system.coupling)).T
-    )
+    return np.asarray(hamiltonian_columns(np.ascontiguousarray(system.field), np.ascontiguousarray(system.coupling)).T)
 
 
 @entry

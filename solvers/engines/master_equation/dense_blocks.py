@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import expm
 
-from solvers.engines.master_equation.failures import Diverged
+from solvers.engines.master_equation.failures import Diverged, LostInRounding
 from solvers.engines.master_equation.intervals import different_intervals
 from solvers.engines.master_equation.sectors import Sector
 from solvers.numerics.matrix_exponential import LARGEST_EXPONENT, NORM, NotResolved, exponential
@@ -45,7 +45,7 @@ def evolve_blocks(
     """Evolve `start` (n,) and hand its values at `times` (T,) over in pieces, receive(first time, (t, n)).
 
     `stable` says that no eigenvalue has a positive real part. Returns the last state and the largest estimated error of a component, relative to the largest component. Raises
-    Diverged when the state overflows, NotResolved when |L| t does.
+    Diverged when the state overflows, LostInRounding when nothing of it is known.
     """
     steps, which = different_intervals(times)
     alone = np.array([b[0] for b in blocks if len(b) == 1], dtype=np.int64)
@@ -141,20 +141,7 @@ def growth_rate(matrices: list[NDArray[np.float64]]) -> float:
     return max((float(np.linalg.eigvals(m).real.max()) for m in matrices), default=0.0)
 
 
-def divergence(time: float, rate: float) -> str:
-    """What is said of a state that overflows."""
-    return (
-        f"rho diverges: it is beyond double precision at t = {time:.6g}; L has an eigenvalue with the real part {rate:.6g} > 0, "
-        "because the rates are not completely positive (Gamma has a negative eigenvalue); shorten times or correct the rates"
-    )
-
-
 def _failure(matrices: list[NDArray[np.float64]], time: float, stable: bool) -> Exception:
     """Why the state is not finite at a time."""
     rate = 0.0 if stable else growth_rate(matrices)
-    if rate * time > 0.5 * LARGEST_EXPONENT:
-        return Diverged(divergence(time, rate))
-    return NotResolved(
-        f"the state at t = {time:.6g} is lost in rounding: the fastest motion counts more than 1e16 radians until then; "
-        "shorten times, or leave out what is faster than the times of interest"
-    )
+    return Diverged(time, rate) if rate * time > 0.5 * LARGEST_EXPONENT else LostInRounding(time)

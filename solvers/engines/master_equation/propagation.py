@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from solvers.engines.master_equation.chebyshev import Rows, plan_series, sum_segment, sum_segment_of_rows
-from solvers.engines.master_equation.dense_blocks import divergence, evolve_blocks, work_of_blocks
+from solvers.engines.master_equation.dense_blocks import evolve_blocks, work_of_blocks
 from solvers.engines.master_equation.failures import Diverged, StepBudgetSpent, TooLong
 from solvers.engines.master_equation.generator import Generator
 from solvers.engines.master_equation.intervals import different_intervals
@@ -21,6 +21,9 @@ from solvers.engines.master_equation.states import smallest_dense_eigenvalue
 
 _STATE_BYTES = 256 * 2**20
 _DENSE_DIMENSION = 512
+_SPARSE = 0.5
+"""Up to this fraction of all strings a sparse matrix is faster than the terms of the generator."""
+_BLOCKS_OF_ALL = 6
 _LOOK_FOR_SECTOR = 300.0
 """Applications of L from which the search for the strings that matter is cheap beside them."""
 _WORK_OF_A_STEP = 1e5
@@ -128,19 +131,22 @@ def evolve(
     sector = None
     if generator.N <= 5 or price > _LOOK_FOR_SECTOR:
         watched = None if record.everything or keep_final else indices
-        sector = find_sector(generator, state, watched, 1.0 if generator.N <= 4 else 0.5)
+        sector = find_sector(generator, state, watched, 1.0 if generator.N <= _BLOCKS_OF_ALL else _SPARSE)
     if sector is not None:
         if sector.size == 0:
             return record.result(np.zeros_like(state), 0, 0.0)
-        if sector.size > _DENSE_DIMENSION:
+        blocks = sector.blocks()
+        sizes = np.array([len(b) for b in blocks])
+        dense_blocks = sizes.max() <= _DENSE_DIMENSION
+        if not dense_blocks and sector.size > _SPARSE * generator.dimension:
+            sector = None
+        elif sector.size > _DENSE_DIMENSION:
             low, high = sector.field_of_values[0]
             real = max(low, bounds[0][0]), min(high, bounds[0][1])
             bounds = (min(real), max(real)), min(sector.field_of_values[1], bounds[1])
             series = plan_series(bounds[0], bounds[1], total, tolerance)
             price = np.ceil(total / series.length) * series.terms
-        blocks = sector.blocks()
-        sizes = np.array([len(b) for b in blocks])
-        if sizes.max() <= _DENSE_DIMENSION:
+        if sector is not None and dense_blocks:
             radius = max(-bounds[0][0], bounds[0][1], bounds[1]) * total
             dense = work_of_blocks(sizes, len(different_intervals(later)[0]), len(later), radius)
             if dense < price * (1.5 * len(sector.values) + 500) + 1e5 or price > max_applications:
@@ -154,6 +160,8 @@ def evolve(
                     generator.positive,
                 )
                 return record.result(_whole(generator, sector, end), 0, found)
+            if sector.size > _SPARSE * generator.dimension:
+                sector = None
     work = generator.work if sector is None else 1.5 * len(sector.values) + 2 * sector.size
     _refuse_beyond_budget(price, work, max_applications)
     applications, end = _sum_series(generator, sector, state, later, done, record, bounds, error, tolerance)
@@ -228,7 +236,7 @@ def _sum_series(generator, sector, state, times, before, record: _Record, bounds
         applications += used
         after = float(np.linalg.norm(moved))
         if not np.isfinite(after) or not np.isfinite(largest):
-            raise Diverged(divergence(end, rate))
+            raise Diverged(end, rate)
         if not (tail < error * grown and largest * _EPS < error * grown):
             # the ellipse was too small; this is checked, not trusted
             low, high = bounds[0]
