@@ -91,9 +91,9 @@ def random_points_are_as_declared(subject: Subject) -> list[Account]:
 
 def reference_agrees(subject: Subject) -> list[Account]:
     """Random points against the method's own slow and independent solution."""
-    rtol, atol = subject.model.reference_tolerance
     accounts = []
     for method in subject.methods:
+        rtol, atol = subject.reference_tolerance(method)
         reference, against = subject.reference(method), "its independent reference"
         if reference is None:
             accounts.append(Account(against=against, method=method, left_out="it has none"))

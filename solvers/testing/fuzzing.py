@@ -110,15 +110,14 @@ def try_point(model: Model, method: str, parameters: Mapping[str, Any], compare:
 
 def _agrees_with_reference(model: Model, method: str, parsed: Mapping[str, Any], outputs: Mapping[str, Any]) -> bool:
     """AssertionError where the reference says otherwise; False where there is none, or it cannot treat the point."""
-    own = model.method(method).reference
+    chosen = model.method(method)
+    if chosen.reference is None:
+        return False
     try:
-        if own is not None:
-            expected = own(parsed)
-        else:
-            expected = model.reference(method, parsed) if model.reference is not None else {}
+        expected = chosen.reference(parsed)
     except Exception:
         return False
-    rtol, atol = model.reference_tolerance
+    rtol, atol = chosen.reference_tolerance or model.reference_tolerance
     for name, value in (expected or {}).items():
         np.testing.assert_allclose(outputs[name], value, rtol=rtol, atol=atol, err_msg=f"{name} against the reference")
     return bool(expected)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
@@ -79,10 +78,11 @@ class Subject:
 
     def reference(self, method: str) -> Callable[[Mapping[str, Any]], Mapping[str, Any]] | None:
         """The independent slow solution of a method, None where it has none."""
-        own = self.model.method(method).reference
-        if own is None and self.model.reference is not None:
-            return functools.partial(self.model.reference, method)
-        return own
+        return self.model.method(method).reference
+
+    def reference_tolerance(self, method: str) -> tuple[float, float]:
+        """(rtol, atol) at which a method and its reference must agree."""
+        return self.model.method(method).reference_tolerance or self.model.reference_tolerance
 
     def common_points(self) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
         """Random points that share all shape and array parameters, as (points, fixed): what one tile can hold."""

@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 from scipy.integrate import solve_ivp
 from scipy.linalg import expm
 
-from solvers.engines.pauli_strings import (
+from solvers.engines.spin_system import SIGMA, SpinSystem, product_correlations
+from solvers.references.pauli_strings import (
     Moments,
     adjoint_generator,
     factorised,
@@ -21,9 +22,6 @@ from solvers.engines.pauli_strings import (
     single,
     without_third_cumulant,
 )
-from solvers.engines.spin_system import SpinSystem, product_correlations
-
-SIGMA = np.array([[[0, 1], [1, 0]], [[0, -1j], [1j, 0]], [[1, 0], [0, -1]]])
 
 
 def pauli_operators(n: int) -> NDArray[np.complex128]:
@@ -93,6 +91,26 @@ def exact_path(system: SpinSystem, rho0: NDArray[np.complex128], times: NDArray[
     """rho at `times`, (T, 2^N, 2^N), by exponentials of the Liouvillian matrix."""
     matrix = liouvillian_matrix(system)
     return np.array([(expm(t * matrix) @ rho0.ravel()).reshape(rho0.shape) for t in times])
+
+
+def exact_moments(
+    system: SpinSystem, rho0: NDArray[np.complex128], times: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.complex128]]:
+    """Spins (T, N, 3), raw correlations (T, N, N, 3, 3) and rho itself at `times`, by `exact_path`."""
+    path = exact_path(system, rho0, times)
+    spins, correlations = (np.array(m) for m in zip(*[density_matrix_moments(rho) for rho in path], strict=True))
+    return spins, correlations, path
+
+
+def steady_density_matrix(system: SpinSystem) -> tuple[NDArray[np.complex128], float]:
+    """The null vector of the Liouvillian matrix, one row replaced by the trace, and the gap, by all its eigenvalues."""
+    size = 2**system.N
+    matrix = liouvillian_matrix(system)
+    values = np.sort(np.linalg.eigvals(matrix).real)
+    matrix[0] = np.eye(size).ravel()
+    right = np.zeros(size * size, dtype=np.complex128)
+    right[0] = 1.0
+    return np.linalg.solve(matrix, right).reshape(size, size).astype(np.complex128), float(-values[-2])
 
 
 def moment_equations(
