@@ -44,14 +44,9 @@ class ClosedEvolution:
     error: float
 
 
-def is_pure(spins0: NDArray[np.float64]) -> bool:
-    """Whether the product state with Bloch vectors (N, 3) is pure."""
-    return bool(np.all(np.abs(np.linalg.norm(spins0, axis=-1) - 1) < _PURE))
-
-
-def is_closed_and_pure(system: SpinSystem, spins0: NDArray[np.float64]) -> bool:
-    """Whether there is no dissipation and the product state with Bloch vectors (N, 3) is pure."""
-    return not system.Gamma.any() and is_pure(spins0)
+def is_pure(spins0: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """Whether product states with Bloch vectors (..., N, 3) are pure (...,)."""
+    return np.asarray(np.all(np.abs(np.linalg.norm(spins0, axis=-1) - 1) < _PURE, axis=-1))
 
 
 def product_wave(spins0: NDArray[np.float64]) -> NDArray[np.complex128]:
@@ -121,16 +116,6 @@ def evolve_density_matrix(
     moving = np.abs(off).max() > 1e-15
     error = 2 * _EPS * float(np.abs(energies).max()) * float(times[-1]) if moving else 0.0
     return ClosedEvolution(found, purity, error)
-
-
-def closed_moments(
-    system: SpinSystem, spins0: NDArray[np.float64], times: NDArray[np.float64]
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Spins (T, N, 3), and raw correlations (T, 3, 3) of the first two sites (NaN for a single spin), at `times` (T,)."""
-    pairs = np.array([[0, 1]] if system.N > 1 else np.empty((0, 2)), dtype=np.int64)
-    found = evolve_wave(system, product_wave(spins0), times, pairs).observed
-    joint = found[:, 3 * system.N :].reshape(-1, 3, 3) if system.N > 1 else np.full((len(times), 3, 3), np.nan)
-    return found[:, : 3 * system.N].reshape(len(times), -1, 3), joint
 
 
 def _hamiltonian(system: SpinSystem) -> NDArray[np.complex128]:
