@@ -12,7 +12,7 @@ from solvers.engines.master_equation.failures import Diverged, LostInRounding, S
 from solvers.engines.master_equation.generator import build_generator
 from solvers.engines.master_equation.intervals import different_intervals
 from solvers.engines.master_equation.propagation import evolve
-from solvers.engines.master_equation.sectors import find_sector
+from solvers.engines.master_equation.sectors import find_sector, largest_coset
 from solvers.engines.master_equation.states import moment_indices, product_state
 from solvers.engines.spin_system import LOWERING, SpinSystem, correlated, local_dissipator
 from solvers.numerics.matrix_exponential import exponential, resolved_eigenvalues
@@ -217,6 +217,17 @@ def test_stiff_rates_without_coupling_need_no_budget():
     found = evolve_exactly(system, np.tile(UP, (5, 1)), np.array([0.0, 1.0]), purity=True, **TUNING)
     np.testing.assert_allclose(found.observed[1, 2:15:3], 2 * np.exp(-rates) - 1, atol=1e-12)
     assert found.purity[1] == pytest.approx(np.prod((1 + (2 * np.exp(-rates) - 1) ** 2) / 2), abs=1e-12)
+
+
+def test_the_largest_block_is_bounded_by_a_group():
+    rng = np.random.default_rng(2)
+    for system in (coupled(4, (0.0, 0.0, 0.6), (0.0, 0.0, 0.3), z=0.3), coupled(4, (0.5, 0.5, 0.2), minus=0.1)):
+        generator = build_generator(system)
+        sector = find_sector(generator, rng.normal(size=256), None, 1.0)
+        largest = max(len(b) for b in sector.blocks())
+        assert largest <= largest_coset(generator) < 256
+    everything = coupled(4, (0.5, 0.3, 0.2), (0.1, 0.2, 0.3), minus=0.1)
+    assert largest_coset(build_generator(everything)) == 256
 
 
 def test_hopping_and_dephasing_need_few_strings():

@@ -18,19 +18,22 @@ from solvers.engines.master_equation.sectors import Sector
 from solvers.numerics.matrix_exponential import LARGEST_EXPONENT, NORM, NotResolved, exponential
 
 _PIECE_BYTES = 32 * 2**20
-_LONGEST_RUN = 64
+_LONGEST_RUN = 12
 _SAFETY = 3.0
 _EPS = float(np.finfo(float).eps)
 
 Receive = Callable[[int, NDArray[np.float64]], None]
 
 
-def work_of_blocks(sizes: NDArray[np.int64], intervals: int, times: int, norm: float) -> float:
-    """Multiply-adds of `evolve_blocks`, overheads included, for blocks of these sizes (B,) and |L| t = `norm`."""
+def work_of_blocks(sizes: NDArray[np.int64], times: NDArray[np.float64], rate: float) -> float:
+    """Multiply-adds of `evolve_blocks`, overheads included, for blocks of these sizes (B,) and |L| = `rate`."""
+    steps, which = different_intervals(times)
+    runs = 1 + np.count_nonzero(np.diff(which))
     n = sizes[sizes > 1].astype(np.float64)
     cube, square = float((n**3).sum()), float((n**2).sum())
+    norm = rate * float(steps.max())
     per_exponential = 0.3 * (8 + np.log2(1 + norm)) if norm < NORM else 120.0
-    return intervals * (per_exponential * cube + 2e5 * len(n)) + times * (square + 3e3)
+    return len(steps) * (per_exponential * cube + 2e5 * len(n)) + len(times) * 0.15 * square + runs * 3e4 * (1 + len(n))
 
 
 def evolve_blocks(

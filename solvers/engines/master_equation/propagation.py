@@ -11,19 +11,18 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from solvers.engines.master_equation.chebyshev import Rows, plan_series, sum_segment, sum_segment_of_rows
+from solvers.engines.master_equation.chebyshev import Rows, Series, plan_series, sum_segment, sum_segment_of_rows
 from solvers.engines.master_equation.dense_blocks import evolve_blocks, work_of_blocks
 from solvers.engines.master_equation.failures import Diverged, StepBudgetSpent, TooLong
 from solvers.engines.master_equation.generator import Generator
-from solvers.engines.master_equation.intervals import different_intervals
-from solvers.engines.master_equation.sectors import Sector, find_sector
+from solvers.engines.master_equation.sectors import Sector, find_sector, largest_coset
 from solvers.engines.master_equation.states import smallest_dense_eigenvalue
 
 _STATE_BYTES = 256 * 2**20
 _DENSE_DIMENSION = 512
 _SPARSE = 0.5
 """Up to this fraction of all strings a sparse matrix is faster than the terms of the generator."""
-_BLOCKS_OF_ALL = 6
+_BLOCKS_OF_ALL = 7
 _LOOK_FOR_SECTOR = 300.0
 """Applications of L from which the search for the strings that matter is cheap beside them."""
 _WORK_OF_A_STEP = 1e5
@@ -131,7 +130,10 @@ def evolve(
     sector = None
     if generator.N <= 5 or price > _LOOK_FOR_SECTOR:
         watched = None if record.everything or keep_final else indices
-        sector = find_sector(generator, state, watched, 1.0 if generator.N <= _BLOCKS_OF_ALL else _SPARSE)
+        all_in_blocks = generator.N <= 4 or (
+            generator.N <= _BLOCKS_OF_ALL and largest_coset(generator) <= _DENSE_DIMENSION
+        )
+        sector = find_sector(generator, state, watched, 1.0 if all_in_blocks else _SPARSE)
     if sector is not None:
         if sector.size == 0:
             return record.result(np.zeros_like(state), 0, 0.0)
@@ -147,9 +149,10 @@ def evolve(
             series = plan_series(bounds[0], bounds[1], total, tolerance)
             price = np.ceil(total / series.length) * series.terms
         if sector is not None and dense_blocks:
-            radius = max(-bounds[0][0], bounds[0][1], bounds[1]) * total
-            dense = work_of_blocks(sizes, len(different_intervals(later)[0]), len(later), radius)
-            if dense < price * (1.5 * len(sector.values) + 500) + 1e5 or price > max_applications:
+            radius = max(-bounds[0][0], bounds[0][1], bounds[1])
+            dense = work_of_blocks(sizes, later, radius)
+            outputs = len(later) * series.terms * (len(indices) + 10.0)
+            if dense < price * (1.5 * len(sector.values) + 500) + outputs + 1e5 or price > max_applications:
                 end, found = evolve_blocks(
                     sector,
                     blocks,
@@ -164,7 +167,7 @@ def evolve(
                 sector = None
     work = generator.work if sector is None else 1.5 * len(sector.values) + 2 * sector.size
     _refuse_beyond_budget(price, work, max_applications)
-    applications, end = _sum_series(generator, sector, state, later, done, record, bounds, error, tolerance)
+    applications, end = _sum_series(generator, sector, state, later, done, record, bounds, series, error, tolerance)
     rounding = 10 * _EPS * np.ceil(total / series.length)
     return record.result(_whole(generator, sector, end), applications, float(error + rounding))
 
@@ -191,7 +194,7 @@ def _refuse_beyond_budget(price: float, work: float, most: float) -> None:
         )
 
 
-def _sum_series(generator, sector, state, times, before, record: _Record, bounds, error, tolerance):
+def _sum_series(generator, sector, state, times, before, record: _Record, bounds, series: Series, error, tolerance):
     """Chebyshev segments through `times`; the number of applications of L and the last state."""
     if sector is None:
         kernel, operator, strings = sum_segment, generator.terms, record._indices
@@ -202,7 +205,6 @@ def _sum_series(generator, sector, state, times, before, record: _Record, bounds
         state, strings = state[sector.strings], np.maximum(at, 0)
     start_norm = max(float(np.linalg.norm(state)), 1e-300)
     total = float(times[-1])
-    series = plan_series(bounds[0], bounds[1], total, tolerance)
     price = np.ceil(total / series.length) * series.terms
     size = len(state)
     most_rows = max(1, int(_STATE_BYTES // (8 * size))) if record.everything else len(times)

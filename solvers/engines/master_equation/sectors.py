@@ -62,6 +62,29 @@ class Sector:
         return (float((self.diagonal - symmetric).min()), float((self.diagonal + symmetric).max())), float(skew.max())
 
 
+def largest_coset(generator: Generator) -> int:
+    """A bound of the number of strings in a block: two digits, 0 to 3, differ by an element of Z_2 x Z_2, and so do strings.
+
+    The differences between the strings that the terms of L join span a group; no block is larger than that.
+    """
+    n = generator.N
+    found: set[int] = set()
+    for i in range(n):
+        rows, columns = np.nonzero(generator.sites[i])
+        found.update(((rows ^ columns) << (2 * (n - 1 - i))).tolist())
+    for (i, j), matrix in zip(generator.pairs.tolist(), generator.bonds, strict=True):
+        rows, columns = np.nonzero(matrix)
+        difference = rows ^ columns
+        found.update((((difference >> 2) << (2 * (n - 1 - i))) | ((difference & 3) << (2 * (n - 1 - j)))).tolist())
+    basis: list[int] = []
+    for element in found:
+        for b in basis:
+            element = min(element, element ^ b)
+        if element:
+            basis.append(element)
+    return int(2 ** len(basis))
+
+
 def find_sector(
     generator: Generator, r0: NDArray[np.float64], watched: NDArray[np.int64] | None, largest: float = 0.5
 ) -> Sector | None:
