@@ -1,0 +1,278 @@
+"""spin_cat.lindblad: how long the driven-dissipative ensemble keeps a cat when its spins are detuned (Fig. 2).
+
+    d rho/dt = -i [H, rho] + (Gamma2/N^2) D[S_-^2] rho,                                                (1)
+    H = (1/2) sum_n delta_n sigma_z^(n) + (eta/N) (e^{i phi} S_-^2 + h.c.)                             (2)
+
+with D[A] rho = A rho A^+ - {A^+ A, rho}/2 and Gamma2 = 1. The parity of the number of excitations is conserved for any
+detunings, so that an even or odd cat needs only the 2^(N-1) states of its parity. No output depends on phi, which a turn
+about z removes; it is a parameter so that one spec fits all models.
+
+Starts: with tan(theta/2) = sqrt(2 eta/N) and the azimuth -(phi/2 + pi/4) that the dynamics favours,
+
+* cat: |theta> +- |theta, opposite>, the part of the coherent state with an even or odd number of excitations;
+* coherent: the spin coherent state itself, of both parities, in all 2^N states;
+* four_component: the sum of four coherent states a quarter turn apart, the part with a number of excitations divisible by
+  four. It is even, and it is the sum of the basis states of the paper's alternative encoding (section V).
+
+`fidelity` is <start|rho|start>, not its root. `exact` integrates the density matrix; `quantum_jumps` averages wave
+functions. Detunings are `detunings` (N,), or delta times standard normals that depend on (seed, realisation, spin) alone:
+the same `realisation` is the same sample at every delta, eta and parity, and shares its first spins with every N.
+"""
+
+from __future__ import annotations
+
+import functools
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from solvers.batch import Batch, Point
+from solvers.declarations import TIME, Check, Limit, Output, Parameter
+from solvers.engines.pair_loss.density_matrix import EXCITATIONS, FIDELITY, PURITY, TRACE, evolve
+from solvers.engines.pair_loss.parity_basis import ParityBasis, coherent_amplitudes, parity_basis
+from solvers.model import Method, Model
+from solvers.models.spin_cat.quantum_parameters import (
+    SOURCE,
+    UNIT_OF_TIME,
+    given_detunings,
+    parity,
+    spins,
+    squeezing,
+    width,
+)
+from solvers.numerics.outcome import DONE, MAX_STEPS, OUTCOME_TEXT
+from solvers.numerics.random import standard_normals
+from solvers.outcome import FAILED, WARNED, Remark
+from solvers.shared_parameters import seed, times, tolerances
+
+STARTS = ("cat", "coherent", "four_component")
+MOST_EXACT = 10
+_TRACE_ERROR = 1e-6
+
+
+def detunings_of(point: Mapping[str, Any]) -> NDArray[np.float64]:
+    """Detunings (N,) of a point, given or drawn."""
+    if point["detunings"] is not None:
+        return np.asarray(point["detunings"])
+    with np.errstate(over="ignore"):
+        return np.asarray(point["delta"] * standard_normals(point["seed"], point["realisation"], point["N"]))
+
+
+def start_state(point: Mapping[str, Any]) -> tuple[ParityBasis, NDArray[np.float64]]:
+    """The basis that a point needs and its start in it (d,), real in the frame of `pair_loss`."""
+    kind = point["start"]
+    block = {"cat": point["parity"], "coherent": "both", "four_component": "even"}[kind]
+    basis = parity_basis(point["N"], block)
+    tangent = math.sqrt(2.0 * point["eta"] / point["N"])
+    if kind != "four_component":
+        return basis, coherent_amplitudes(basis.excitations, tangent)
+    quarter = basis.excitations % 4 == 0
+    amplitudes = np.zeros(len(basis.states))
+    amplitudes[quarter] = coherent_amplitudes(basis.excitations[quarter], tangent)
+    return basis, amplitudes
+
+
+def exact(point: Point) -> Mapping[str, Any]:
+    """The density matrix in time."""
+    basis, start = start_state(point)
+    evolution = evolve(
+        basis,
+        point["eta"],
+        detunings_of(point),
+        start,
+        point["times"],
+        rtol=point["rtol"],
+        max_steps=point["max_steps"],
+    )
+    observed = evolution.observed
+    found: dict[str, Any] = {
+        "fidelity": observed[:, FIDELITY],
+        "purity": observed[:, PURITY],
+        "excitations": observed[:, EXCITATIONS],
+        "first_bad_time": np.nan,
+    }
+    if evolution.code != DONE:
+        message = OUTCOME_TEXT[evolution.code]
+        if evolution.code == MAX_STEPS:
+            message = f"{evolution.steps:.3g} steps are needed and max_steps = {point['max_steps']} allowed"
+        return found | {"status": FAILED, "remark": Remark(kind="Integration", message=message)}
+    bad = np.abs(observed[:, TRACE] - 1.0) > _TRACE_ERROR
+    if bad.any():
+        first = float(point["times"][np.argmax(bad)])
+        message = f"the trace is off by more than {_TRACE_ERROR:g} from t = {first:g} on; lower rtol"
+        found |= {"first_bad_time": first, "status": WARNED, "remark": Remark(kind="Trace", message=message)}
+    elif evolution.doubt > point["rtol"]:
+        message = (
+            f"at rest to rounding; what rates below it do until the last time is known to {evolution.doubt:.1g} only"
+        )
+        found |= {"status": WARNED, "remark": Remark(kind="Rounding", message=message)}
+    return found
+
+
+def cost(batch: Batch) -> NDArray[np.float64]:
+    """Products with C: about N^2/16 non-zeros in a row, for every element of the density matrix."""
+    n = batch["N"].astype(np.float64)
+    return n * n * 4.0**n * np.where(batch["start"] == "coherent", 4.0, 1.0)
+
+
+def reference(parameters: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The full 2^N states, Kronecker products and exponentials of the Liouvillian matrix, phi as it is."""
+    from scipy.linalg import expm
+
+    n, eta, phi = parameters["N"], parameters["eta"], parameters["phi"]
+    size, one = 2**n, np.eye(2)
+
+    def on_site(matrix: NDArray[Any], site: int) -> NDArray[Any]:
+        return np.kron(np.kron(np.eye(2**site), matrix), np.eye(2 ** (n - 1 - site)))
+
+    lower, z = np.array([[0.0, 1.0], [0.0, 0.0]]), np.diag([-1.0, 1.0])  # basis (g, e)
+    total = np.sum([on_site(lower, i) for i in range(n)], axis=0)
+    detuned = np.sum([d * on_site(z, i) / 2 for i, d in enumerate(detunings_of(parameters))], axis=0)
+    pairs = np.exp(1j * phi) * total @ total
+    H = detuned + eta / n * (pairs + pairs.conj().T)
+    C = total @ total / n
+    decay = C.conj().T @ C / 2
+    whole = np.eye(size)
+    L = np.kron(-1j * H - decay, whole) + np.kron(whole, (1j * H - decay).T) + np.kron(C, C.conj())
+
+    def coherent(azimuth: float) -> NDArray[Any]:
+        spin = one[0] + math.sqrt(2 * eta / n) * np.exp(1j * azimuth) * one[1]
+        return functools.reduce(np.kron, [spin / np.linalg.norm(spin)] * n)
+
+    azimuth = -(phi / 2 + np.pi / 4)
+    kind, odd = parameters["start"], parameters["parity"] == "odd"
+    weights = {"coherent": [1], "cat": [1, 0, -1 if odd else 1], "four_component": [1, 1, 1, 1]}[kind]
+    start = np.sum([w * coherent(azimuth + m * np.pi / 2) for m, w in enumerate(weights)], axis=0)
+    start /= np.linalg.norm(start)
+    excited = np.array([np.bitwise_count(i) for i in range(size)], dtype=float)
+    rho0 = np.outer(start, start.conj())
+    paths = [(expm(t * L) @ rho0.ravel()).reshape(size, size) for t in parameters["times"]]
+    return {
+        "fidelity": [np.vdot(start, rho @ start).real for rho in paths],
+        "purity": [np.vdot(rho, rho).real for rho in paths],
+        "excitations": [float(excited @ np.diag(rho).real) for rho in paths],
+    }
+
+
+def random_parameters(rng: np.random.Generator) -> dict[str, Any]:
+    """Two to four spins."""
+    return {
+        "N": int(rng.integers(2, 5)),
+        "eta": rng.uniform(0.02, 2.0),
+        "phi": rng.uniform(-3, 3),
+        "delta": rng.uniform(0, 1.5),
+        "realisation": int(rng.integers(0, 1000)),
+        "parity": str(rng.choice(["even", "odd"])),
+        "start": str(rng.choice(STARTS)),
+        "times": [0.0, 0.7, 5.0],
+    }
+
+
+_ATTAINED = "steady state of the symmetric block by singular values of the dense Liouvillian; physics notes, section 2"
+
+MODELS = (
+    Model(
+        id="spin_cat.lindblad",
+        title="A spin cat under pair loss, squeezing and detunings, exactly",
+        source=SOURCE,
+        methods=(
+            Method(
+                name="exact",
+                meaning="density matrix of the parity block",
+                source=SOURCE,
+                solve=exact,
+                reference=reference,
+                cost=cost,
+                limit=Limit(
+                    text=f"N <= {MOST_EXACT} (density matrices of 16 x 4^(N-1) bytes: 14 of them, 0.1 GiB, at N = 10)",
+                    holds=lambda p: np.asarray(p["N"]) <= MOST_EXACT,
+                ),
+            ),
+        ),
+        dimensions=(TIME,),
+        parameters=(
+            spins(8, 64),
+            *squeezing(0.2),
+            given_detunings("delta"),
+            width(),
+            Parameter(
+                name="realisation",
+                meaning="which sample of drawn detunings",
+                default=0,
+                kind="integer",
+                bounds=(0, 2.0**53),
+            ),
+            seed(),
+            parity(),
+            Parameter(
+                name="start",
+                meaning="start, and what the fidelity is with: cat of `parity`, or a state that has no choice of it",
+                default="cat",
+                kind="choice",
+                choices=STARTS,
+            ),
+            times([0.0, 50.0, 100.0, 150.0, 200.0], UNIT_OF_TIME),
+            *tolerances(max_steps=50_000),
+        ),
+        outputs=(
+            Output(
+                name="fidelity",
+                meaning="<start|rho|start>",
+                dims=("time",),
+                symbol=r"F",
+                bounds=(0.0, 1.0),
+            ),
+            Output(
+                name="purity",
+                meaning="Tr rho^2",
+                dims=("time",),
+                symbol=r"\mathrm{Tr}\,\rho^2",
+                bounds=(0.0, 1.0),
+            ),
+            Output(
+                name="excitations",
+                meaning="mean number of excited spins",
+                dims=("time",),
+                symbol=r"\langle{n}\rangle",
+                bounds=(0.0, 64.0),
+            ),
+            Output(
+                name="first_bad_time",
+                meaning="first time at which the trace is no longer 1",
+                nan="it always is",
+                unit=UNIT_OF_TIME,
+            ),
+        ),
+        example={"N": 6, "eta": 0.2, "delta": 0.01, "parity": "odd", "times": [0.0, 20.0, 50.0, 100.0]},
+        checks=(
+            Check(
+                parameters={"N": 8, "eta": 0.2, "times": [200.0]},
+                expect={"fidelity": 0.997900465455, "excitations": 0.177084817989, "purity": 0.999997405897},
+                atol=1e-6,
+                origin=_ATTAINED + " (Fig. 2: .998)",
+            ),
+            Check(
+                parameters={"N": 8, "eta": 0.2, "parity": "odd", "times": [200.0]},
+                expect={"fidelity": 0.994804563627, "excitations": 1.08223637463, "purity": 0.999991773642},
+                atol=1e-6,
+                origin=_ATTAINED + " (Fig. 2: .995)",
+            ),
+            Check(
+                parameters={"N": 4, "eta": 0.0, "parity": "odd", "detunings": [0.3, -0.1, 0.2, -0.4], "times": [2.0]},
+                expect={
+                    "fidelity": abs(np.exp(-2j * np.array([0.3, -0.1, 0.2, -0.4])).mean()) ** 2,
+                    "purity": 1.0,
+                    "excitations": 1.0,
+                },
+                atol=1e-9,
+                origin="closed form: one shared excitation has no partner to be lost with, and dephases freely",
+            ),
+        ),
+        reference_tolerance=(1e-6, 1e-7),
+        random_parameters=random_parameters,
+        unit_of_time=UNIT_OF_TIME,
+    ),
+)
