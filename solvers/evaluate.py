@@ -158,7 +158,7 @@ def _run(model: Model, method: Method, batch: Batch, isolate: bool) -> Results:
     """
     try:
         _validate(model, batch)
-        return model.run(batch) if model.run is not None else method.run(batch)
+        return method.run(batch)
     except Exception as error:
         if isinstance(error, InvalidInput) and not isolate:
             raise

@@ -12,21 +12,15 @@ import numpy as np
 import pytest
 
 import sweep
-from sweep import launch
-from sweep.cli import main
-from sweep.clusters import connect
-from sweep.plan import check_size
-from sweep.spec import parse, read, with_overrides
+from sweep.cli.program import main
+from sweep.execution import launch
+from sweep.plan.variables import check_size
+from sweep.spec.documents import read, with_overrides
+from sweep.spec.parsing import parse
 
 ROOT = Path(__file__).resolve().parents[1]
 SPECS = sorted((ROOT / "examples").glob("*.toml"))
 NOTEBOOKS = sorted((ROOT / "examples").glob("*.ipynb"))
-
-
-@pytest.fixture(scope="module")
-def connection():
-    with connect("local", 2) as connected:
-        yield connected
 
 
 @pytest.mark.parametrize("path", SPECS, ids=lambda p: p.stem)
@@ -73,7 +67,7 @@ def commands_in(text):
 def test_readme_names_commands_that_exist():
     commands = commands_in((ROOT / "README.md").read_text())
     assert {"run", "resume", "plot"} <= commands
-    assert commands <= set(main.commands)
+    assert commands <= set(main.list_commands(None))
 
 
 def test_readme_names_files_that_exist():
@@ -82,13 +76,13 @@ def test_readme_names_files_that_exist():
         assert (ROOT / name).exists(), name
 
 
-def test_figure_4_of_the_spin_cat_paper(connection, tmp_path):
+def test_figure_4_of_the_spin_cat_paper(cluster, tmp_path):
     """A coarse Fig. 4 through the whole product, and the script that draws its boundaries with the paper's numbers."""
     raw = with_overrides(
         read(ROOT / "examples" / "spin_cat_fig4.toml"),
         axes={"eta": {"linspace": [5.0, 650.0, 40]}, "delta": {"linspace": [0.0, 0.08, 41]}},
     )
-    launch.run(raw, tmp_path / "run", stream=io.StringIO(), connection=contextlib.nullcontext(connection))
+    launch.run(parse(raw), tmp_path / "run", stream=io.StringIO(), cluster=contextlib.nullcontext(cluster))
     data = sweep.open(tmp_path / "run").load()
     script = runpy.run_path(str(ROOT / "examples" / "spin_cat_fig4.py"))
     out = io.StringIO()
@@ -106,7 +100,7 @@ def test_figure_4_of_the_spin_cat_paper(connection, tmp_path):
     assert not locked[edge == 0].any()
 
 
-def test_real_kernels_have_the_same_bits_in_any_tile_and_order(connection, tmp_path):
+def test_real_kernels_have_the_same_bits_in_any_tile_and_order(cluster, tmp_path):
     """The lanes of `two_ensembles` hold other neighbours in every tiling; no point may notice."""
     axes = {"eta": {"linspace": [20.0, 640.0, 17]}, "delta": {"linspace": [0.0, 0.075, 13]}}
     tilings = ({}, {"eta": 1, "delta": 1}, {"eta": 5, "delta": 4})
@@ -116,7 +110,7 @@ def test_real_kernels_have_the_same_bits_in_any_tile_and_order(connection, tmp_p
         raw = {"sweep": {"model": "spin_cat.two_ensembles"}, "axes": {name: axes[name] for name in names}}
         raw["run"] = {"tile": tile} if tile else {}
         folder = tmp_path / str(number)
-        launch.run(raw, folder, stream=io.StringIO(), connection=contextlib.nullcontext(connection))
+        launch.run(parse(raw), folder, stream=io.StringIO(), cluster=contextlib.nullcontext(cluster))
         found.append(sweep.open(folder).load().transpose("eta", "delta", ...))
     for other in found[1:]:
         for name in set(other.data_vars) - {"elapsed_seconds"}:

@@ -22,6 +22,9 @@ LOWERING = np.array([0.5, -0.5j, 0.0])
 RAISING = np.array([0.5, 0.5j, 0.0])
 PAULI_Z = np.array([0.0, 0.0, 1.0 + 0j])
 
+SIGMA = np.array([[[0, 1], [1, 0]], [[0, -1j], [1j, 0]], [[1, 0], [0, -1]]])
+"""s^x, s^y, s^z as matrices, up first."""
+
 EPSILON = np.zeros((3, 3, 3))
 """The Levi-Civita symbol."""
 for _a, _b, _c in ((0, 1, 2), (1, 2, 0), (2, 0, 1)):

@@ -5,7 +5,6 @@ import pytest
 import qutip
 from scipy.linalg import expm
 
-from solvers.engines import literal
 from solvers.engines.master_equation import propagation, steady_state
 from solvers.engines.master_equation.generator import build_generator
 from solvers.engines.master_equation.propagation import evolve
@@ -21,6 +20,7 @@ from solvers.engines.master_equation.states import (
     split_moments,
 )
 from solvers.engines.spin_system import LOWERING, SpinSystem, correlated, local_dissipator
+from solvers.references import spin_systems as literal
 
 
 def random_system(rng, n, scales=(1.0, 0.5, 0.3), positive=True):

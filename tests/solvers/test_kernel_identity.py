@@ -67,9 +67,13 @@ def _finish(process: subprocess.Popen[str], out: Path):
 
 def _same(found, expected):
     assert set(found) == set(expected)
-    for name, outputs in expected.items():
-        for key, value in outputs.items():
-            assert found[name][key].tobytes() == value.tobytes(), (name, key)
+    other = {
+        (name, key): np.abs(found[name][key] - value).max()
+        for name, outputs in expected.items()
+        for key, value in outputs.items()
+        if found[name][key].tobytes() != value.tobytes()
+    }
+    assert not other, "other bits than in a quiet process, with the largest difference"
 
 
 def _run_in_orders(tmp_path, names, expected):
@@ -113,7 +117,7 @@ def test_all_examples_in_any_order_of_compilation(tmp_path):
     quiet = _start(tmp_path / "quiet", tmp_path / "quiet.out", "natural", names)
     expected, _ = _finish(quiet, tmp_path / "quiet.out")
     cache, meanings = _run_in_orders(tmp_path, names, expected)
-    assert len(meanings) > 300
+    assert len(meanings) > 150
     several = {symbol: digests for symbol, digests in meanings.items() if len(digests) > 1}
     assert not several, "one name, two contents"
     symbols = symbols_of(cache)

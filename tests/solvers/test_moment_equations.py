@@ -3,7 +3,6 @@
 import numpy as np
 import pytest
 
-from solvers.engines.literal import moment_equations
 from solvers.engines.master_equation.generator import build_generator
 from solvers.engines.master_equation.propagation import evolve
 from solvers.engines.master_equation.states import moment_indices, product_state, split_moments
@@ -13,6 +12,7 @@ from solvers.engines.moments.packing import pack, raw_correlations, unpack_conne
 from solvers.engines.moments.propagation import CUMULANTS, MEAN_FIELD, propagate, refuse_beyond_memory
 from solvers.engines.moments.second_order import cumulant_derivative
 from solvers.engines.spin_system import LOWERING, SpinSystem, correlated, local_dissipator, product_correlations
+from solvers.references.spin_systems import moment_equations
 
 
 def random_system(rng, n, dissipative=True, positive=True):

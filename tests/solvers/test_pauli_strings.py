@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from solvers.engines import literal
-from solvers.engines.pauli_strings import adjoint_generator, multiply, single, sites
 from solvers.engines.spin_system import SpinSystem
+from solvers.references import spin_systems as literal
+from solvers.references.pauli_strings import adjoint_generator, multiply, single, sites
 
 
 def matrix(string, n):

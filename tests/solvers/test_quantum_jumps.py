@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 
 from solvers import solve, solve_many
-from solvers.engines import literal
 from solvers.engines.master_equation.generator import build_generator
 from solvers.engines.master_equation.propagation import evolve
 from solvers.engines.master_equation.states import moment_indices, pauli_vector, product_state
@@ -18,6 +17,7 @@ from solvers.engines.trajectories import (
     sample,
     unravel,
 )
+from solvers.references import spin_systems as literal
 
 
 def random_system(rng, n):

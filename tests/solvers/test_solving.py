@@ -145,7 +145,13 @@ def _array_model():
         id="toy.arrays",
         title="arrays",
         source="here",
-        methods=(Method(name="only", meaning="only"),),
+        methods=(
+            Method(
+                name="only",
+                meaning="only",
+                batch=lambda batch: Results({"first": batch["h"][:, :, 0]}, np.zeros(batch.size, dtype=np.int64)),
+            ),
+        ),
         parameters=(
             Parameter(name="N", meaning="sites", default=2, kind="integer", bounds=(1, 10), shape=True),
             Parameter(name="h", meaning="fields", default=0.0, dims=("N", 3)),
@@ -153,7 +159,6 @@ def _array_model():
         ),
         dimensions=(Dimension(name="site", size="N"),),
         outputs=(Output(name="first", meaning="first field", dims=("site",)),),
-        run=lambda batch: Results({"first": batch["h"][:, :, 0]}, np.zeros(batch.size, dtype=np.int64)),
         example={},
     )
 

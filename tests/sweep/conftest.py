@@ -64,10 +64,16 @@ def spinsweep(tmp_path):
     runner.kill_all()
 
 
-@pytest.fixture(scope="session")
-def connection():
-    """One local cluster of two workers for all tests that need no cluster of their own."""
-    from sweep.clusters import connect
+@pytest.fixture
+def cli():
+    """Run a command in this process; for those that start no cluster."""
+    from click.testing import CliRunner
 
-    with connect("local", 2) as connected:
-        yield connected
+    from sweep.cli import main
+
+    def call(*words, status=0):
+        done = CliRunner().invoke(main, [str(w) for w in words])
+        assert done.exit_code == status, done.output
+        return done.output
+
+    return call

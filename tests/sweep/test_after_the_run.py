@@ -11,38 +11,27 @@ import numpy as np
 import pandas
 import pytest
 import xarray
-from click.testing import CliRunner
-from toy_specs import faulty
+from support.toy_specs import faulty
 
 import sweep
 from solvers import SolverWarning
-from sweep import launch
-from sweep.cli import main
-from sweep.folder import RunFolder
-from sweep.store import Store
+from sweep.execution import launch
+from sweep.folder.run_folder import RunFolder
+from sweep.folder.store import Store
+from sweep.spec.parsing import parse
 
 
 @pytest.fixture
-def cli():
-    def call(*words, status=0):
-        done = CliRunner().invoke(main, [str(w) for w in words])
-        assert done.exit_code == status, done.output
-        return done.output
-
-    return call
-
-
-@pytest.fixture
-def make(connection, tmp_path):
+def make(cluster, tmp_path):
     """Run a spec on the shared cluster; with retry=True its failed points again."""
 
     def go(raw=None, name="run", retry=False):
-        shared = contextlib.nullcontext(connection)
+        shared = contextlib.nullcontext(cluster)
         text = io.StringIO()
         if retry:
-            result = launch.resume(tmp_path / name, stream=text, connection=shared, retry=True)
+            result = launch.resume(tmp_path / name, stream=text, cluster=shared, retry=True)
         else:
-            result = launch.run(raw, tmp_path / name, stream=text, connection=shared)
+            result = launch.run(parse(raw), tmp_path / name, stream=text, cluster=shared)
         return result, text.getvalue()
 
     return go
@@ -69,7 +58,7 @@ def test_runs_without_failures_say_so(make, cli, raw, tmp_path):
     assert cli("errors", tmp_path / "run") == "no point failed\n"
 
 
-def test_retry_computes_the_failed_points_alone(connection, make, spinsweep, tmp_path):
+def test_retry_computes_the_failed_points_alone(cluster, make, spinsweep, tmp_path):
     """A point that fails once and then no more, on a cluster whose workers count what they compute."""
     counter, mark = tmp_path / "counter", tmp_path / "mark"
     spinsweep.environment |= {"TOY_COUNTER": str(counter), "TOY_FAIL_UNLESS": str(mark)}
@@ -97,7 +86,7 @@ def test_retry_of_points_that_fail_again(make, tmp_path):
     make(raw)
     result, _ = make(retry=True)
     assert (result.exit_status, result.failed, result.done) == (3, 6, 60)
-    assert sweep.Run(tmp_path / "run").errors()[0]["count"] == 6
+    assert sweep.Run(tmp_path / "run").errors()[0].count == 6
 
 
 def test_verify_finds_what_was_changed(make, cli, raw, tmp_path):
@@ -125,14 +114,14 @@ def test_export(make, cli, raw, tmp_path):
     np.testing.assert_array_equal(back.wave, data.wave)
     np.testing.assert_array_equal(back.amplitude_imag, data.amplitude.imag)
     assert back.b.attrs["units"] == "Gamma"
-    assert list(back.method.values) == ["quick", "exact"]
+    assert list(back.solver.values) == ["quick", "exact"]
     said = cli("export", tmp_path / "run", tmp_path / "r.csv")
     assert "height" in said
     assert "wave" not in said
     table = pandas.read_csv(tmp_path / "r.csv")
     assert len(table) == 56
-    row = table[(table.method == "exact") & (table.a == 1.5) & (table.b == 0.4)].iloc[0]
-    assert row.height == float(data.height.sel({"method": "exact", "a": 1.5, "b": 0.4}))
+    row = table[(table.solver == "exact") & (table.a == 1.5) & (table.b == 0.4)].iloc[0]
+    assert row.height == float(data.height.sel(solver="exact", a=1.5, b=0.4))
     cli("export", tmp_path / "run", tmp_path / "r.parquet", "--var", "wave")
     assert len(pandas.read_parquet(tmp_path / "r.parquet")) == data.wave.size
     assert "did you mean wave?" in cli("export", tmp_path / "run", tmp_path / "r.csv", "--var", "wav", status=2)
@@ -189,7 +178,7 @@ def test_points_again_in_a_notebook(make, tmp_path):
     make(raw)
     run = sweep.Run(tmp_path / "run")
     assert "toy.faulty, 60 of 60 points" in repr(run)
-    assert run.status()["failed"] == 6
+    assert run.status().failed == 6
     point = run.point(a=2.1, b=0.19)
     assert point.parameters["a"] == 2.0
     assert point.place == {"a": 2, "b": 1}
@@ -212,10 +201,11 @@ def test_points_of_a_method_axis(make, raw, tmp_path):
     run = sweep.Run(tmp_path / "run")
     point = run.point(method="exact", a=1.5, b=0.1)
     assert point.method == "exact"
-    assert float(point.solve()["height"]) == float(run.data.height.sel({"method": "exact", "a": 1.5, "b": 0.1}))
-    assert float(point.solve("quick")["height"]) == float(run.data.height.sel({"method": "quick", "a": 1.5, "b": 0.1}))
+    assert run.point(solver="exact", a=1.5, b=0.1) == point
+    assert float(point.solve()["height"]) == float(run.data.height.sel(solver="exact", a=1.5, b=0.1))
+    assert float(point.solve("quick")["height"]) == float(run.data.height.sel(solver="quick", a=1.5, b=0.1))
     with pytest.raises(sweep.RunError, match="did you mean exact"):
-        run.point(method="exat", a=1.5, b=0.1)
+        run.point(solver="exat", a=1.5, b=0.1)
 
 
 def test_completion_scripts(cli):

@@ -9,11 +9,13 @@ import pytest
 from click.testing import CliRunner
 
 import sweep
-from sweep import launch
-from sweep.cli import main
+from sweep.cli.program import main
 from sweep.errors import SpecError
-from sweep.folder import RunFolder
-from sweep.spec import parse, read
+from sweep.execution import launch
+from sweep.folder.run_folder import RunFolder
+from sweep.folder.store import Store
+from sweep.spec.documents import read
+from sweep.spec.parsing import parse
 
 SPEC = '[sweep]\nmodel = "toy.weighted"\n[parameters]\nweights = "{}"\n[axes]\na = [1.0, 2.0, 3.0]\n'
 
@@ -29,23 +31,23 @@ def spec(tmp_path):
     return write
 
 
-def run(path, out, connection):
-    return launch.run(read(path), out, stream=io.StringIO(), connection=contextlib.nullcontext(connection))
+def run(path, out, cluster):
+    return launch.run(parse(read(path)), out, stream=io.StringIO(), cluster=contextlib.nullcontext(cluster))
 
 
-def test_file_is_relative_to_the_spec_and_copied(spec, connection, tmp_path, monkeypatch):
+def test_file_is_relative_to_the_spec_and_copied(spec, cluster, tmp_path, monkeypatch):
     path = spec("data/w.npy")
     (path.parent / "data").mkdir()
     np.save(path.parent / "data" / "w.npy", np.asarray([1.0, 2.0, 5.0]))
-    assert run(path, tmp_path / "out", connection).exit_status == 0
+    assert run(path, tmp_path / "out", cluster).exit_status == 0
     np.testing.assert_allclose(sweep.open(tmp_path / "out")["mean"], np.asarray([1.0, 2.0, 3.0]) / 8)
     (path.parent / "data" / "w.npy").unlink()
     moved = tmp_path / "elsewhere"
     (tmp_path / "out").rename(moved)
     monkeypatch.chdir(tmp_path)
-    store = launch.Store(RunFolder(moved).data, RunFolder(moved).plan(), writable=True)
+    store = Store(RunFolder(moved).data, RunFolder(moved).plan(), writable=True)
     store.clear(0)
-    result = launch.resume(moved, stream=io.StringIO(), connection=contextlib.nullcontext(connection))
+    result = launch.resume(moved, stream=io.StringIO(), cluster=contextlib.nullcontext(cluster))
     assert result.exit_status == 0
     np.testing.assert_allclose(sweep.open(moved)["mean"], np.asarray([1.0, 2.0, 3.0]) / 8)
 
@@ -61,13 +63,13 @@ def test_content_decides_the_hash_not_the_name(spec, tmp_path):
     assert parse(read(spec("w.npy"))).hash() != first
 
 
-def test_failed_point_is_repeated_with_the_runs_own_copy(spec, connection, tmp_path):
+def test_failed_point_is_repeated_with_the_runs_own_copy(spec, cluster, tmp_path):
     path = spec("w.npy")
     np.save(path.parent / "w.npy", np.zeros(3))
-    assert run(path, tmp_path / "out", connection).exit_status == 3
+    assert run(path, tmp_path / "out", cluster).exit_status == 3
     (path.parent / "w.npy").unlink()
     (group,) = sweep.Run(tmp_path / "out").errors()
-    done = CliRunner().invoke(main, shlex.split(group["command"])[1:])
+    done = CliRunner().invoke(main, shlex.split(group.command)[1:])
     assert done.exit_code == 3
     assert "weights of zero" in done.output
 

@@ -3,10 +3,8 @@
 import json
 
 import pytest
-from click.testing import CliRunner
 
 import sweep
-from sweep.cli import main
 
 SPEC = """
 [sweep]
@@ -16,18 +14,6 @@ model = "toy.waves"
 a = { linspace = [0, 3, 12] }
 b = { linspace = [0, 1, 10] }
 """
-
-
-@pytest.fixture
-def cli():
-    """Run a command in this process; for those that start no cluster."""
-
-    def call(*words, status=0):
-        done = CliRunner().invoke(main, [str(w) for w in words])
-        assert done.exit_code == status, done.output
-        return done.output
-
-    return call
 
 
 @pytest.fixture

@@ -10,19 +10,19 @@ import time
 
 import psutil
 import pytest
-from run_checks import assert_same_bits
-from test_clusters import start_dask
-from test_killed import committed_points, wait_for_tiles, write_spec
+from support.bits import assert_same_bits
+from support.dask_processes import start_dask
+from support.watching import committed_points, lines_of, wait_for_tiles, write_spec
 
 import sweep
-from sweep import driver, files
-from sweep.driver import Driver, TileToDo
-from sweep.folder import RunFolder
-from sweep.lease import Lease
-from sweep.progress import Progress
-from sweep.scheduling import Outcome
-from sweep.store import POINT_FAILED
-from sweep.worker import Job
+from sweep.execution import driver
+from sweep.execution.driver import Driver, TileToDo
+from sweep.execution.messages import Job
+from sweep.execution.progress import Progress
+from sweep.execution.scheduling import Outcome
+from sweep.folder.lease import Lease
+from sweep.folder.run_folder import RunFolder
+from sweep.folder.store import POINT_FAILED
 
 pytestmark = pytest.mark.faults
 
@@ -99,7 +99,7 @@ def test_points_that_take_their_worker_down(spinsweep, tmp_path, kind):
     data = sweep.open(tmp_path / "out")
     assert bool(((data.status == POINT_FAILED) == (data.a == 4.0)).all())
     assert bool((data["sum"] == data.a + data.b).where(data.a != 4.0, True).all())
-    errors = files.read_lines(tmp_path / "out" / "meta" / "errors.jsonl")
+    errors = lines_of(tmp_path / "out" / "meta" / "errors.jsonl")
     assert sorted(e["parameters"]["b"] for e in errors) == [0.1, 0.2, 0.3]
     assert {e["type"] for e in errors} == {"WorkerLost"}
 
@@ -185,9 +185,9 @@ def test_scheduler_that_vanishes(spinsweep, tmp_path):
 
 
 class Deserted:
-    """A local cluster whose workers are all gone for good."""
+    """A cluster of our own whose workers are all gone for good."""
 
-    local = True
+    ours = True
 
     class client:
         status = "running"
@@ -206,19 +206,19 @@ class Deserted:
     def threads(self):
         return 0
 
-    def replace_frozen(self, seen):
+    def replace(self, seen):
         return []
 
 
 def test_cluster_without_workers_ends_the_run_aloud(raw, tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(driver, "NO_WORKER_SECONDS", 0.5)
     monkeypatch.setattr(driver, "_LOOK_SECONDS", 0.1)
-    from sweep import layout
-    from sweep.cost import Pilot
-    from sweep.plan import Plan, tile_shape
-    from sweep.spec import parse
+    from sweep.folder import layout
+    from sweep.plan.tiling import Plan, tile_shape
+    from sweep.plan.timings import Timings
+    from sweep.spec.parsing import parse
 
-    plan = Plan(parse(raw), tile_shape(parse(raw), Pilot({"quick": 1.0}), 2))
+    plan = Plan(parse(raw), tile_shape(parse(raw), Timings({"quick": 1.0}), 2))
     folder = RunFolder(tmp_path / "out")
     folder.runs.mkdir(parents=True)
     layout.create(folder.data, plan, "code", "spec")

@@ -6,30 +6,12 @@ import signal
 import time
 
 import pytest
-from run_checks import assert_same_bits
+from support.bits import assert_same_bits
+from support.watching import committed_points, lines_of, wait_for_tiles, write_spec
 
 import sweep
-from sweep import files
-from sweep.folder import RunFolder
-from sweep.store import POINT_FAILED
-
-SPEC = """
-[sweep]
-model = "toy.faulty"
-[parameters]
-seconds = 0.01
-kind = "{kind}"
-at = {at}
-[axes]
-a = {{ linspace = [0, 11, 12] }}
-b = {{ linspace = [0, 1, 20] }}
-[run]
-tile = {{ a = {tile}, b = 20 }}
-"""
-
-
-def write_spec(folder, kind="none", at=-1.0, tile=1):
-    (folder / "spec.toml").write_text(SPEC.format(kind=kind, at=at, tile=tile))
+from sweep.folder.run_folder import RunFolder
+from sweep.folder.store import POINT_FAILED
 
 
 def kill_group(process):
@@ -38,22 +20,8 @@ def kill_group(process):
     process.communicate()
 
 
-def wait_for_tiles(folder, count, process, seconds=60):
-    """Until `count` tiles are committed, or the run has ended."""
-    until = time.monotonic() + seconds
-    while time.monotonic() < until and process.poll() is None:
-        if len(files.read_lines(folder / "meta" / "journal.jsonl")) >= count:
-            return
-        time.sleep(0.02)
-    assert process.poll() is not None, "no tile was committed in time"
-
-
 def computed_points(counter):
     return counter.read_text().splitlines() if counter.exists() else []
-
-
-def committed_points(folder):
-    return int((sweep.open(folder).status != 0).sum()) if folder.exists() else 0
 
 
 @pytest.mark.faults
@@ -148,7 +116,7 @@ def test_killer_point_is_found_and_the_others_finish(spinsweep, tmp_path):
     data = sweep.open(tmp_path / "out")
     assert data.a.values[data.status.values[:, 0] == POINT_FAILED].tolist() == [5.0]
     assert bool((data["sum"] == data.a + data.b).where(data.a != 5.0, True).all())
-    (error,) = files.read_lines(tmp_path / "out" / "meta" / "errors.jsonl")
+    (error,) = lines_of(tmp_path / "out" / "meta" / "errors.jsonl")
     assert error["type"] == "WorkerLost"
     assert error["parameters"] == {"a": 5.0, "b": 0.5}
 

@@ -1,5 +1,6 @@
 """Tiles cover the grid exactly once, whatever their shape, and are of a good size."""
 
+import json
 import math
 
 import numpy as np
@@ -7,9 +8,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sweep.cost import Pilot
-from sweep.plan import TILE_BYTES, Plan, point_bytes, sample_points, tile_shape
-from sweep.spec import parse
+from sweep.plan.costs import tile_costs
+from sweep.plan.sampling import sample_points
+from sweep.plan.tiling import TILE_BYTES, Plan, tile_shape
+from sweep.plan.timings import Timings
+from sweep.plan.variables import point_bytes
+from sweep.spec.parsing import parse
 
 
 def sweep_of(a, b, methods="quick", **sections):
@@ -26,7 +30,7 @@ def sweep_of(a, b, methods="quick", **sections):
 @settings(max_examples=60, deadline=None)
 def test_tiles_cover_the_grid_once(a, b, ta, tb, two):
     spec = sweep_of(a, b, ["quick", "exact"] if two else "quick", run={"tile": {"a": ta, "b": tb}})
-    plan = Plan(spec, tile_shape(spec, Pilot({"quick": 1.0}), 2))
+    plan = Plan(spec, tile_shape(spec, Timings({"quick": 1.0}), 2))
     seen = np.zeros(spec.shape, dtype=int)
     for index in range(plan.tiles):
         tile = plan.at(index)
@@ -44,7 +48,7 @@ def test_tiles_cover_the_grid_once(a, b, ta, tb, two):
 @pytest.mark.parametrize(("seconds", "workers"), [(1e-6, 2), (1e-4, 2), (1e-2, 8), (1.0, 2), (100.0, 64)])
 def test_automatic_tiles_are_of_a_good_duration(seconds, workers):
     spec = sweep_of(130, 161)
-    plan = Plan(spec, tile_shape(spec, Pilot({"quick": seconds}), workers))
+    plan = Plan(spec, tile_shape(spec, Timings({"quick": seconds}), workers))
     points = math.prod(plan.tile)
     assert points * seconds <= 20 or points == 1
     assert points * point_bytes(spec)[0] <= TILE_BYTES
@@ -54,7 +58,7 @@ def test_automatic_tiles_are_of_a_good_duration(seconds, workers):
 
 def test_large_outputs_make_small_tiles():
     spec = sweep_of(100, 100, parameters={"times": {"linspace": [0, 1, 2000]}})
-    plan = Plan(spec, tile_shape(spec, Pilot({"quick": 1e-7}), 2))
+    plan = Plan(spec, tile_shape(spec, Timings({"quick": 1e-7}), 2))
     assert max(math.prod(v.chunks) * v.dtype.itemsize for v in plan.variables) <= TILE_BYTES
 
 
@@ -70,7 +74,7 @@ def test_pilot_points_are_points_of_the_grid():
 
 def test_methods_alone_make_a_sweep():
     spec = parse({"sweep": {"model": "toy.waves", "method": ["quick", "exact"]}})
-    plan = Plan(spec, tile_shape(spec, Pilot({"quick": 1.0}), 2))
+    plan = Plan(spec, tile_shape(spec, Timings({"quick": 1.0}), 2))
     assert plan.tiles == 2
     assert plan.at(1).method == "exact"
     assert plan.at(1).size == 1
@@ -79,18 +83,21 @@ def test_methods_alone_make_a_sweep():
 def test_costs_follow_the_samples():
     """A pilot that saw the cost grow along `a` predicts growing tiles; a method it saw nothing of costs its mean."""
     spec = sweep_of(40, 10, ["quick", "exact"], run={"tile": {"a": 10, "b": 10}})
-    plan = Plan(spec, tile_shape(spec, Pilot({"quick": 1.0}), 2))
+    plan = Plan(spec, tile_shape(spec, Timings({"quick": 1.0}), 2))
     samples = [([a, b], 1e-3 * float(np.exp(3 * a))) for a in np.linspace(0, 1, 6) for b in (0.2, 0.8)]
-    pilot = Pilot({"quick": 1e-3, "exact": 2e-3}, {"quick": samples})
-    costs = pilot.tile_costs(plan)
+    pilot = Timings({"quick": 1e-3, "exact": 2e-3}, {"quick": samples})
+    costs = tile_costs(plan, pilot)
     assert np.all(np.diff(costs[:4]) > 0)
     assert costs[3] / costs[0] == pytest.approx(np.exp(3 * 0.75), rel=0.3)
     np.testing.assert_allclose(costs[4:], 2e-3 * 100)
-    assert Pilot.from_record(pilot.record()).tile_costs(plan).tolist() == costs.tolist()
+    assert (
+        tile_costs(plan, Timings.from_json(json.loads(json.dumps(pilot.to_json())), "plan.json")).tolist()
+        == costs.tolist()
+    )
 
 
 def test_costly_corner_makes_smaller_tiles():
     spec = sweep_of(1000, 1000)
-    even = Pilot({"quick": 0.01}, {"quick": [([0.1, 0.1], 0.01)] * 4})
-    steep = Pilot({"quick": 0.01}, {"quick": [([0.1, 0.1], 1e-4)] * 99 + [([0.9, 0.9], 1.0)]})
+    even = Timings({"quick": 0.01}, {"quick": [([0.1, 0.1], 0.01)] * 4})
+    steep = Timings({"quick": 0.01}, {"quick": [([0.1, 0.1], 1e-4)] * 99 + [([0.9, 0.9], 1.0)]})
     assert math.prod(tile_shape(spec, steep, 2)) < math.prod(tile_shape(spec, even, 2))

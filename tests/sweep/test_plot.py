@@ -5,12 +5,15 @@ import io
 
 import numpy as np
 import pytest
-import store_suite
+from support import store_suite
 
 import sweep
-from sweep import launch, layout, plot
 from sweep.errors import SpecError
-from sweep.store import DONE, POINT_FAILED, Store
+from sweep.execution import launch
+from sweep.folder import layout
+from sweep.folder.store import DONE, POINT_FAILED, Store
+from sweep.pictures import plot
+from sweep.spec.parsing import parse
 
 PLAN = store_suite.StoreTests.plan
 
@@ -39,12 +42,12 @@ def test_map_has_labels_units_and_a_legend_for_what_is_missing(run_folder):
     data = sweep.open(run_folder)
     figure = plot.picture(data, "height", {"pair": 0})
     first, second = [axes for axes in figure.axes if axes.get_title()]
-    assert first.get_title() == "method = quick"
+    assert first.get_title() == "solver = quick"
     assert first.get_xlabel() == "first parameter $a$"
     assert first.get_ylabel() == r"second parameter $\beta$ [$\Gamma$]"
     status = data.status.isel(pair=0)
     for axes, method in ((first, "quick"), (second, "exact")):
-        counts = status.sel({"method": method})
+        counts = status.sel(solver=method)
         expected = []
         for code, text in ((0, "pending"), (POINT_FAILED, "failed")):
             if n := int((counts == code).sum()):
@@ -55,7 +58,7 @@ def test_map_has_labels_units_and_a_legend_for_what_is_missing(run_folder):
 
 def test_curves_with_the_second_axis_as_colours(run_folder):
     figure = plot.picture(
-        sweep.open(run_folder), "height", {"method": "quick", "pair": 0}, plot.Style(along="a", curves=True)
+        sweep.open(run_folder), "height", {"solver": "quick", "pair": 0}, plot.Style(along="a", curves=True)
     )
     axes = figure.axes[0]
     assert len(axes.get_lines()) >= 5
@@ -94,7 +97,7 @@ def test_axis_spaced_logarithmically_is_drawn_so():
     [
         ({}, plot.Style(), "more dimensions than a picture"),
         ({"pear": 0}, plot.Style(), "did you mean pair?"),
-        ({"method": "quik", "pair": 0}, plot.Style(), "did you mean quick?"),
+        ({"solver": "quik", "pair": 0}, plot.Style(), "did you mean quick?"),
         ({"pair": 0}, plot.Style(along="c"), "not among the dimensions"),
         ({"pair": 0, "a": "left"}, plot.Style(), "needs a number"),
     ],
@@ -112,9 +115,9 @@ def test_new_run_of_pending_points_can_be_drawn(tmp_path):
     assert path.stat().st_size > 5000
 
 
-def test_deviation_from_a_method(connection, tmp_path, raw):
+def test_deviation_from_a_method(cluster, tmp_path, raw):
     raw["sweep"]["method"] = ["quick", "exact"]
-    launch.run(raw, tmp_path / "out", stream=io.StringIO(), connection=contextlib.nullcontext(connection))
+    launch.run(parse(raw), tmp_path / "out", stream=io.StringIO(), cluster=contextlib.nullcontext(cluster))
     data = sweep.open(tmp_path / "out")
     figure = plot.picture(data, "height", style=plot.Style(against="exact", log=True))
     values = figure.axes[0].collections[0].get_array()
@@ -124,10 +127,10 @@ def test_deviation_from_a_method(connection, tmp_path, raw):
         plot.picture(data, "height", style=plot.Style(against="exat"))
 
 
-def test_methods_along_one_axis_are_curves(connection, tmp_path, raw):
+def test_methods_along_one_axis_are_curves(cluster, tmp_path, raw):
     raw["sweep"]["method"] = ["quick", "exact"]
     del raw["axes"]["b"]
-    launch.run(raw, tmp_path / "out", stream=io.StringIO(), connection=contextlib.nullcontext(connection))
+    launch.run(parse(raw), tmp_path / "out", stream=io.StringIO(), cluster=contextlib.nullcontext(cluster))
     axes = plot.picture(sweep.open(tmp_path / "out"), "height").axes[0]
     assert legend_texts(axes) == ["quick", "exact"]
     assert axes.get_xlabel() == "first parameter $a$"

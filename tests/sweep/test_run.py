@@ -1,6 +1,7 @@
 """Whole runs on a local cluster: results, bits, continuation, refusals, failing points."""
 
 import contextlib
+import dataclasses
 import io
 import json
 import time
@@ -9,25 +10,28 @@ import warnings
 import numpy as np
 import pytest
 import xarray
-from run_checks import assert_same_bits, assert_same_bits_by_coordinate
-from toy_specs import faulty
+from support.bits import assert_same_bits, assert_same_bits_by_coordinate
+from support.toy_specs import faulty
+from support.watching import lines_of
 
 import sweep
-from sweep import files, launch
 from sweep.errors import RunError, SpecError
-from sweep.folder import RunFolder
-from sweep.lease import Lease
-from sweep.store import POINT_FAILED, POINT_WARNED
+from sweep.execution import launch
+from sweep.folder import files
+from sweep.folder.lease import Lease
+from sweep.folder.run_folder import RunFolder
+from sweep.folder.store import POINT_FAILED, POINT_WARNED, Store
+from sweep.spec.parsing import parse
 
 
 @pytest.fixture
-def run(connection, tmp_path):
+def run(cluster, tmp_path):
     """Run a spec on the shared cluster into a folder of the test's."""
 
     def go(raw, name="out", **options):
         text = io.StringIO()
         result = launch.run(
-            raw, tmp_path / name, launch.Options(**options), text, connection=contextlib.nullcontext(connection)
+            parse(raw), tmp_path / name, launch.Options(**options), text, cluster=contextlib.nullcontext(cluster)
         )
         return result, text.getvalue()
 
@@ -40,10 +44,10 @@ def test_results_are_those_of_the_model(raw, run, tmp_path):
     assert result.exit_status == 0
     data = sweep.open(tmp_path / "out")
     expected = np.sin(data.a) * data.b + 5
-    np.testing.assert_allclose(data.height.sel({"method": "quick"}), expected, rtol=1e-15)
-    np.testing.assert_allclose(data.height.sel({"method": "exact"}), expected + 1, rtol=1e-15)
-    assert np.all(np.isnan(data.amplitude.sel({"method": "quick"}).real))
-    np.testing.assert_allclose(data.amplitude.sel({"method": "exact", "b": 0.4}), np.exp(1j * data.a))
+    np.testing.assert_allclose(data.height.sel(solver="quick"), expected, rtol=1e-15)
+    np.testing.assert_allclose(data.height.sel(solver="exact"), expected + 1, rtol=1e-15)
+    assert np.all(np.isnan(data.amplitude.sel(solver="quick").real))
+    np.testing.assert_allclose(data.amplitude.sel(solver="exact", b=0.4), np.exp(1j * data.a))
     assert np.all(data.status == 1)
     assert np.all(data.elapsed_seconds > 0)
     assert text.startswith("dashboard: http://127.0.0.1:")
@@ -88,7 +92,7 @@ def test_failing_points_leave_the_others_alone(run, tmp_path):
     assert np.all((data.status == POINT_FAILED) == bad)
     np.testing.assert_array_equal(data["sum"].where(~bad), (data.a + data.b).where(~bad))
     assert np.all(np.isnan(data["sum"].where(bad, drop=True)))
-    errors = files.read_lines(tmp_path / "out" / "meta" / "errors.jsonl")
+    errors = lines_of(tmp_path / "out" / "meta" / "errors.jsonl")
     assert len(errors) == 6
     assert {e["type"] for e in errors} == {"ArithmeticError"}
     assert {e["message"] for e in errors} == {"no result at a = 3"}
@@ -114,7 +118,7 @@ def test_points_beyond_a_methods_limit_fail_with_its_reason(raw, run, tmp_path):
     raw["axes"] = {"N": [10, 12, 14]}
     result, _ = run(raw)
     assert (result.exit_status, result.failed) == (3, 1)
-    (error,) = files.read_lines(tmp_path / "out" / "meta" / "errors.jsonl")
+    (error,) = lines_of(tmp_path / "out" / "meta" / "errors.jsonl")
     assert error["method"] == "exact"
     assert error["parameters"] == {"N": 14}
     assert "N <= 12" in error["message"]
@@ -128,7 +132,7 @@ def test_spent_step_budget_fails_its_point_with_the_reason(run, tmp_path):
     }
     result, _ = run(raw)
     assert (result.exit_status, result.failed) == (3, 1)
-    (error,) = files.read_lines(tmp_path / "out" / "meta" / "errors.jsonl")
+    (error,) = lines_of(tmp_path / "out" / "meta" / "errors.jsonl")
     assert error["parameters"] == {"max_steps": 3}
     assert "max_steps" in error["message"]
 
@@ -145,8 +149,10 @@ def test_too_many_failures_end_the_run(run):
 def test_another_sweep_is_refused(raw, run, tmp_path):
     run(raw)
     raw["parameters"]["N"] = 6
-    with pytest.raises(RunError, match=r"holds another sweep \(toy\).*--out"):
+    with pytest.raises(RunError, match=r"holds another sweep \(toy\)") as refused:
         run(raw)
+    assert "choose another folder with --out, or go on with: spinsweep resume" in refused.value.on_command_line()
+    assert "run(store=...)" in str(refused.value)
 
 
 def test_foreign_folder_is_refused(raw, run, tmp_path):
@@ -167,21 +173,20 @@ def test_bad_spec_creates_nothing(raw, run, tmp_path):
 def test_changed_code_is_refused_unless_accepted(raw, run, tmp_path):
     run(raw)
     folder = RunFolder(tmp_path / "out")
-    record = folder.record()
-    files.write_json(folder.plan_file, record | {"code": "another"})
-    launch.Store(folder.data, folder.plan(), writable=True).clear(0)
-    with pytest.raises(RunError, match=r"have changed.*--accept-code-change"):
+    files.write_record(folder.plan_file, dataclasses.replace(folder.record(), code="another"))
+    Store(folder.data, folder.plan(), writable=True).clear(0)
+    with pytest.raises(RunError, match=r"have changed.*accept_code_change=True"):
         run(raw)
     result, _ = run(raw, accept_code_change=True)
     assert result.exit_status == 0
     assert "accepted by the user" in sweep.open(tmp_path / "out").attrs["history"]
-    assert folder.record()["code_before"] == ["another"]
+    assert folder.record().code_before == ("another",)
 
 
 def test_live_lease_is_refused_and_a_dead_one_taken_over(raw, run, tmp_path):
     run(raw)
     folder = RunFolder(tmp_path / "out")
-    with Lease(folder.lease), pytest.raises(RunError, match=r"another driver .* --break-lease"):
+    with Lease(folder.lease), pytest.raises(RunError, match=r"another driver .* run\(break_lease=True\)"):
         run(raw)
     folder.lease.write_text(json.dumps({"host": files.__name__, "pid": 1, "heartbeat": time.time() - 3600}))
     _, text = run(raw)
@@ -193,17 +198,17 @@ def test_tile_whose_files_are_gone_is_computed_again(raw, run, tmp_path):
     run({**raw, "run": {"tile": {"a": 3, "b": 4}}}, "whole")
     run({**raw, "run": {"tile": {"a": 3, "b": 4}}})
     folder = RunFolder(tmp_path / "out")
-    store = launch.Store(folder.data, folder.plan())
+    store = Store(folder.data, folder.plan())
     store.chunk_file(store.plan.variables[0], 1).unlink()
     _, text = run(raw)
     assert "tile 1 is computed again" in text
     assert_same_bits(tmp_path / "whole", tmp_path / "out")
 
 
-def test_sweep_from_python(connection, tmp_path):
+def test_sweep_from_python(cluster, tmp_path):
     data = sweep.Sweep(
         model="toy.waves", axes={"a": np.linspace(0, 3, 7), "b": [0.1, 0.2]}, parameters={"N": 5}, keep=["height"]
-    ).run(client=connection.client, store=tmp_path / "out", quiet=True)
+    ).run(client=cluster.client, store=tmp_path / "out", quiet=True)
     assert isinstance(data, xarray.Dataset)
     np.testing.assert_allclose(data.height, np.sin(data.a) * data.b + 5)
     assert "wave" not in data

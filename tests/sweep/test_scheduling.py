@@ -5,7 +5,7 @@ import random
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sweep.scheduling import (
+from sweep.execution.scheduling import (
     Assemble,
     Commit,
     End,

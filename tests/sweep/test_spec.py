@@ -5,11 +5,12 @@ import copy
 import numpy as np
 import pytest
 
-from sweep.axis_forms import axis_from_text, axis_values, from_text
 from sweep.errors import SpecError
-from sweep.plan import check_size
-from sweep.spec import parse, read, with_overrides
-from sweep.toml_text import spec_text
+from sweep.plan.variables import check_size
+from sweep.spec.axis_forms import axis_from_text, axis_values, from_text
+from sweep.spec.documents import read, with_overrides
+from sweep.spec.parsing import parse
+from sweep.spec.toml_text import spec_text
 
 
 def test_axes_are_dimensions_in_their_order(raw):
@@ -25,7 +26,7 @@ def test_axes_are_dimensions_in_their_order(raw):
 def test_list_of_methods_is_the_first_axis(raw):
     raw["sweep"]["method"] = ["exact", "quick"]
     spec = parse(raw)
-    assert [d.name for d in spec.dimensions] == ["method", "a", "b"]
+    assert [d.name for d in spec.dimensions] == ["solver", "a", "b"]
     assert spec.dimensions[0].labels == ("exact", "quick")
     assert "amplitude" in spec.keep
     assert "hole" in spec.keep

@@ -1,11 +1,11 @@
 """The local store keeps the conformance suite, and cleans up after the killed."""
 
 import numpy as np
-import store_suite
 import xarray
+from support import store_suite
 
-from sweep import layout
-from sweep.store import Store
+from sweep.folder import layout
+from sweep.folder.store import Store
 
 
 class TestLocalStore(store_suite.StoreTests):

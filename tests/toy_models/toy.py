@@ -3,10 +3,10 @@
 import os
 import signal
 import time
+from functools import partial
 
 import numpy as np
 
-from solvers.batch import pointwise
 from solvers.declarations import AXIS, TIME, Limit, Output, Parameter
 from solvers.model import Method, Model
 from solvers.outcome import OK, WARNED, InvalidInput, Remark, Results
@@ -26,12 +26,12 @@ N = Parameter(name="N", meaning="number of spins", symbol="N", default=4, kind="
 SHAPE = Parameter(name="shape", meaning="a choice", default="round", kind="choice", choices=("round", "square"))
 
 
-def _waves(batch):
+def _waves(extra, batch):
     outputs = batch.empty()
     a, b, n = batch["a"], batch["b"], batch["N"]
     phase = np.where(batch["shape"] == "round", a, np.round(a))
     if batch.wants("height"):
-        outputs["height"][:] = np.sin(phase) * b + n + (batch.method == "exact")
+        outputs["height"][:] = np.sin(phase) * b + n + extra
     if batch.wants("wave"):
         t = batch["times"]
         outputs["wave"][:] = np.cos(phase[:, None, None] * t[None, :, None] + np.arange(3)[None, None, :])
@@ -42,7 +42,7 @@ def _waves(batch):
     return Results(outputs, np.zeros(batch.size, dtype=np.int64))
 
 
-def _faulty(method, p, wants):
+def _faulty(p):
     """`kind` says how a point of a = `at` misbehaves; all others take `seconds` and return a + b."""
     time.sleep(p["seconds"])
     if p["a"] == p["at"]:
@@ -76,7 +76,7 @@ def _faulty(method, p, wants):
     return {"sum": np.nan if p["kind"] == "nan" else p["a"] + p["b"], "status": OK}
 
 
-def _weighted(method, p, wants):
+def _weighted(p):
     """Fails where the weights, as they are, cannot be normalised."""
     if not p["weights"].sum():
         raise ArithmeticError("weights of zero")
@@ -88,10 +88,9 @@ MODELS = (
         id="toy.weighted",
         title="A model with an array",
         source="a closed form",
-        methods=(Method(name="only", meaning="the only one"),),
+        methods=(Method(name="only", meaning="the only one", solve=_weighted),),
         parameters=(A, Parameter(name="weights", meaning="weights", default=1.0, dims=(3,), kind="complex")),
         outputs=(Output(name="mean", meaning="mean"),),
-        run=pointwise(_weighted),
         example={"a": 1.0},
     ),
     Model(
@@ -99,8 +98,13 @@ MODELS = (
         title="Waves",
         source="a closed form",
         methods=(
-            Method(name="quick", meaning="quick"),
-            Method(name="exact", meaning="exact", limit=Limit(text="N <= 12", holds=lambda p: p["N"] <= 12)),
+            Method(name="quick", meaning="quick", batch=partial(_waves, 0)),
+            Method(
+                name="exact",
+                meaning="exact",
+                batch=partial(_waves, 1),
+                limit=Limit(text="N <= 12", holds=lambda p: p["N"] <= 12),
+            ),
         ),
         parameters=(A, B, N, SHAPE, times([0.0, 0.5, 1.0], "1/Gamma")),
         dimensions=(TIME, AXIS),
@@ -110,14 +114,13 @@ MODELS = (
             Output(name="hole", meaning="always NaN", methods=("quick",)),
             Output(name="amplitude", meaning="complex amplitude", kind="complex", methods=("exact",)),
         ),
-        run=_waves,
         example={"a": 0.3, "b": 0.5},
     ),
     Model(
         id="toy.faulty",
         title="Points that fail",
         source="nowhere",
-        methods=(Method(name="only", meaning="the only one"),),
+        methods=(Method(name="only", meaning="the only one", solve=_faulty),),
         parameters=(
             A,
             B,
@@ -132,7 +135,6 @@ MODELS = (
             Parameter(name="seconds", meaning="time a point takes", default=0.0, unit="s", physical=False),
         ),
         outputs=(Output(name="sum", meaning="a + b"),),
-        run=pointwise(_faulty),
         example={"a": 0.3},
     ),
 )

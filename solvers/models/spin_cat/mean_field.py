@@ -29,19 +29,21 @@ section 6); parity is not seen.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from solvers.batch import Batch, pointwise
+from solvers.batch import Batch, Point
 from solvers.declarations import TIME, Check, Output, Parameter
 from solvers.model import Method, Model
 from solvers.models.spin_cat.detunings import DISTRIBUTIONS, class_detunings, standard_detunings
-from solvers.models.spin_cat.mean_field_equations import integrate_from_start, literal_derivative
+from solvers.models.spin_cat.mean_field_equations import integrate_from_start
+from solvers.models.spin_cat.reference import Derivative, exact_derivative, paper_derivative
 from solvers.numerics.outcome import DONE, EVENT, OUTCOME_TEXT
-from solvers.outcome import FAILED, Remark
+from solvers.outcome import PointFailed
 from solvers.shared_parameters import seed, times, tolerances
 
 
@@ -60,8 +62,8 @@ def detuning_classes(parameters: Mapping[str, Any]) -> tuple[NDArray[np.float64]
     return values, weight * counts.astype(np.float64)
 
 
-def solve_one(method: str, parameters: dict[str, Any], wants: Callable[..., bool]) -> Mapping[str, Any]:
-    """One point."""
+def solve(exact: bool, parameters: Point) -> Mapping[str, Any]:
+    """One point with either closure."""
     detunings, weights = detuning_classes(parameters)
     size, n = len(detunings), float(parameters["N"])
     y, out = np.empty(3 * size), np.empty((len(parameters["times"]), 3 * size))
@@ -70,7 +72,7 @@ def solve_one(method: str, parameters: dict[str, Any], wants: Callable[..., bool
         weights,
         n,
         parameters["eta"],
-        1.0 if method == "exact" else 0.0,
+        float(exact),
         np.ascontiguousarray(parameters["times"]),
         parameters["rtol"],
         parameters["atol"],
@@ -79,9 +81,7 @@ def solve_one(method: str, parameters: dict[str, Any], wants: Callable[..., bool
         out,
     )
     if code not in (DONE, EVENT):
-        absent = np.full(len(out), np.nan)
-        remark = Remark(kind="Integration", message=OUTCOME_TEXT[code])
-        return {"c1": absent, "z": absent, "spread": absent, "locked": np.nan, "status": FAILED, "remark": remark}
+        raise PointFailed("Integration", OUTCOME_TEXT[code])
 
     def mean(values: NDArray[Any]) -> Any:
         return (weights * values).sum(axis=-1) / n
@@ -104,13 +104,12 @@ def solve_one(method: str, parameters: dict[str, Any], wants: Callable[..., bool
     }
 
 
-def reference(method: str, parameters: Mapping[str, Any]) -> dict[str, Any]:
+def reference(derivative: Derivative, parameters: Mapping[str, Any]) -> dict[str, Any]:
     """Every spin by itself, sums over the others taken literally, in the paper's variables, with SciPy's Radau."""
     from scipy.integrate import solve_ivp
 
-    n, eta, phi = parameters["N"], parameters["eta"], parameters.get("phi", 0.0)
-    absent = {"detunings": None, "delta": 0.0, "distribution": "gaussian", "classes": 0, "seed": 0, "realisation": 0}
-    values, weights = detuning_classes(absent | dict(parameters))
+    n, eta, phi = parameters["N"], parameters["eta"], parameters["phi"]
+    values, weights = detuning_classes(parameters)
     if np.any(weights != np.round(weights)):
         raise ValueError("the reference treats whole spins: N must be a multiple of classes")
     detunings = np.repeat(values, weights.astype(int))
@@ -119,7 +118,7 @@ def reference(method: str, parameters: Mapping[str, Any]) -> dict[str, Any]:
     start = np.concatenate([np.full(n, s0.real), np.full(n, s0.imag), np.full(n, -(1 - g) / (1 + g))])
 
     def rates(t: float, y: NDArray[Any]) -> NDArray[Any]:
-        d_s, d_z = literal_derivative(method, eta, phi, detunings, y[:n] + 1j * y[n : 2 * n], y[2 * n :])
+        d_s, d_z = derivative(eta, phi, detunings, y[:n] + 1j * y[n : 2 * n], y[2 * n :])
         return np.concatenate([d_s.real, d_s.imag, d_z])
 
     last = float(parameters["times"][-1])
@@ -163,8 +162,22 @@ MODELS = (
         title="Detuned spins under two-spin loss and squeezing, mean field",
         source=_SOURCE,
         methods=(
-            Method(name="paper", meaning="the paper's closure, which double-counts coincident indices", source=_SOURCE),
-            Method(name="exact", meaning="the product state's closure, all coincidences right", source="derived"),
+            Method(
+                name="paper",
+                meaning="the paper's closure, which double-counts coincident indices",
+                source=_SOURCE,
+                solve=partial(solve, False),
+                reference=partial(reference, paper_derivative),
+                cost=cost,
+            ),
+            Method(
+                name="exact",
+                meaning="the product state's closure, all coincidences right",
+                source="derived",
+                solve=partial(solve, True),
+                reference=partial(reference, exact_derivative),
+                cost=cost,
+            ),
         ),
         dimensions=(TIME,),
         parameters=(
@@ -242,7 +255,6 @@ MODELS = (
                 bounds=(0.0, 1.0),
             ),
         ),
-        run=pointwise(solve_one),
         example={
             "N": 10_000,
             "eta": 312.5,
@@ -286,10 +298,8 @@ MODELS = (
                 origin="collapses at t = 77; physics notes, figures",
             ),
         ),
-        reference=reference,
         reference_tolerance=(1e-6, 1e-6),
         random_parameters=random_parameters,
-        cost=cost,
         unit_of_time="1/Gamma2",
     ),
 )

@@ -32,6 +32,7 @@ from solvers.batch import Batch
 from solvers.declarations import Check, Output, Parameter
 from solvers.model import Method, Model
 from solvers.models.spin_cat.reduced_equations import integrate_lanes, start_state
+from solvers.models.spin_cat.reference import printed_run
 from solvers.numerics.compile import entry
 from solvers.numerics.outcome import DONE, EVENT, NOT_FINITE, OUTCOME_TEXT
 from solvers.outcome import FAILED, OK, WARNED, Remark, Results
@@ -104,32 +105,10 @@ def run(batch: Batch) -> Results:
     return Results(outputs, status, remarks)
 
 
-def reference(method: str, parameters: Mapping[str, Any]) -> dict[str, float]:
-    """(26)-(28) letter by letter with SciPy's Radau."""
-    from scipy.integrate import solve_ivp
-
+def reference(parameters: Mapping[str, Any]) -> dict[str, float]:
+    """(26)-(28) as printed with SciPy's Radau."""
     n, eta, delta = float(parameters["N"]), parameters["eta"], parameters["delta"]
-
-    def printed(t, y):
-        a, zeta, z = y
-        c = math.cos(zeta) ** 2
-        w = 1 + z + n * a * a * (1 - 2 / n) * c
-        pair = c - math.cos(2 * zeta) / n
-        return (
-            a * (-2 * eta * z * pair + z * (c - 1 / n) * w - 2 * a * a * c),
-            delta + eta * z * (1 - 2 / n) * math.sin(2 * zeta) - 0.5 * z * w * math.sin(2 * zeta),
-            a * a * (8 * eta * pair - 4 * (c - 1 / n) * w - 4 * (1 + z) * c),
-        )
-
-    def unlocks(t, y):
-        return math.cos(y[1])
-
-    unlocks.terminal = True  # type: ignore[attr-defined]
-    g = 2 * eta / n
-    start = [math.sqrt(g) / (1 + g), 0.0, -(1 - g) / (1 + g)]
-    solution = solve_ivp(
-        printed, (0, parameters["t_end"]), start, method="Radau", rtol=1e-10, atol=1e-12, events=unlocks
-    )
+    solution = printed_run(n, eta, delta, parameters["t_end"], method="Radau", rtol=1e-10, atol=1e-12)
     a, zeta, z = solution.y[:, -1]
     if solution.status == 1:
         return {"locked": 0.0, "zeta": math.nan}
@@ -159,7 +138,15 @@ MODELS = (
         id="spin_cat.two_ensembles",
         title="Two detuned sub-ensembles of spins, mean field",
         source=_SOURCE,
-        methods=(Method(name="mean_field", meaning="integrate Eqs. (26)-(28)", source=_SOURCE),),
+        methods=(
+            Method(
+                name="mean_field",
+                meaning="integrate Eqs. (26)-(28)",
+                source=_SOURCE,
+                batch=run,
+                reference=reference,
+            ),
+        ),
         parameters=(
             Parameter(
                 name="N", meaning="number of spins", default=10_000, kind="integer", bounds=(2, 1e10), symbol="N"
@@ -206,7 +193,6 @@ MODELS = (
                 bounds=(0.0, math.inf),
             ),
         ),
-        run=run,
         example={"N": 10_000, "eta": 312.5, "delta": 0.05, "t_end": 2000.0},
         checks=(
             Check(
@@ -233,7 +219,6 @@ MODELS = (
                 origin="beyond the fold at delta = .0736 no locked state exists",
             ),
         ),
-        reference=reference,
         reference_tolerance=(1e-6, 1e-6),
         random_parameters=random_parameters,
         conserved={"A^2 + z (1 + z)/2 at rest": (_rest_identity, 1e-5)},

@@ -13,15 +13,16 @@ keeps its numbers, with status 1 and the first bad time (the end of an integrato
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from solvers.batch import Batch, pointwise
-from solvers.declarations import AXIS, AXIS2, SITE, SITE2, TIME, Check, Limit, Output
-from solvers.engines.literal import density_matrix_moments, exact_path, moment_path
+from solvers.batch import Point
+from solvers.declarations import AXIS, AXIS2, SITE, SITE2, TIME, Check, Output
+from solvers.engines.limits import WAVE_FUNCTION_LIMIT, density_matrix_limit
 from solvers.engines.master_equation.generator import build_generator
 from solvers.engines.master_equation.propagation import evolve
 from solvers.engines.master_equation.states import moment_indices, split_moments
@@ -32,6 +33,7 @@ from solvers.engines.spin_system import product_correlations
 from solvers.engines.trajectories import sample
 from solvers.engines.validity import earliest, judge
 from solvers.model import Method, Model
+from solvers.models.spin_network import reference
 from solvers.models.spin_network.network import (
     CUMULANT,
     MEAN_FIELD,
@@ -41,26 +43,17 @@ from solvers.models.spin_network.network import (
     UNIT_OF_TIME,
     build_system,
     check_start,
-    exact_limit,
     product_start,
     random_network,
-    start_density_matrix,
+    size_cost,
     start_moments,
     start_state,
 )
 from solvers.shared_parameters import seed, times, tolerances, trajectories
 
 
-def solve_one(method: str, parameters: dict[str, Any], wants: Callable[..., bool], key: int) -> Mapping[str, Any]:
-    """All outputs at one point."""
-    if method == "exact":
-        return _exact(parameters, wants)
-    if method == "quantum_jumps":
-        return _jumps(parameters, wants, key)
-    return _moments(FIRST_ORDER if method == "mean_field" else CUMULANTS, parameters, wants)
-
-
-def _exact(parameters: dict[str, Any], wants: Callable[..., bool]) -> Mapping[str, Any]:
+def solve_exact(parameters: Point) -> Mapping[str, Any]:
+    """By the density matrix."""
     n = parameters["N"]
     system = build_system(parameters)
     evolution = evolve(
@@ -69,36 +62,36 @@ def _exact(parameters: dict[str, Any], wants: Callable[..., bool]) -> Mapping[st
         parameters["times"],
         moment_indices(n),
         rtol=parameters["rtol"],
-        keep_purity=wants("purity"),
+        keep_purity=parameters.wants("purity"),
         max_applications=100 * parameters["max_steps"],
     )
     spins, correlations = split_moments(evolution.observed, n)
-    return _outputs(system, parameters["times"], spins, correlations, wants, positive=system.positive) | {
-        "purity": evolution.purity
-    }
+    return _outputs(parameters, system, spins, correlations, positive=system.positive) | {"purity": evolution.purity}
 
 
-def _jumps(parameters: dict[str, Any], wants: Callable[..., bool], key: int) -> Mapping[str, Any]:
+def solve_jumps(parameters: Point) -> Mapping[str, Any]:
+    """Means over trajectories, with standard errors."""
     n = parameters["N"]
     system = build_system(parameters)
     drawn = sample(
         system,
         product_start(parameters),
         parameters["times"],
-        key=key,
+        key=parameters.key,
         trajectories=parameters["trajectories"],
         collective=False,
         max_steps=parameters["max_steps"],
     )
     spins, correlations = split_moments(drawn.mean, n)
     spins_sem, correlations_sem = split_moments(drawn.sem, n)
-    return _outputs(system, parameters["times"], spins, correlations, wants, positive=True) | {
+    return _outputs(parameters, system, spins, correlations, positive=True) | {
         "spins_sem": spins_sem,
         "correlations_sem": correlations_sem,
     }
 
 
-def _moments(order: int, parameters: dict[str, Any], wants: Callable[..., bool]) -> Mapping[str, Any]:
+def solve_moments(order: int, parameters: Point) -> Mapping[str, Any]:
+    """By moments of first or second order."""
     n, when = parameters["N"], parameters["times"]
     system = build_system(parameters)
     spins = np.full((len(when), n, 3), np.nan)
@@ -119,20 +112,19 @@ def _moments(order: int, parameters: dict[str, Any], wants: Callable[..., bool])
         atol=parameters["atol"],
         max_steps=parameters["max_steps"],
     )
-    return _outputs(
-        system, when, spins, correlations, wants, first_bad=path.first_bad, code=path.code, reached=path.reached
-    )
+    ended = {"first_bad": path.first_bad, "code": path.code, "reached": path.reached}
+    return _outputs(parameters, system, spins, correlations, **ended)
 
 
 def _outputs(
-    system, when, spins, correlations, wants, *, first_bad=np.nan, code=0, reached=np.nan, positive=False
+    parameters: Point, system, spins, correlations, *, first_bad=np.nan, code=0, reached=np.nan, positive=False
 ) -> dict[str, Any]:
     """Outputs with status and remark; a positive, exact evolution needs no monitor but the wanted one."""
     smallest, at_output, reason = None, np.nan, ""
-    if wants("min_pair_eigenvalue") or not positive:
+    if parameters.wants("min_pair_eigenvalue") or not positive:
         smallest = smallest_pair_eigenvalue(spins, correlations)
         if code == 0:
-            at_output, reason = first_unphysical(when, spins, smallest)
+            at_output, reason = first_unphysical(parameters["times"], spins, smallest)
     first = earliest(first_bad, at_output)
     status, remark = judge(system, first_bad=first, reason=reason, code=code, reached=reached)
     return {
@@ -149,34 +141,6 @@ def validate(parameters: Mapping[str, Any]) -> None:
     """ValueError for input that is no network or no state."""
     build_system(parameters)
     check_start(parameters)
-
-
-def cost(batch: Batch) -> NDArray[Any]:
-    """Relative cost of each point, by size alone."""
-    n = float(batch["N"])
-    one = {"exact": 4.0**n, "cumulant": n**3, "mean_field": n**2, "quantum_jumps": 2.0**n}[batch.method]
-    return np.full(batch.size, one)
-
-
-def reference(method: str, parameters: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Exponentials of the Liouvillian matrix, or Pauli algebra on strings with DOP853; {} for a stochastic method."""
-    if method == "quantum_jumps":
-        return {}
-    system = build_system(parameters)
-    when = np.asarray(parameters["times"])
-    if method == "exact":
-        rho = exact_path(system, start_density_matrix(parameters), when)
-        moments = [density_matrix_moments(r) for r in rho]
-        spins, correlations = (np.array(m) for m in zip(*moments, strict=True))
-        extra = {"purity": np.einsum("txy,tyx->t", rho, rho).real}
-    else:
-        spins, correlations = moment_path(system, method == "cumulant", *start_moments(parameters), when)
-        extra = {}
-    return {
-        "spins": spins,
-        "correlations": correlations,
-        "min_pair_eigenvalue": smallest_pair_eigenvalue(spins, correlations),
-    } | extra
 
 
 def random_parameters(rng: np.random.Generator) -> dict[str, Any]:
@@ -230,21 +194,32 @@ MODELS = (
         title="Spins and pair correlations of a spin network in time",
         source=SOURCE,
         methods=(
-            CUMULANT,
-            MEAN_FIELD,
+            CUMULANT(
+                solve=partial(solve_moments, CUMULANTS),
+                reference=partial(reference.moment_dynamics, True),
+                cost=size_cost(lambda n: n**3),
+            ),
+            MEAN_FIELD(
+                solve=partial(solve_moments, FIRST_ORDER),
+                reference=partial(reference.moment_dynamics, False),
+                cost=size_cost(lambda n: n**2),
+            ),
             Method(
                 name="exact",
                 meaning="density matrix in the real Pauli basis, Chebyshev series of the propagator",
                 source="Eqs. (1), (28)",
-                limit=exact_limit(MOST_EXACT),
+                solve=solve_exact,
+                reference=reference.exact_dynamics,
+                cost=size_cost(lambda n: 4.0**n),
+                limit=density_matrix_limit(MOST_EXACT),
             ),
             Method(
                 name="quantum_jumps",
                 meaning="wave functions with random jumps, for Gamma >= 0 and product starts; means with standard errors",
-                limit=Limit(
-                    text="N <= 16 (about 30 wave functions of 16 x 2^N bytes and N 2^N coefficients: 0.1 GiB at N = 17)",
-                    holds=lambda p: np.asarray(p["N"]) <= 16,
-                ),
+                solve=solve_jumps,
+                draws_numbers=True,
+                cost=size_cost(lambda n: 2.0**n),
+                limit=WAVE_FUNCTION_LIMIT,
             ),
         ),
         parameters=(
@@ -256,9 +231,7 @@ MODELS = (
         ),
         outputs=OUTPUTS,
         dimensions=(TIME, SITE, SITE2, AXIS, AXIS2),
-        run=pointwise(solve_one, stochastic=("quantum_jumps",)),
         validate=validate,
-        cost=cost,
         example={
             "N": 3,
             "h": [[0.8, 0.0, 0.0]] * 3,
@@ -292,7 +265,6 @@ MODELS = (
                 atol=1e-9,
             ),
         ),
-        reference=reference,
         reference_tolerance=(1e-6, 1e-8),
         random_parameters=random_parameters,
         unit_of_time=UNIT_OF_TIME,

@@ -8,8 +8,8 @@ import qutip
 
 from solvers import FAILED, OK, WARNED, SolverWarning, solve
 from solvers.engines.concurrence import concurrence
-from solvers.engines.literal import liouvillian_matrix
 from solvers.models.heisenberg import chain
+from solvers.references.spin_systems import liouvillian_matrix
 
 FIG6 = {"B_x": 0.25, "B_y": 0.25, "B_z": -0.5, "V_x": 1.0, "V_y": 0.1, "V_z": 0.1, "Gamma": 0.1}
 

@@ -24,7 +24,7 @@ def test_checks(check):
 )
 def test_random_points_against_slow_ways(method, distribution, seed):
     parameters = MODEL.random_parameters(np.random.default_rng(seed)) | {"distribution": distribution}
-    expected = MODEL.reference(method, parameters)
+    expected = MODEL.method(method).reference(parameters)
     found = solve(MODEL.id, method, **parameters)
     np.testing.assert_allclose(found["delta_critical"], expected["delta_critical"], rtol=0, atol=1e-5)
 
