@@ -21,6 +21,8 @@ from scipy.linalg import expm
 from scipy.sparse import csc_matrix, eye_array
 from scipy.sparse.linalg import splu
 
+from solvers.outcome import PointFailed
+
 Vector = NDArray[np.float64]
 
 _SIZES = {16: 4.0, 24: 4.0, 36: 2.0, 54: 1.2}
@@ -33,10 +35,6 @@ _DENSE = 256
 """Up to this dimension matrices are dense."""
 _SEPARATE = 1e7
 """Product of the norms of left and right eigenvector, of product 1, up to which an eigenvalue stands alone."""
-
-
-class NotConverged(ArithmeticError):
-    """A mode stands not alone, or an exponential could not be had within the allowed number of spaces."""
 
 
 def arnoldi(solver: Any, transposed: str, v: Vector, size: int, basis: Vector | None = None, h: Vector | None = None):
@@ -141,7 +139,7 @@ class Exponential:
         self._most = most
 
     def __call__(self, v: Vector, times: Vector) -> Vector:
-        """exp(t A) v (T, n) at `times` (T,) >= 0, ascending; NotConverged where `most` steps do not suffice."""
+        """exp(t A) v (T, n) at `times` (T,) >= 0, ascending; PointFailed where `most` steps do not suffice."""
         out = np.zeros((len(times), len(v)))
         size = float(np.linalg.norm(v))
         done = int(np.searchsorted(times, 0.0, side="right"))
@@ -153,8 +151,8 @@ class Exponential:
             if float(np.linalg.norm(v)) <= 0.01 * self._tolerance * size:
                 break  # what is left stays zero
             if steps == self._most:
-                raise NotConverged(
-                    f"{steps} Krylov spaces reached t = {now:.3g} of {times[-1]:.3g}; raise max_steps or rtol"
+                raise PointFailed(
+                    "Krylov", f"{steps} Krylov spaces reached t = {now:.3g} of {times[-1]:.3g}; raise max_steps or rtol"
                 )
             steps += 1
             if not limited:  # nothing speaks against reaching the next output time at once
@@ -185,7 +183,7 @@ class Exponential:
             v, now = before @ v, times[row]
             out[row] = v
         if not np.isfinite(out).all():
-            raise NotConverged(f"the exponential of the generator is not finite at t = {times[-1]:.3g}")
+            raise PointFailed("Exponential", f"the exponential of the generator is not finite at t = {times[-1]:.3g}")
         return out
 
     def _space(self, v: Vector, times: Vector, tolerance: float) -> tuple[Vector, NDArray[np.bool_], float]:

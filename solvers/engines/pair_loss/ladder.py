@@ -21,7 +21,8 @@ from numpy.typing import NDArray
 from scipy.sparse import csc_matrix, diags, identity, kron
 from scipy.special import gammaln
 
-from solvers.numerics.shift_invert import Exponential, Mode, NotConverged, nearest_mode
+from solvers.numerics.shift_invert import Exponential, Mode, nearest_mode
+from solvers.outcome import PointFailed
 
 EVEN, ODD = 0, 1
 _SHIFT = 1e-6
@@ -72,12 +73,12 @@ class SteadyState:
 
 
 def steady_state(n: int, eta: float, parity: int) -> SteadyState:
-    """The steady state of a parity block, trace 1; raises NotConverged where rounding hides it."""
+    """The steady state of a parity block, trace 1; raises PointFailed where rounding hides it."""
     size = len(excitations(n, parity))
     L = generator(n, eta, parity, parity)
     mode = nearest_mode(L, _SHIFT)
     if not mode.alone:
-        raise NotConverged(f"rounding hides the steady state of {n} spins at eta = {eta:g}")
+        raise PointFailed("Rounding", f"rounding hides the steady state of {n} spins at eta = {eta:g}")
     rho = mode.right.real.reshape(size, size)
     rho = 0.5 * (rho + rho.T)
     rho = rho / np.trace(rho)

@@ -36,7 +36,7 @@ from solvers.engines.residue_amplitudes import MEMBERS, mean_fidelities, precess
 from solvers.model import Method, Model
 from solvers.models.spin_cat.quantum_parameters import UNIT_OF_TIME, given_detunings, spins, width
 from solvers.numerics.random import standard_normals
-from solvers.outcome import FAILED, Remark
+from solvers.outcome import PointFailed
 from solvers.shared_parameters import seed, times
 
 FIDELITIES = ("coherent", "even", "odd", "four_component")
@@ -78,17 +78,13 @@ def sampled(point: Point) -> Mapping[str, Any]:
         drawn = point["detunings"] if one else _draw(point, count)
         precess(cosine, sine, np.ascontiguousarray(drawn), when, norms, out)
         if not np.isfinite(out).all():
-            message = "a phase detuning times t is beyond the largest number"
-            absent = np.full(len(when), np.nan)
-            found: dict[str, Any] = {f"fidelity_{name}{end}": absent for name in FIDELITIES for end in ("", "_sem")}
-            found |= {"variance_coherent": absent, "variance_coherent_sem": absent, "first_bad_time": np.nan}
-            return found | {"status": FAILED, "remark": Remark(kind="Overflow", message=message)}
+            raise PointFailed("Overflow", "a phase, detuning times t, is beyond the largest number")
         _update(count, mean, moments, out)
         count += 1
         enough = count >= _AT_LEAST and _error(moments[0], count).max(initial=0.0) <= point["target_error"]
         if point["target_error"] > 0.0 and enough:
             break
-    found = {"first_bad_time": np.nan}
+    found: dict[str, Any] = {"first_bad_time": np.nan}
     sem = _error(moments[0], count) if count > 1 else np.full_like(mean, np.nan)
     for i, name in enumerate(FIDELITIES):
         found[f"fidelity_{name}"] = mean[:, i]

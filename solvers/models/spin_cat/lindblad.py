@@ -33,6 +33,7 @@ from solvers.batch import Batch, Point
 from solvers.declarations import TIME, Check, Limit, Output, Parameter
 from solvers.engines.pair_loss.density_matrix import EXCITATIONS, FIDELITY, PURITY, TRACE, evolve
 from solvers.engines.pair_loss.parity_basis import ParityBasis, coherent_amplitudes, parity_basis
+from solvers.engines.pair_loss.wave_functions import unravel
 from solvers.model import Method, Model
 from solvers.models.spin_cat.quantum_parameters import (
     SOURCE,
@@ -45,12 +46,13 @@ from solvers.models.spin_cat.quantum_parameters import (
 )
 from solvers.numerics.outcome import DONE, MAX_STEPS, OUTCOME_TEXT
 from solvers.numerics.random import standard_normals
-from solvers.outcome import FAILED, WARNED, Remark
-from solvers.shared_parameters import seed, times, tolerances
+from solvers.outcome import WARNED, PointFailed, Remark
+from solvers.shared_parameters import seed, times, tolerances, trajectories
 
 STARTS = ("cat", "coherent", "four_component")
-MOST_EXACT = 10
+MOST_EXACT, MOST_JUMPS = 10, 16
 _TRACE_ERROR = 1e-6
+_AT_LEAST = 32
 
 
 def detunings_of(point: Mapping[str, Any]) -> NDArray[np.float64]:
@@ -87,18 +89,18 @@ def exact(point: Point) -> Mapping[str, Any]:
         rtol=point["rtol"],
         max_steps=point["max_steps"],
     )
+    if evolution.code == MAX_STEPS:
+        text = f"{evolution.steps:.3g} steps are needed and max_steps = {point['max_steps']} allowed"
+        raise PointFailed("Integration", text)
+    if evolution.code != DONE:
+        raise PointFailed("Integration", OUTCOME_TEXT[evolution.code])
     observed = evolution.observed
     found: dict[str, Any] = {
-        "fidelity": observed[:, FIDELITY],
-        "purity": observed[:, PURITY],
+        "fidelity": np.clip(observed[:, FIDELITY], 0.0, 1.0),  # a loose rtol may leave them by as much
+        "purity": np.clip(observed[:, PURITY], 0.0, 1.0),
         "excitations": observed[:, EXCITATIONS],
         "first_bad_time": np.nan,
     }
-    if evolution.code != DONE:
-        message = OUTCOME_TEXT[evolution.code]
-        if evolution.code == MAX_STEPS:
-            message = f"{evolution.steps:.3g} steps are needed and max_steps = {point['max_steps']} allowed"
-        return found | {"status": FAILED, "remark": Remark(kind="Integration", message=message)}
     bad = np.abs(observed[:, TRACE] - 1.0) > _TRACE_ERROR
     if bad.any():
         first = float(point["times"][np.argmax(bad)])
@@ -112,10 +114,69 @@ def exact(point: Point) -> Mapping[str, Any]:
     return found
 
 
+def quantum_jumps(point: Point) -> Mapping[str, Any]:
+    """Means over wave functions with jumps, with standard errors.
+
+    The purity is the mean of |<psi|psi'>|^2 over disjoint pairs of trajectories, which is that of the mean density matrix
+    without bias.
+    """
+    basis, start = start_state(point)
+    unravelling = unravel(basis, point["eta"], detunings_of(point), start)
+    states = unravelling.trajectories(
+        np.ascontiguousarray(point["times"]), point.key, point["rtol"], point["max_steps"]
+    )
+    sums = {name: RunningMean(len(point["times"])) for name in ("fidelity", "purity", "excitations")}
+    before: Any = None
+    for number in range(point["trajectories"]):
+        psi = next(states)
+        sums["fidelity"].add(np.abs(np.tensordot(psi, unravelling.start, axes=2)) ** 2)
+        sums["excitations"].add(np.tensordot(np.abs(psi) ** 2, unravelling.excitations, axes=2))
+        if number % 2:
+            sums["purity"].add(np.abs(np.einsum("trk,trk->t", before.conj(), psi)) ** 2)
+            largest = max(each.error().max(initial=0.0) for each in sums.values())
+            if number + 1 >= _AT_LEAST and largest <= point["target_error"]:
+                break
+        before = psi
+    found: dict[str, Any] = {name: each.mean for name, each in sums.items()}
+    return found | {f"{name}_sem": each.error() for name, each in sums.items()} | {"first_bad_time": np.nan}
+
+
+class RunningMean:
+    """Mean and standard error (T,) of values that come one after the other."""
+
+    def __init__(self, length: int) -> None:
+        self._count = 0
+        self._mean, self._squares = np.zeros(length), np.zeros(length)
+
+    def add(self, value: NDArray[np.float64]) -> None:
+        """Take one more value (T,)."""
+        self._count += 1
+        change = value - self._mean
+        self._mean += change / self._count
+        self._squares += change * (value - self._mean)
+
+    @property
+    def mean(self) -> NDArray[np.float64]:
+        """NaN of no value."""
+        return self._mean if self._count else np.full_like(self._mean, np.nan)
+
+    def error(self) -> NDArray[np.float64]:
+        """NaN of fewer than two values."""
+        if self._count < 2:
+            return np.full_like(self._mean, np.nan)
+        return np.asarray(np.sqrt(self._squares / (self._count * (self._count - 1.0))))
+
+
 def cost(batch: Batch) -> NDArray[np.float64]:
     """Products with C: about N^2/16 non-zeros in a row, for every element of the density matrix."""
     n = batch["N"].astype(np.float64)
     return n * n * 4.0**n * np.where(batch["start"] == "coherent", 4.0, 1.0)
+
+
+def cost_of_jumps(batch: Batch) -> NDArray[np.float64]:
+    """Flips of every spin, for every element of a wave function."""
+    n = batch["N"].astype(np.float64)
+    return n**3 * 2.0**n * batch["trajectories"] * np.where(batch["start"] == "coherent", 2.0, 1.0)
 
 
 def reference(parameters: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -176,7 +237,7 @@ _ATTAINED = "steady state of the symmetric block by singular values of the dense
 MODELS = (
     Model(
         id="spin_cat.lindblad",
-        title="A spin cat under pair loss, squeezing and detunings, exactly",
+        title="A spin cat under pair loss, squeezing and detunings",
         source=SOURCE,
         methods=(
             Method(
@@ -189,6 +250,18 @@ MODELS = (
                 limit=Limit(
                     text=f"N <= {MOST_EXACT} (density matrices of 16 x 4^(N-1) bytes: 14 of them, 0.1 GiB, at N = 10)",
                     holds=lambda p: np.asarray(p["N"]) <= MOST_EXACT,
+                ),
+            ),
+            Method(
+                name="quantum_jumps",
+                meaning="wave functions of the parity block with random pair losses; means with standard errors",
+                source=SOURCE,
+                solve=quantum_jumps,
+                cost=cost_of_jumps,
+                draws_numbers=True,
+                limit=Limit(
+                    text=f"N <= {MOST_JUMPS} (about 60 wave functions of 16 x 2^(N-1) bytes, and two for each time)",
+                    holds=lambda p: np.asarray(p["N"]) <= MOST_JUMPS,
                 ),
             ),
         ),
@@ -215,6 +288,14 @@ MODELS = (
                 choices=STARTS,
             ),
             times([0.0, 50.0, 100.0, 150.0, 200.0], UNIT_OF_TIME),
+            trajectories(),
+            Parameter(
+                name="target_error",
+                meaning="standard error of all outputs at which sampling stops, `trajectories` being the most; 0: off",
+                default=0.0,
+                bounds=(0.0, math.inf),
+                physical=False,
+            ),
             *tolerances(max_steps=50_000),
         ),
         outputs=(
@@ -231,6 +312,7 @@ MODELS = (
                 dims=("time",),
                 symbol=r"\mathrm{Tr}\,\rho^2",
                 bounds=(0.0, 1.0),
+                nan="a single trajectory has none",
             ),
             Output(
                 name="excitations",
@@ -238,6 +320,20 @@ MODELS = (
                 dims=("time",),
                 symbol=r"\langle{n}\rangle",
                 bounds=(0.0, 64.0),
+            ),
+            *(
+                Output(
+                    name=f"{name}_sem",
+                    meaning=f"standard error of {name}",
+                    dims=("time",),
+                    methods=("quantum_jumps",),
+                    nan=f"there are fewer than two {what}",
+                )
+                for name, what in (
+                    ("fidelity", "trajectories"),
+                    ("purity", "pairs of trajectories"),
+                    ("excitations", "trajectories"),
+                )
             ),
             Output(
                 name="first_bad_time",

@@ -13,7 +13,8 @@ from solvers import SolverWarning, models, solve, solve_many
 from solvers.engines.pair_loss.ladder import EVEN, ODD, Ladder, generator
 from solvers.engines.wigner import wigner
 from solvers.evaluate import parse_parameters
-from solvers.numerics.shift_invert import Exponential, NotConverged
+from solvers.numerics.shift_invert import Exponential
+from solvers.outcome import PointFailed
 
 
 @pytest.mark.parametrize("name", ["steady_state", "dicke", "wigner"])
@@ -43,7 +44,7 @@ def test_krylov_spaces_agree_with_taylor_series(eta):
 
 def test_too_few_spaces_are_reported():
     L = generator(40, 20.0, EVEN, ODD)
-    with pytest.raises(NotConverged, match="max_steps"):
+    with pytest.raises(PointFailed, match="max_steps"):
         Exponential(L, 1e-11, 2)(np.ones(L.shape[0]), np.array([3.0]))
     with pytest.warns(SolverWarning, match="Krylov"):
         assert solve("spin_cat.dicke", N=40, eta=20.0, times=[0.1, 3.0], max_steps=2)["status"] == 2
