@@ -173,7 +173,7 @@ def test_one_blob_and_two():
         for i, j in top:
             assert math.hypot(x[i], x[j]) / math.sqrt(2) == pytest.approx(radius, abs=0.1)
             assert x[i] == pytest.approx(-x[j], abs=0.13)
-    wide = solve("spin_cat.wigner", eta=12.0, t=20.0, x_max=13.0, n_x=261)
+    wide = solve("spin_cat.wigner", eta=12.0, t=20.0, x_max=18.0, n_x=361)
     assert wide["wigner"].sum() * 0.1**2 == pytest.approx(1.0, abs=1e-6)
 
 
