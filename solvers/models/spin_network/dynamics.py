@@ -27,7 +27,7 @@ from solvers.engines.limits import WAVE_FUNCTION_LIMIT, exact_limit
 from solvers.engines.master_equation.exact import evolve_exactly, judged
 from solvers.engines.master_equation.states import split_moments
 from solvers.engines.moments.integration import CUMULANTS
-from solvers.engines.moments.propagation import MEAN_FIELD as FIRST_ORDER
+from solvers.engines.moments.integration import MEAN_FIELD as FIRST_ORDER
 from solvers.engines.moments.propagation import propagate
 from solvers.engines.pair_states import first_unphysical, smallest_pair_eigenvalue
 from solvers.engines.spin_system import product_correlations
