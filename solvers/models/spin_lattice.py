@@ -30,7 +30,8 @@ from solvers.engines.collective import pair_means, product_pair_means, squeezing
 from solvers.engines.limits import WAVE_FUNCTION_LIMIT, exact_limit
 from solvers.engines.master_equation.exact import evolve_exactly, judged
 from solvers.engines.master_equation.states import split_moments
-from solvers.engines.moments.propagation import CUMULANTS, MEAN_FIELD, propagate, refuse_beyond_memory
+from solvers.engines.moments.integration import CUMULANTS, MEAN_FIELD
+from solvers.engines.moments.propagation import propagate, refuse_beyond_memory
 from solvers.engines.pair_states import first_unphysical, smallest_pair_eigenvalue
 from solvers.engines.spin_system import LOWERING, SpinSystem, correlated, local_dissipator
 from solvers.engines.trajectories import sample

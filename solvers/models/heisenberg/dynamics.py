@@ -36,7 +36,8 @@ from solvers.engines.master_equation.states import (
     smallest_dense_eigenvalue,
     split_moments,
 )
-from solvers.engines.moments.propagation import CUMULANTS, propagate
+from solvers.engines.moments.integration import CUMULANTS
+from solvers.engines.moments.propagation import propagate
 from solvers.engines.pair_states import first_unphysical, smallest_pair_eigenvalue
 from solvers.engines.spin_system import product_correlations
 from solvers.engines.validity import earliest

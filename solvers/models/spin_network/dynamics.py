@@ -26,8 +26,9 @@ from solvers.declarations import AXIS, AXIS2, SITE, SITE2, TIME, Check, Output
 from solvers.engines.limits import WAVE_FUNCTION_LIMIT, exact_limit
 from solvers.engines.master_equation.exact import evolve_exactly, judged
 from solvers.engines.master_equation.states import split_moments
-from solvers.engines.moments.propagation import CUMULANTS, propagate
-from solvers.engines.moments.propagation import MEAN_FIELD as FIRST_ORDER
+from solvers.engines.moments.integration import CUMULANTS
+from solvers.engines.moments.integration import MEAN_FIELD as FIRST_ORDER
+from solvers.engines.moments.propagation import propagate
 from solvers.engines.pair_states import first_unphysical, smallest_pair_eigenvalue
 from solvers.engines.spin_system import product_correlations
 from solvers.engines.trajectories import sample

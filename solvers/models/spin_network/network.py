@@ -210,7 +210,7 @@ def start_state(parameters: Mapping[str, Any]) -> NDArray[np.float64]:
     """The start in the real Pauli basis (4^N,); ValueError when spins0 and correlations0 do not determine it."""
     n = parameters["N"]
     if parameters["rho0"] is not None:
-        rho = np.asarray(parameters["rho0"])
+        rho: NDArray[np.complex128] = np.asarray(parameters["rho0"])
         r = pauli_vector((rho + rho.conj().T) / 2)
         r[0] = 1.0
         return r
