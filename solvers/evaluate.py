@@ -122,6 +122,7 @@ def evaluate(
     if len(index):
         part = batch if inside.all() else batch.select(index)
         _store(_run(model, chosen, part, isolate), index, outputs, status, remarks)
+    _refuse_undeclared(batch.wanted, outputs, status, remarks)
     failed = status == FAILED
     for i in np.flatnonzero(status != OK).tolist():
         remarks.setdefault(i, Remark(kind=f"Status{status[i]}", message=model.status_text[int(status[i])]))
@@ -129,6 +130,27 @@ def evaluate(
         for array in outputs.values():
             array[failed] = np.nan
     return Evaluation(outputs, status, remarks)
+
+
+def _refuse_undeclared(
+    wanted: Sequence[Output],
+    outputs: Mapping[str, NDArray[Any]],
+    status: NDArray[np.int64],
+    remarks: dict[int, Remark],
+) -> None:
+    """Fail every point that did not, and yet holds a NaN or an infinity that its output does not declare."""
+    for output in wanted:
+        values = outputs[output.name].reshape(len(status), -1)
+        bad = ~np.isfinite(values)
+        if not bad.any():
+            continue
+        if output.nan:
+            bad &= ~np.isnan(values)
+        if output.infinite:
+            bad &= ~np.isinf(values)
+        for i in np.flatnonzero(bad.any(axis=1) & (status != FAILED)).tolist():
+            status[i] = FAILED
+            remarks[i] = Remark(kind="NotFinite", message=f"output {output.name} is not finite")
 
 
 def _inside_limit(method: Method, batch: Batch) -> NDArray[np.bool_]:

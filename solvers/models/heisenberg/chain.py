@@ -30,6 +30,9 @@ from scipy.integrate import solve_ivp
 from solvers.declarations import Parameter
 from solvers.engines import macrospin
 from solvers.engines.chain_mean_field import integrate_chain
+from solvers.engines.master_equation.closed import is_pure
+from solvers.engines.master_equation.generator import build_generator
+from solvers.engines.master_equation.growth import growth_rate
 from solvers.engines.spin_system import SpinSystem, correlated
 from solvers.model import Method
 from solvers.numerics.outcome import DONE, OUTCOME_TEXT
@@ -201,6 +204,22 @@ def judged(
             "completely positive"
         )
     return (WARNED, Remark(kind=kind, message="; ".join(notes))) if notes else (OK, None)
+
+
+def divergence(p: Mapping[str, Any], largest: float, time: float) -> str:
+    """What is said of expectation values that grow far beyond 1."""
+    return (
+        f"rho diverges: an expectation value is {largest:.3g} at t = {time:.6g}; L has an eigenvalue with the real part "
+        f"{growth_rate(build_generator(build_system(p))):.6g} > 0; the rates are not completely positive, their smallest "
+        f"Kossakowski eigenvalue is {min_kossakowski(p):.6g}"
+    )
+
+
+def closed_and_pure(p: Mapping[str, Any]) -> NDArray[np.bool_]:
+    """Whether there is no dissipation and a pure start, for one point or with the points (P,) in front."""
+    tables = [np.abs(p[name]).sum(axis=(-2, -1)) for name in ("on_site", "neighbour") if p[name] is not None]
+    closed = np.asarray((sum(tables) if tables else np.asarray(p["Gamma"])) == 0.0)
+    return closed if p["spins0"] is None else closed & is_pure(np.asarray(p["spins0"]))
 
 
 def couplings(p: Mapping[str, Any]) -> NDArray[np.float64]:

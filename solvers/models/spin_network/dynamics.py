@@ -4,7 +4,8 @@ The generator is that of `solvers.engines.spin_system`; `network` states how the
 
     mean_field     first order; any N; conserves |s_i| without dissipation
     cumulant       second order, Eq. (30); exact for N <= 2 and disjoint pairs; errors from product states O(t^4) in s, O(t^3) in C
-    exact          density matrix in the real Pauli basis, N <= 12
+    exact          density matrix in the real Pauli basis, N <= 12; a wave function if closed and pure, N <= 16; status 1 where
+                   rounding is amplified beyond rtol
     quantum_jumps  wave functions with jumps, N <= 16, for Gamma >= 0
 
 Second order is not positive: |s_i| > 1 or a negative pair eigenvalue says that the closure has left physics. Such a point
@@ -22,12 +23,12 @@ from numpy.typing import NDArray
 
 from solvers.batch import Point
 from solvers.declarations import AXIS, AXIS2, SITE, SITE2, TIME, Check, Output
-from solvers.engines.limits import WAVE_FUNCTION_LIMIT, density_matrix_limit
-from solvers.engines.master_equation.generator import build_generator
-from solvers.engines.master_equation.propagation import evolve
-from solvers.engines.master_equation.states import moment_indices, split_moments
-from solvers.engines.moments.propagation import CUMULANTS, propagate
-from solvers.engines.moments.propagation import MEAN_FIELD as FIRST_ORDER
+from solvers.engines.limits import WAVE_FUNCTION_LIMIT, exact_limit
+from solvers.engines.master_equation.exact import evolve_exactly, judged
+from solvers.engines.master_equation.states import split_moments
+from solvers.engines.moments.integration import CUMULANTS
+from solvers.engines.moments.integration import MEAN_FIELD as FIRST_ORDER
+from solvers.engines.moments.propagation import propagate
 from solvers.engines.pair_states import first_unphysical, smallest_pair_eigenvalue
 from solvers.engines.spin_system import product_correlations
 from solvers.engines.trajectories import sample
@@ -43,30 +44,32 @@ from solvers.models.spin_network.network import (
     UNIT_OF_TIME,
     build_system,
     check_start,
+    closed_and_pure,
+    exact_start,
     product_start,
     random_network,
     size_cost,
     start_moments,
-    start_state,
 )
 from solvers.shared_parameters import seed, times, tolerances, trajectories
 
 
 def solve_exact(parameters: Point) -> Mapping[str, Any]:
-    """By the density matrix."""
+    """By the density matrix, or the wave function of a closed system."""
     n = parameters["N"]
     system = build_system(parameters)
-    evolution = evolve(
-        build_generator(system),
-        start_state(parameters),
+    found = evolve_exactly(
+        system,
+        exact_start(parameters),
         parameters["times"],
-        moment_indices(n),
         rtol=parameters["rtol"],
-        keep_purity=parameters.wants("purity"),
-        max_applications=100 * parameters["max_steps"],
+        max_steps=parameters["max_steps"],
+        purity=parameters.wants("purity"),
     )
-    spins, correlations = split_moments(evolution.observed, n)
-    return _outputs(parameters, system, spins, correlations, positive=system.positive) | {"purity": evolution.purity}
+    spins, correlations = split_moments(found.observed, n)
+    outputs = _outputs(parameters, system, spins, correlations, positive=system.positive)
+    outputs["status"], outputs["remark"] = judged(found, parameters["rtol"], outputs["status"], outputs["remark"])
+    return outputs | {"purity": found.purity}
 
 
 def solve_jumps(parameters: Point) -> Mapping[str, Any]:
@@ -211,7 +214,7 @@ MODELS = (
                 solve=solve_exact,
                 reference=reference.exact_dynamics,
                 cost=size_cost(lambda n: 4.0**n),
-                limit=density_matrix_limit(MOST_EXACT),
+                limit=exact_limit(MOST_EXACT, closed_and_pure),
             ),
             Method(
                 name="quantum_jumps",
