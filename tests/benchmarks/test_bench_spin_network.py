@@ -13,8 +13,8 @@ from solvers.engines.master_equation.generator import build_generator
 from solvers.engines.master_equation.propagation import evolve
 from solvers.engines.master_equation.states import moment_indices, product_state, split_moments
 from solvers.engines.moments.equations import build_coefficients
-from solvers.engines.moments.packing import pack
 from solvers.engines.moments.integration import CUMULANTS, integrate
+from solvers.engines.moments.packing import pack
 from solvers.engines.spin_system import LOWERING, SpinSystem, correlated, local_dissipator
 from solvers.evaluate import parse_parameters
 from solvers.models.spin_network.network import build_system
