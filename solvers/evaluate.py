@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from solvers.batch import Batch
 from solvers.declarations import Output
 from solvers.model import Method, Model
-from solvers.outcome import FAILED, OK, InvalidInput, Remark, Results, SolverWarning, remark_of
+from solvers.outcome import FAILED, OK, WARNED, InvalidInput, Remark, Results, SolverWarning, remark_of
 from solvers.registry import find
 from solvers.suggest import did_you_mean
 
@@ -138,7 +138,8 @@ def _refuse_what_is_not_finite(
     """Fail every point that holds infinity, or NaN in an output that does not say what NaN means."""
     for output in batch.wanted:
         values = outputs[output.name].reshape(batch.size, -1)
-        bad = (np.isinf(values) if output.nan else ~np.isfinite(values)).any(axis=1) & (status != FAILED)
+        may_be_nan = np.full(batch.size, bool(output.nan)) | ((status == WARNED) & bool(output.nan_if_warned))
+        bad = (np.isinf(values) | (np.isnan(values) & ~may_be_nan[:, None])).any(axis=1) & (status != FAILED)
         for i in np.flatnonzero(bad).tolist():
             before = f"; besides: {remarks[i].message}" if i in remarks else ""
             text = f"{output.name} is not finite: a parameter, or what follows from it, is beyond the range of numbers"
