@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
+from typing import Any
+
 import numpy as np
 
 from solvers.declarations import Limit
+
+MOST_WAVE_SPINS = 16
 
 
 def density_matrix_limit(most: int) -> Limit:
@@ -16,8 +21,20 @@ def density_matrix_limit(most: int) -> Limit:
     )
 
 
+def exact_limit(most: int, closed_and_pure: Callable[[Mapping[str, Any]], Any]) -> Limit:
+    """Of methods that hold a density matrix, or a wave function where a point is `closed_and_pure`."""
+    density_matrix = density_matrix_limit(most)
+    return Limit(
+        text=f"{density_matrix.text}; N <= {MOST_WAVE_SPINS} for a closed system from a pure start",
+        holds=lambda p: (
+            density_matrix.holds(p)
+            | (np.asarray(p["N"]) <= MOST_WAVE_SPINS) & np.asarray(closed_and_pure(p), dtype=bool)
+        ),
+    )
+
+
 WAVE_FUNCTION_LIMIT = Limit(
     text="N <= 16 (about 30 wave functions of 16 x 2^N bytes and N 2^N coefficients: 0.1 GiB at N = 17)",
-    holds=lambda p: np.asarray(p["N"]) <= 16,
+    holds=lambda p: np.asarray(p["N"]) <= MOST_WAVE_SPINS,
 )
 """Of methods that hold wave functions."""

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.sparse.csgraph import connected_components
 
 LOWERING = np.array([0.5, -0.5j, 0.0])
 """sigma_- = |down><up| as a vector over (s^x, s^y, s^z)."""
@@ -117,15 +118,5 @@ def bonded_pairs(system: SpinSystem) -> list[tuple[int, int]]:
 
 def clusters(linked: NDArray[np.bool_]) -> Sequence[list[int]]:
     """Connected components of a symmetric relation (N, N), each in rising order."""
-    rest = set(range(len(linked)))
-    found = []
-    while rest:
-        todo, seen = [min(rest)], set()
-        while todo:
-            i = todo.pop()
-            if i not in seen:
-                seen.add(i)
-                todo.extend(np.flatnonzero(linked[i]).tolist())
-        found.append(sorted(seen))
-        rest -= seen
-    return found
+    count, label = connected_components(linked, directed=False)
+    return [np.flatnonzero(label == k).tolist() for k in range(count)]

@@ -27,14 +27,15 @@ from numpy.typing import NDArray
 from solvers.batch import Batch, Point
 from solvers.declarations import AXIS, AXIS2, TIME, Check, Output, Parameter
 from solvers.engines.collective import pair_means, product_pair_means, squeezing
-from solvers.engines.limits import WAVE_FUNCTION_LIMIT, density_matrix_limit
-from solvers.engines.master_equation.generator import build_generator
-from solvers.engines.master_equation.propagation import evolve
-from solvers.engines.master_equation.states import moment_indices, product_state, split_moments
-from solvers.engines.moments.propagation import CUMULANTS, MEAN_FIELD, propagate, refuse_beyond_memory
+from solvers.engines.limits import WAVE_FUNCTION_LIMIT, exact_limit
+from solvers.engines.master_equation.exact import evolve_exactly, judged
+from solvers.engines.master_equation.states import split_moments
+from solvers.engines.moments.integration import CUMULANTS, MEAN_FIELD
+from solvers.engines.moments.propagation import propagate, refuse_beyond_memory
+from solvers.engines.pair_states import first_unphysical, smallest_pair_eigenvalue
 from solvers.engines.spin_system import LOWERING, SpinSystem, correlated, local_dissipator
 from solvers.engines.trajectories import sample
-from solvers.engines.validity import judge
+from solvers.engines.validity import AFTER_BUDGET, earliest, judge
 from solvers.model import Method, Model
 from solvers.numerics.random import standard_normals
 from solvers.outcome import InvalidInput
@@ -43,6 +44,7 @@ from solvers.shared_parameters import seed, times, tolerances, trajectories
 
 LATTICES = ("chain", "ring", "square", "all_to_all", "power_law")
 MOST_EXACT = 12
+RATES = ("minus", "plus", "z", "collective", "neighbour")
 UNIT_OF_TIME = "1/energy"
 
 
@@ -94,19 +96,21 @@ def start_spins(p: Mapping[str, Any]) -> NDArray[np.float64]:
 
 
 def solve_exact(p: Point) -> Mapping[str, Any]:
-    """By the density matrix."""
+    """By the density matrix, or the wave function of a closed system."""
     n, system = p["N"], build_system(p)
-    evolution = evolve(
-        build_generator(system),
-        product_state(start_spins(p)),
-        p["times"],
-        moment_indices(n),
-        rtol=p["rtol"],
-        max_applications=100 * p["max_steps"],
-    )
-    spins, correlations = split_moments(evolution.observed, n)
-    status, remark = judge(system)
-    return collective(n, spins.mean(axis=1), pair_means(correlations)) | {"status": status, "remark": remark}
+    found = evolve_exactly(system, start_spins(p), p["times"], rtol=p["rtol"], max_steps=p["max_steps"])
+    spins, correlations = split_moments(found.observed, n)
+    first_bad, reason = np.nan, ""
+    if not system.positive:
+        first_bad, reason = first_unphysical(p["times"], spins, smallest_pair_eigenvalue(spins, correlations))
+    status, remark = judged(found, p["rtol"], *judge(system, first_bad=first_bad, reason=reason))
+    outputs = collective(n, spins.mean(axis=1), pair_means(correlations))
+    return outputs | {"first_bad_time": first_bad, "status": status, "remark": remark}
+
+
+def closed_and_pure(p: Mapping[str, Any]) -> NDArray[np.bool_]:
+    """Whether there is no dissipation; every start is pure."""
+    return np.asarray(sum(np.asarray(p[f"gamma_{name}"]) for name in RATES) == 0.0)
 
 
 def solve_moments(order: int, p: Point) -> Mapping[str, Any]:
@@ -123,9 +127,15 @@ def solve_moments(order: int, p: Point) -> Mapping[str, Any]:
 
     tuning = {name: p[name] for name in ("rtol", "atol", "max_steps")}
     path = propagate(system, order, start_spins(p), None, when, receive, **tuning)
-    status, remark = judge(system, first_bad=path.first_bad, code=path.code, reached=path.reached)
+    status, remark = judge(
+        system, first_bad=path.first_bad, code=path.code, reached=path.reached, first_left=path.first_left
+    )
     found = collective(n, magnetisation, pairs)
-    return found | {"first_bad_time": path.first_bad, "status": status, "remark": remark}
+    return found | {
+        "first_bad_time": earliest(path.first_bad, path.first_left),
+        "status": status,
+        "remark": remark,
+    }
 
 
 def collective(n: int, magnetisation: NDArray[np.float64], pairs: NDArray[np.float64]) -> dict[str, Any]:
@@ -268,7 +278,7 @@ MODELS = (
                 solve=solve_exact,
                 reference=reference_exact,
                 cost=size_cost(lambda n: 4.0**n),
-                limit=density_matrix_limit(MOST_EXACT),
+                limit=exact_limit(MOST_EXACT, closed_and_pure),
             ),
             Method(
                 name="quantum_jumps",
@@ -321,11 +331,18 @@ MODELS = (
             *tolerances(rtol=1e-10, atol=1e-12),
         ),
         outputs=(
-            Output(name="magnetisation", meaning="sum_i <s_i^a> / N", dims=("time", "axis"), symbol=r"m_a"),
+            Output(
+                name="magnetisation",
+                meaning="sum_i <s_i^a> / N",
+                dims=("time", "axis"),
+                symbol=r"m_a",
+                nan_if_warned=AFTER_BUDGET,
+            ),
             Output(
                 name="pair_correlation",
                 meaning="mean over pairs of <s_i^a s_j^b>, symmetrised",
                 nan="N = 1 has no pair",
+                nan_if_warned=AFTER_BUDGET,
                 dims=("time", "axis", "axis2"),
                 symbol=r"\overline{C}^{ab}",
             ),
@@ -333,12 +350,13 @@ MODELS = (
                 name="squeezing",
                 meaning="N min Var(S_perp) / |<S>|^2",
                 nan="<S> vanishes and has no direction",
+                nan_if_warned=AFTER_BUDGET,
                 dims=("time",),
                 symbol=r"\xi^2",
             ),
             Output(
                 name="first_bad_time",
-                meaning="first time with |s_i| > 1 or a negative pair eigenvalue",
+                meaning="first time with |s_i| > 1 or a negative pair eigenvalue, or not reached within the step budget",
                 nan="the moments never left physics",
                 unit=UNIT_OF_TIME,
             ),

@@ -13,9 +13,9 @@ if TYPE_CHECKING:
 
 
 def complete_id(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
-    from solvers import models as all_models
+    from sweep.cli.catalogue import catalogue
 
-    return [name for name in all_models() if name.startswith(incomplete)]
+    return [name for name in catalogue() if name.startswith(incomplete)]
 
 
 def find_model(model_id: str) -> Model:

@@ -20,16 +20,18 @@ if TYPE_CHECKING:
 @json_option
 def models(model_id: str | None, as_json: bool) -> None:
     """List the models; or the methods, parameters and outputs of the model ID."""
-    from solvers import models as all_models
+    if model_id is None and as_json:
+        from solvers import models as all_models
 
+        click.echo(json.dumps({name: describe(model) for name, model in all_models().items()}, indent=1))
+        return
     if model_id is None:
-        known = all_models()
-        if as_json:
-            click.echo(json.dumps({name: describe(model) for name, model in known.items()}, indent=1))
-            return
+        from sweep.cli.catalogue import catalogue
+
+        known = catalogue()
         width = max(map(len, known), default=0)
-        for name, model in known.items():
-            click.echo(f"{name:{width}}  {model.title} [{', '.join(m.name for m in model.methods)}]")
+        for name, entry in known.items():
+            click.echo(f"{name:{width}}  {entry.title} [{', '.join(entry.methods)}]")
         return
     model = find_model(model_id)
     click.echo(json.dumps(describe(model), indent=1) if as_json else _text(model))

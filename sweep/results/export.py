@@ -16,8 +16,9 @@ from sweep.folder.dataset import open as open_run
 if TYPE_CHECKING:
     import xarray
 
-_NEEDS = {".nc": ("h5netcdf", "h5py"), ".csv": ("pandas",), ".parquet": ("pandas", "pyarrow")}
-SUFFIXES = tuple(_NEEDS)
+NEEDS = {".nc": ("h5netcdf", "h5py"), ".csv": ("pandas",), ".parquet": ("pandas", "pyarrow")}
+"""Ending of a file -> the packages that write it."""
+SUFFIXES = tuple(NEEDS)
 
 
 def export(folder: Path, output: Path, variables: Sequence[str] = ()) -> list[str]:
@@ -30,7 +31,7 @@ def export(folder: Path, output: Path, variables: Sequence[str] = ()) -> list[st
         raise SpecError(
             f"{output}: the ending must be one of {', '.join(SUFFIXES)}; given was {output.suffix or 'none'}"
         )
-    for package in _NEEDS[output.suffix]:
+    for package in NEEDS[output.suffix]:
         importlib.import_module(package)  # a missing one is told with the extra that brings it
     data = open_run(folder)
     known = [str(name) for name in data.data_vars]

@@ -65,6 +65,8 @@ def _faulty(p):
             while True:  # until the nanny sees it
                 hoard.append(np.ones(5_000_000))
                 time.sleep(0.01)
+        while p["kind"] == "gate" and not os.path.exists(os.environ["TOY_GATE"]):
+            time.sleep(0.01)
         if p["kind"] == "until" and not os.path.exists(os.environ["TOY_FAIL_UNLESS"]):
             raise ArithmeticError("not yet")
         if p["kind"] == "once" and not os.path.exists(p_mark := os.environ["TOY_MARK"]):
@@ -130,7 +132,7 @@ MODELS = (
                 meaning="what goes wrong",
                 default="none",
                 kind="choice",
-                choices=("none", "raise", "kill", "segfault", "warn", "value", "nan", "once", "until", "eat"),
+                choices=("none", "raise", "kill", "segfault", "warn", "value", "nan", "once", "until", "eat", "gate"),
             ),
             Parameter(name="seconds", meaning="time a point takes", default=0.0, unit="s", physical=False),
         ),

@@ -30,7 +30,11 @@ from scipy.integrate import solve_ivp
 from solvers.declarations import Parameter
 from solvers.engines import macrospin
 from solvers.engines.chain_mean_field import integrate_chain
+from solvers.engines.master_equation.closed import is_pure
+from solvers.engines.master_equation.generator import build_generator
+from solvers.engines.master_equation.growth import growth_rate
 from solvers.engines.spin_system import SpinSystem, correlated
+from solvers.engines.validity import unfinished
 from solvers.model import Method
 from solvers.numerics.outcome import DONE, OUTCOME_TEXT
 from solvers.outcome import OK, WARNED, InvalidInput, PointFailed, Remark
@@ -183,7 +187,13 @@ def completely_positive(p: Mapping[str, Any]) -> bool:
 
 
 def judged(
-    p: Mapping[str, Any], *, first_bad: float = np.nan, reason: str = "", code: int = DONE, reached: float = np.nan
+    p: Mapping[str, Any],
+    *,
+    first_bad: float = np.nan,
+    reason: str = "",
+    code: int = DONE,
+    reached: float = np.nan,
+    first_left: float = np.nan,
 ) -> tuple[int, Remark | None]:
     """Status and remark: 1 if it left physics or is not completely positive, else 0; PointFailed if it did not end."""
     notes = []
@@ -191,9 +201,10 @@ def judged(
         notes.append(f"the moments belong to no state from t = {first_bad:.6g} on" + (f": {reason}" if reason else ""))
     kind = "OutOfPhysics"
     if code != DONE:
-        kind = "Diverged" if notes else "NotIntegrated"
-        notes.insert(0, f"stopped at t = {reached:.6g}: {OUTCOME_TEXT[code]}")
-        raise PointFailed(kind, "; ".join(notes))
+        text = f"stopped at t = {reached:.6g}: {OUTCOME_TEXT[code]}"
+        if not np.isnan(first_left):
+            return WARNED, Remark(kind="NotIntegrated", message="; ".join([unfinished(text, first_left), *notes]))
+        raise PointFailed("Diverged" if notes else "NotIntegrated", "; ".join([text, *notes]))
     if not completely_positive(p):
         kind = "NotCompletelyPositive"
         notes.append(
@@ -201,6 +212,22 @@ def judged(
             "completely positive"
         )
     return (WARNED, Remark(kind=kind, message="; ".join(notes))) if notes else (OK, None)
+
+
+def divergence(p: Mapping[str, Any], largest: float, time: float) -> str:
+    """What is said of expectation values that grow far beyond 1."""
+    return (
+        f"rho diverges: an expectation value is {largest:.3g} at t = {time:.6g}; L has an eigenvalue with the real part "
+        f"{growth_rate(build_generator(build_system(p))):.6g} > 0; the rates are not completely positive, their smallest "
+        f"Kossakowski eigenvalue is {min_kossakowski(p):.6g}"
+    )
+
+
+def closed_and_pure(p: Mapping[str, Any]) -> NDArray[np.bool_]:
+    """Whether there is no dissipation and a pure start, for one point or with the points (P,) in front."""
+    tables = [np.abs(p[name]).sum(axis=(-2, -1)) for name in ("on_site", "neighbour") if p[name] is not None]
+    closed = np.asarray((sum(tables) if tables else np.asarray(p["Gamma"])) == 0.0)
+    return closed if p["spins0"] is None else closed & is_pure(np.asarray(p["spins0"]))
 
 
 def couplings(p: Mapping[str, Any]) -> NDArray[np.float64]:

@@ -1,6 +1,7 @@
 """heisenberg.dynamics: magnetisation, spins, correlations and concurrence of the chain in time.
 
-    exact               density matrix in the real Pauli basis, N <= 10
+    exact               density matrix in the real Pauli basis, N <= 10; a wave function if closed and pure, N <= 16; status 1
+                        where rounding is amplified beyond rtol
     mean_field          product states, site by site, any N; conserves |m_j| without dissipation
     mean_field_uniform  a bulk site, N = infinity
     cumulant            second-order cumulants; may leave physics: status 1 from first_bad_time on
@@ -24,21 +25,22 @@ from numpy.typing import NDArray
 from solvers.batch import Batch, Point
 from solvers.declarations import AXIS, AXIS2, SITE, SITE2, TIME, Check, Limit, Output
 from solvers.engines.concurrence import concurrence
-from solvers.engines.limits import density_matrix_limit
+from solvers.engines.limits import exact_limit
+from solvers.engines.master_equation.exact import evolve_exactly, judged
 from solvers.engines.master_equation.generator import build_generator
-from solvers.engines.master_equation.propagation import evolve
 from solvers.engines.master_equation.spectrum import MOST_SPINS, liouvillian_spectrum
 from solvers.engines.master_equation.states import (
-    density_matrix,
     moment_indices,
     product_state,
     purity,
+    smallest_dense_eigenvalue,
     split_moments,
 )
-from solvers.engines.moments.propagation import CUMULANTS, propagate
+from solvers.engines.moments.integration import CUMULANTS
+from solvers.engines.moments.propagation import propagate
 from solvers.engines.pair_states import first_unphysical, smallest_pair_eigenvalue
 from solvers.engines.spin_system import product_correlations
-from solvers.engines.validity import earliest
+from solvers.engines.validity import AFTER_BUDGET, earliest
 from solvers.model import Method, Model
 from solvers.models.heisenberg import chain
 from solvers.models.heisenberg.chain import MOST_EXACT, SOURCE, UNIT_OF_TIME
@@ -50,39 +52,43 @@ EXACT = ("exact", "spectral")
 ILL_CONDITIONED = 1e6
 DIVERGED = 1e3
 """Expectation values of Pauli strings are at most 1; beyond this rho is called diverged."""
-_STATE_BYTES = 128 * 2**20
 
 
 def solve_exact(p: Point) -> Mapping[str, Any]:
-    """By propagation of the density matrix."""
-    system = chain.build_system(p)
-    return _exact(p, _propagated(p, build_generator(system), product_state(chain.start(p))))
+    """By propagation of the density matrix, or of the wave function of a closed chain."""
+    found = evolve_exactly(
+        chain.build_system(p),
+        chain.start(p),
+        p["times"],
+        rtol=p["rtol"],
+        max_steps=p["max_steps"],
+        purity=p.wants("purity"),
+        smallest=p.wants("min_eigenvalue"),
+    )
+    outputs = _exact(p, (found.observed, found.purity, found.smallest))
+    outputs["status"], outputs["remark"] = judged(found, p["rtol"], outputs["status"], outputs["remark"])
+    return outputs
 
 
 def solve_spectral(p: Point) -> Mapping[str, Any]:
     """By the eigenvectors of L; by propagation near an exceptional point."""
-    generator, r0 = build_generator(chain.build_system(p)), product_state(chain.start(p))
-    found = _spectral(p, generator, r0)
+    found = _spectral(p, build_generator(chain.build_system(p)), product_state(chain.start(p)))
     if found is not None:
         return _exact(p, found)
-    outputs = dict(_exact(p, _propagated(p, generator, r0)))
+    outputs = dict(solve_exact(p))
     if outputs["status"] == OK:
         outputs |= {"status": WARNED, "remark": Remark(kind="ExceptionalPoint", message=_NEAR_EXCEPTIONAL)}
     return outputs
 
 
-def _exact(p: Point, found: tuple[Any, Any, Any]) -> Mapping[str, Any]:
+def _exact(p: Point, found: tuple[Any, Any, Any]) -> dict[str, Any]:
     """All outputs from moments (T, K), purity (T,) and smallest eigenvalue (T,)."""
     n, when = p["N"], p["times"]
     observed, purities, smallest = found
     largest = float(np.abs(observed).max())
     if not largest < DIVERGED:
         k = int((~(np.abs(observed).max(axis=1) < DIVERGED)).argmax())
-        message = (
-            f"rho diverges: an expectation value is {largest:.3g} at t = {when[k]:.6g}; the rates are not completely "
-            f"positive, their smallest Kossakowski eigenvalue is {chain.min_kossakowski(p):.6g}"
-        )
-        raise PointFailed("Diverged", message)
+        raise PointFailed("Diverged", chain.divergence(p, largest, float(when[k])))
     spins, raw = split_moments(observed, n)
     first_bad, reason = np.nan, ""
     if not chain.completely_positive(p):
@@ -112,36 +118,6 @@ _NEAR_EXCEPTIONAL = (
 )
 
 
-def _propagated(p: Point, generator, r0):
-    """Moments (T, K), purity (T,) and smallest eigenvalue (T,) by propagation; full states in pieces that fit memory."""
-    when, indices = p["times"], moment_indices(generator.N)
-    full = p.wants("min_eigenvalue")
-    settings: dict[str, Any] = {
-        "rtol": p["rtol"],
-        "keep_purity": p.wants("purity") and not full,
-        "keep_states": full,
-        "max_applications": 100.0 * p["max_steps"],
-    }
-    rows = max(1, _STATE_BYTES // (8 * generator.dimension)) if full else len(when)
-    observed, purities, smallest = [], [], []
-    begin, state = 0.0, r0
-    for first in range(0, len(when), rows):
-        part = when[first : first + rows]
-        evolution = evolve(generator, state, part - begin, indices, **settings)
-        observed.append(evolution.observed)
-        if evolution.states is not None:
-            purities.append(purity(evolution.states))
-            smallest.append(np.array([_smallest(r) for r in evolution.states]))
-        elif evolution.purity is not None:
-            purities.append(evolution.purity)
-        state, begin = evolution.final, float(part[-1])
-    return (
-        np.concatenate(observed),
-        np.concatenate(purities) if purities else None,
-        np.concatenate(smallest) if smallest else None,
-    )
-
-
 def _spectral(p: Point, generator, r0):
     """The same three by r(t) = sum_k c_k exp(lambda_k t) R_k, c = R^-1 r(0); None near an exceptional point."""
     spectrum = liouvillian_spectrum(generator)
@@ -157,13 +133,8 @@ def _spectral(p: Point, generator, r0):
         if p.wants("purity"):
             purities[k] = purity(r)
         if p.wants("min_eigenvalue"):
-            smallest[k] = _smallest(r)
+            smallest[k] = smallest_dense_eigenvalue(r)
     return observed, purities, smallest
-
-
-def _smallest(r: NDArray[np.float64]) -> float:
-    """Smallest eigenvalue of rho, dense: those of a weakly mixed chain crowd at zero, where iterations crawl."""
-    return float(np.linalg.eigvalsh(density_matrix(r))[0]) if np.all(np.isfinite(r)) else float("nan")
 
 
 def _concurrences(spins: NDArray[np.float64], raw: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -202,11 +173,11 @@ def solve_cumulants(p: Point) -> Mapping[str, Any]:
 
     tuning = {name: p[name] for name in ("rtol", "atol", "max_steps")}
     path = propagate(chain.build_system(p), CUMULANTS, chain.start(p), None, when, receive, **tuning)
-    found = _judged(p, when, spins, path.code, path.reached, path.first_bad, raw)
+    found = _judged(p, when, spins, path.code, path.reached, path.first_bad, raw, path.first_left)
     return {"M": spins.mean(axis=1), "correlations": raw - product_correlations(spins)} | found
 
 
-def _judged(p: Mapping[str, Any], when, spins, code, reached, first_bad, raw=None) -> dict[str, Any]:
+def _judged(p: Mapping[str, Any], when, spins, code, reached, first_bad, raw=None, first_left=np.nan) -> dict[str, Any]:
     """Spins with status, remark and the first time at which they belong to no state."""
     at_output, reason = np.nan, ""
     if code == 0:
@@ -216,8 +187,9 @@ def _judged(p: Mapping[str, Any], when, spins, code, reached, first_bad, raw=Non
     if not np.isnan(first_bad):  # the end of an integrator's step: rounded up to an output time, it means more
         first_bad = float(when[min(int(np.searchsorted(when, first_bad)), len(when) - 1)])
     first = earliest(first_bad, at_output)
-    status, remark = chain.judged(p, first_bad=first, reason=reason, code=int(code), reached=float(reached))
-    return {"spins": spins, "first_bad_time": first, "status": status, "remark": remark}
+    ended = {"code": int(code), "reached": float(reached), "first_left": first_left}
+    status, remark = chain.judged(p, first_bad=first, reason=reason, **ended)
+    return {"spins": spins, "first_bad_time": earliest(first, first_left), "status": status, "remark": remark}
 
 
 def cost(one: Callable[[float], float], batch: Batch) -> NDArray[Any]:
@@ -262,13 +234,26 @@ def random_parameters(rng: np.random.Generator) -> dict[str, Any]:
 
 
 OUTPUTS = (
-    Output(name="M", meaning="mean of <sigma> over the sites", dims=("time", "axis"), symbol=r"\mathbf{M}"),
-    Output(name="spins", meaning="<sigma_j>", dims=("time", "site", "axis"), symbol=r"\langle\sigma_j\rangle"),
+    Output(
+        name="M",
+        meaning="mean of <sigma> over the sites",
+        dims=("time", "axis"),
+        symbol=r"\mathbf{M}",
+        nan_if_warned=AFTER_BUDGET,
+    ),
+    Output(
+        name="spins",
+        meaning="<sigma_j>",
+        dims=("time", "site", "axis"),
+        symbol=r"\langle\sigma_j\rangle",
+        nan_if_warned=AFTER_BUDGET,
+    ),
     Output(
         name="correlations",
         meaning="<s_i^a s_j^b> - <s_i^a><s_j^b> in sigma, zero for i = j",
         dims=("time", "site", "site2", "axis", "axis2"),
         symbol="C_{ij}^{ab}",
+        nan_if_warned=AFTER_BUDGET,
         methods=(*EXACT, "cumulant"),
     ),
     Output(
@@ -301,7 +286,8 @@ OUTPUTS = (
     ),
     Output(
         name="first_bad_time",
-        meaning="first output time by which a spin was longer than 1 or a pair state not positive",
+        meaning="first output time by which a spin was longer than 1 or a pair state not positive, or not reached within the "
+        "step budget",
         unit=UNIT_OF_TIME,
         nan="the moments never left physics",
     ),
@@ -322,7 +308,7 @@ MODELS = (
                 solve=solve_exact,
                 reference=reference_exact,
                 cost=partial(cost, lambda n: 4.0**n),
-                limit=density_matrix_limit(MOST_EXACT),
+                limit=exact_limit(MOST_EXACT, chain.closed_and_pure),
             ),
             chain.MEAN_FIELD(
                 solve=solve_sites, reference=partial(reference_moments, False), cost=partial(cost, lambda n: n)

@@ -20,9 +20,10 @@ from solvers.engines.master_equation.generator import build_generator
 from solvers.engines.master_equation.states import moment_indices, split_moments
 from solvers.engines.moments.equations import build_coefficients
 from solvers.engines.moments.first_order import mean_field_derivative
+from solvers.engines.moments.integration import CUMULANTS
+from solvers.engines.moments.integration import MEAN_FIELD as FIRST_ORDER
 from solvers.engines.moments.packing import pack, unpack_connected, unpack_spins
-from solvers.engines.moments.propagation import CUMULANTS, refuse_beyond_memory
-from solvers.engines.moments.propagation import MEAN_FIELD as FIRST_ORDER
+from solvers.engines.moments.propagation import refuse_beyond_memory
 from solvers.engines.moments.second_order import cumulant_derivative
 from solvers.model import Method, Model
 from solvers.models.spin_network import reference

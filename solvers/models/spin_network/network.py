@@ -25,6 +25,7 @@ from numpy.typing import NDArray
 
 from solvers.batch import Batch
 from solvers.declarations import Parameter
+from solvers.engines.master_equation.closed import is_pure
 from solvers.engines.master_equation.states import (
     check_density_matrix,
     moment_indices,
@@ -209,7 +210,7 @@ def start_state(parameters: Mapping[str, Any]) -> NDArray[np.float64]:
     """The start in the real Pauli basis (4^N,); ValueError when spins0 and correlations0 do not determine it."""
     n = parameters["N"]
     if parameters["rho0"] is not None:
-        rho = np.asarray(parameters["rho0"])
+        rho: NDArray[np.complex128] = np.asarray(parameters["rho0"])
         r = pauli_vector((rho + rho.conj().T) / 2)
         r[0] = 1.0
         return r
@@ -227,6 +228,22 @@ def start_state(parameters: Mapping[str, Any]) -> NDArray[np.float64]:
             "to method exact, or leave correlations0 out for a product state"
         )
     return r
+
+
+def exact_start(parameters: Mapping[str, Any]) -> NDArray[np.float64]:
+    """The start for the exact evolution: Bloch vectors (N, 3) of a product state, else a vector in the Pauli basis (4^N,)."""
+    if parameters["rho0"] is None and parameters["correlations0"] is None:
+        return start_moments(parameters)[0]
+    return start_state(parameters)
+
+
+def closed_and_pure(parameters: Mapping[str, Any]) -> NDArray[np.bool_]:
+    """Whether there is no dissipation and spins0 a pure product state, for one point or with the points (P,) in front."""
+    rates = sum(np.asarray(parameters[f"gamma_{name}"]).sum(axis=-1) for name in ("minus", "plus", "z"))
+    closed = np.asarray(rates + np.abs(parameters["dissipator"]).sum(axis=(-2, -1)) == 0.0)
+    if parameters["rho0"] is not None or parameters["correlations0"] is not None:
+        return np.zeros_like(closed)
+    return closed if parameters["spins0"] is None else closed & is_pure(np.asarray(parameters["spins0"]))
 
 
 def check_start(parameters: Mapping[str, Any], physical: bool = True) -> None:

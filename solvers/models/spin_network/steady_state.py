@@ -23,8 +23,8 @@ from solvers.engines.master_equation.generator import build_generator
 from solvers.engines.master_equation.states import moment_indices, purity, split_moments
 from solvers.engines.master_equation.steady_state import steady_state
 from solvers.engines.moments.fixed_point import settle
-from solvers.engines.moments.propagation import CUMULANTS
-from solvers.engines.moments.propagation import MEAN_FIELD as FIRST_ORDER
+from solvers.engines.moments.integration import CUMULANTS
+from solvers.engines.moments.integration import MEAN_FIELD as FIRST_ORDER
 from solvers.engines.pair_states import first_unphysical, smallest_pair_eigenvalue
 from solvers.engines.validity import judge, judge_steady, must_rest
 from solvers.model import Method, Model

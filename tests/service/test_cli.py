@@ -1,6 +1,9 @@
 """The command line as a user types it."""
 
 import json
+import os
+import subprocess
+import sys
 
 import pytest
 
@@ -38,6 +41,32 @@ def test_models(cli):
     facts = json.loads(cli("models", "toy.waves", "--json"))
     assert [p["name"] for p in facts["parameters"]] == ["a", "b", "N", "shape", "times"]
     assert "did you mean toy.waves?" in cli("models", "toy.wave", status=2)
+
+
+def test_list_of_models_follows_their_files(cli, tmp_path, monkeypatch):
+    """It is read from a file that is kept, as long as no source changes; a broken file is told every time."""
+    monkeypatch.setenv("SPINSWEEP_CACHE_DIR", str(tmp_path / "cache"))
+    mine = tmp_path / "models"
+    cli("new-model", mine / "mine.py")
+    words = [sys.executable, "-m", "sweep", "models"]
+    environment = {**os.environ, "SPINSWEEP_MODEL_PATH": str(mine)}
+
+    def listed():
+        return subprocess.run(words, capture_output=True, text=True, check=True, env=environment)
+
+    first, again = listed(), listed()
+    assert "mine." in first.stdout
+    assert first.stdout == again.stdout
+    kept = json.loads((tmp_path / "cache" / "models.json").read_text())
+    assert {name.partition(".")[0] for name in kept["models"]} >= {"mine", "spin_cat", "battery"}
+    (mine / "mine.py").write_text((mine / "mine.py").read_text().replace('title="', 'title="Another '))
+    assert "Another" in listed().stdout
+    (mine / "mine.py").write_text("MODELS = 1\n")
+    for _ in range(2):
+        broken = listed()
+        assert "mine" in broken.stderr
+        assert "mine." not in broken.stdout
+        assert "spin_cat" in broken.stdout
 
 
 def test_solve(cli, tmp_path):

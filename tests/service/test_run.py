@@ -215,20 +215,26 @@ def test_sweep_from_python(cluster, tmp_path):
 
 
 def test_running_store_opens_without_a_warning(spinsweep, tmp_path):
+    """It is watched while it fills: the last tile waits until all the others have been seen done."""
     (tmp_path / "spec.toml").write_text(
-        '[sweep]\nmodel = "toy.faulty"\n[parameters]\nseconds = 0.02\n'
-        "[axes]\na = { linspace = [0, 1, 20] }\nb = { linspace = [0, 1, 10] }\n[run]\ntile = { a = 1, b = 10 }\n"
+        '[sweep]\nmodel = "toy.faulty"\n[parameters]\nseconds = 0.01\nkind = "gate"\nat = 19.0\n'
+        "[axes]\na = { linspace = [0, 19, 20] }\nb = { linspace = [0, 1, 10] }\n[run]\ntile = { a = 1, b = 10 }\n"
     )
+    gate = tmp_path / "gate"
+    spinsweep.environment["TOY_GATE"] = str(gate)
     process = spinsweep.start("run", "spec.toml", "--out", "out")
     seen = set()
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         while process.poll() is None:
             if (tmp_path / "out").exists():
-                data = xarray.open_zarr(tmp_path / "out" / "data.zarr").load()
-                seen.add(int((data.status == 1).sum()))
-                done = data.status == 1
-                assert np.all(np.isfinite(data["sum"].where(done, 0.0)))
-    process.communicate()
-    assert process.returncode == 0
-    assert len(seen) > 2  # it was watched while it filled
+                data = xarray.open_zarr(tmp_path / "out" / "data.zarr")
+                done = data.status.load() == 1  # first: what it shows as done has its values
+                seen.add(int(done.sum()))
+                assert np.all(np.isfinite(data["sum"].load().where(done, 0.0)))
+            if 190 in seen:
+                gate.touch()
+    _, err = process.communicate()
+    assert process.returncode == 0, err
+    assert 190 in seen
+    assert int((sweep.open(tmp_path / "out").status == 1).sum()) == 200

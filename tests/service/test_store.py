@@ -1,11 +1,18 @@
 """The local store keeps the conformance suite, and cleans up after the killed."""
 
+import tomllib
+
 import numpy as np
+import pytest
 import xarray
 from support import store_suite
 
+from solvers import find, models
+from sweep.cli.starting import starter
 from sweep.folder import layout
 from sweep.folder.store import Store
+from sweep.plan.tiling import Plan
+from sweep.spec.parsing import parse
 
 
 class TestLocalStore(store_suite.StoreTests):
@@ -53,6 +60,18 @@ class TestLocalStore(store_suite.StoreTests):
         second.write_tile(0, self.arrays(0, 2.0))
         two = {p.relative_to(self.path): p.read_bytes() for p in self.path.rglob("c/**/*") if p.is_file()}
         assert one == two
+
+
+@pytest.mark.parametrize("model_id", sorted(models()))
+def test_dimensions_of_outputs_have_the_units_of_what_they_are_made_of(model_id):
+    """`time` is in the unit of `times`; a dimension that is only counted has its own."""
+    model = find(model_id)
+    spec = parse(tomllib.loads(starter(model)))
+    found = {c.name: c for c in layout.coordinates(Plan(spec, spec.shape))}
+    arrays = {p.name: p.unit for p in model.parameters if p.dims}
+    for own in model.dimensions:
+        if own.name in found:
+            assert found[own.name].attributes["units"] == arrays.get(own.size, own.unit), own.name
 
 
 def test_fill_values_mask_nothing(tmp_path):

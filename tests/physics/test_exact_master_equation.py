@@ -20,6 +20,7 @@ from solvers.engines.master_equation.states import (
     split_moments,
 )
 from solvers.engines.spin_system import LOWERING, SpinSystem, correlated, local_dissipator
+from solvers.outcome import PointFailed
 from solvers.references import spin_systems as literal
 
 
@@ -133,7 +134,7 @@ def test_the_dense_propagator_agrees_with_the_series(monkeypatch):
 
 def test_a_step_budget_that_is_too_small_is_said():
     generator = build_generator(chain(5))
-    with pytest.raises(RuntimeError, match="max_steps"):
+    with pytest.raises(PointFailed, match="max_steps"):
         evolve(generator, product_state(np.zeros((5, 3))), np.array([50.0]), moment_indices(5), max_applications=100)
 
 

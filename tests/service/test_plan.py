@@ -96,6 +96,17 @@ def test_costs_follow_the_samples():
     )
 
 
+def test_tiles_at_the_edge_cost_what_their_points_cost():
+    spec = sweep_of(7, 5, ["quick", "exact"], run={"tile": {"a": 3, "b": 2}})
+    plan = Plan(spec, tile_shape(spec, Timings({"quick": 1.0}), 2))
+    costs = tile_costs(plan, Timings({"quick": 2.0, "exact": 3.0}))
+    sizes = [plan.at(index).size for index in range(plan.tiles)]
+    assert sorted(set(sizes)) == [1, 2, 3, 6]
+    assert costs.tolist() == [
+        size * (2.0 if plan.at(index).method == "quick" else 3.0) for index, size in enumerate(sizes)
+    ]
+
+
 def test_costly_corner_makes_smaller_tiles():
     spec = sweep_of(1000, 1000)
     even = Timings({"quick": 0.01}, {"quick": [([0.1, 0.1], 0.01)] * 4})

@@ -138,10 +138,14 @@ def test_a_divergence_is_a_failed_point_with_its_reason():
 
 
 def test_sizes_beyond_a_method_are_refused():
-    found = evaluate("spin_lattice.dynamics", "exact", points={"N": [4, 13]}, parameters={"J_z": 1.0})
+    found = evaluate("spin_lattice.dynamics", "exact", points={"N": [4, 13]}, parameters={"J_z": 1.0, "gamma_z": 0.1})
     assert found.status.tolist() == [0, FAILED]
     assert "N <= 12" in found.remarks[1].message
     assert "GiB" in found.remarks[1].message
+    closed = evaluate(
+        "spin_lattice.dynamics", "exact", points={"N": [13, 17]}, parameters={"J_z": 1.0}, keep=["squeezing"]
+    )
+    assert closed.status.tolist() == [0, FAILED]
     assert quiet("spin_network.steady_state", "exact", N=7)["status"] == FAILED
     assert quiet("spin_network.dynamics", "quantum_jumps", N=17, trajectories=1)["status"] == FAILED
 
@@ -254,8 +258,8 @@ def test_a_single_spin_has_no_pairs():
 
 def test_a_hundred_spins_cost_no_new_compilation():
     """Any N runs the same machine code: the integrator has one signature."""
-    from solvers.engines.moments.second_order import integrate_cumulants
+    from solvers.engines.moments.integration import cumulants_explicit
 
     for n in (2, 30):
         solve("spin_lattice.dynamics", "cumulant", N=n, J_z=1.0, h_x=0.5, gamma_minus=1.0, times=[0.05])
-    assert len(integrate_cumulants.signatures) == 1
+    assert len(cumulants_explicit.signatures) == 1

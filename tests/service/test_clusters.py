@@ -1,10 +1,14 @@
 """Clusters that are somebody else's: an address, a scheduler file; and those that do not answer."""
 
+import sys
+
 import pytest
 from support.bits import assert_same_bits
 from support.dask_processes import start_dask
 
-from sweep.clusters import address
+import sweep.clusters
+from sweep.clusters import address, kinds
+from sweep.clusters.cluster import Wanted
 from sweep.clusters.kinds import check_name
 from sweep.errors import AbortedError, SpecError
 from sweep.execution import launch
@@ -49,6 +53,30 @@ def test_unknown_clusters_are_refused(tmp_path):
         check_name("locl")
     with pytest.raises(SpecError, match="dask scheduler --scheduler-file"):
         check_name(str(tmp_path / "none.json"))
+
+
+def test_new_kind_is_one_new_file(tmp_path, monkeypatch):
+    """A file with a KIND in the folder of clusters is found, asked, and its cluster is let go at the end."""
+    (tmp_path / "moon.py").write_text(
+        "from sweep.clusters.cluster import Cluster, Kind\n"
+        "closed = []\n"
+        "def connect(stack, name, wanted):\n"
+        "    stack.callback(closed.append, (name, wanted.workers))\n"
+        "    return Cluster(client=None)\n"
+        "KIND = Kind('moon:CRATER', lambda name: name.startswith('moon:'), connect)\n"
+    )
+    monkeypatch.setattr(sweep.clusters, "__path__", [*sweep.clusters.__path__, str(tmp_path)])
+    kinds.kinds.cache_clear()
+    try:
+        with kinds.connect("moon:tycho", Wanted(3)) as cluster:
+            assert not cluster.ours
+            assert cluster.replace(set()) == []
+        assert sys.modules["sweep.clusters.moon"].closed == [("moon:tycho", 3)]
+        with pytest.raises(SpecError, match="allowed are local, moon:CRATER, an address"):
+            check_name("mars")
+    finally:
+        kinds.kinds.cache_clear()
+        sys.modules.pop("sweep.clusters.moon", None)
 
 
 def test_scheduler_that_does_not_answer(tmp_path, monkeypatch):
