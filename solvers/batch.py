@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from solvers.declarations import Output, Parameter
-from solvers.outcome import FAILED, OK, WARNED, InvalidInput, Remark, Results, remark_of
+from solvers.outcome import FAILED, OK, WARNED, InvalidInput, PointFailed, Remark, Results, remark_of
 
 
 class Point(dict[str, Any]):
@@ -147,7 +147,7 @@ def point_by_point(solve: Callable[[Point], Mapping[str, Any]], draws_numbers: b
         try:
             found = solve(batch.point(i, keys[i]))
             for name, array in outputs.items():
-                array[i] = found[name]
+                array[i] = _fitting(name, found, array.shape[1:])
         except InvalidInput:
             raise
         except Exception as error:
@@ -158,3 +158,12 @@ def point_by_point(solve: Callable[[Point], Mapping[str, Any]], draws_numbers: b
         if status[i] in (WARNED, FAILED) and found.get("remark") is not None:
             remarks[i] = found["remark"]
     return Results(outputs, status, remarks)
+
+
+def _fitting(name: str, found: Mapping[str, Any], shape: tuple[int, ...]) -> Any:
+    """The output of that name; PointFailed where a method does not return it, or in another shape than declared."""
+    if name not in found:
+        raise PointFailed("NoOutput", f"the method returns {', '.join(found) or 'nothing'}; missing is {name}")
+    if np.shape(found[name]) != shape:
+        raise PointFailed("OutputShape", f"{name} has the shape {np.shape(found[name])}; declared is {shape}")
+    return found[name]

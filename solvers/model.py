@@ -59,7 +59,7 @@ class Model:
 
     `random_parameters(rng)` is a random point for fuzzing that the methods' references can treat;
     `reference_tolerance` is the (rtol, atol) at which both must agree. `conserved` names functions of a point's
-    (parameters, outputs) that must vanish, with their tolerance. `validate(parameters)` raises InvalidInput for input
+    (parameters, outputs) that must vanish, with their tolerance, and are None where a law says nothing. `validate(parameters)` raises InvalidInput for input
     that is non-physical as a whole.
     """
 
@@ -74,7 +74,7 @@ class Model:
     checks: tuple[Check, ...] = ()
     reference_tolerance: tuple[float, float] = (1e-6, 1e-8)
     random_parameters: Callable[[np.random.Generator], dict[str, Any]] | None = None
-    conserved: Mapping[str, tuple[Callable[[Mapping[str, Any], Mapping[str, Any]], float], float]] = field(
+    conserved: Mapping[str, tuple[Callable[[Mapping[str, Any], Mapping[str, Any]], float | None], float]] = field(
         default_factory=dict
     )
     validate: Callable[[Mapping[str, Any]], None] | None = None
@@ -94,7 +94,10 @@ class Model:
         methods = {m.name for m in self.methods}
         for output in self.outputs:
             if missing := set(output.dims) - dims:
-                raise ValueError(f"model {self.id}: output {output.name} has undeclared dimensions {sorted(missing)}")
+                raise ValueError(
+                    f"model {self.id}: output {output.name} has undeclared dimensions {sorted(missing)}; each needs a "
+                    "Dimension(name=..., size=...) among the model's dimensions (TIME, AXIS, SITE are in declarations)"
+                )
             if missing := set(output.methods) - methods:
                 raise ValueError(f"model {self.id}: output {output.name} names unknown methods {sorted(missing)}")
             if output.name in dims or output.name in {p.name for p in self.parameters}:

@@ -11,14 +11,26 @@ from solvers.outcome import OK, WARNED, PointFailed, Remark
 
 
 def judge(
-    system: SpinSystem, *, first_bad: float = math.nan, reason: str = "", code: int = DONE, reached: float = math.nan
+    system: SpinSystem,
+    *,
+    first_bad: float = math.nan,
+    reason: str = "",
+    code: int = DONE,
+    reached: float = math.nan,
+    first_left: float = math.nan,
 ) -> tuple[int, Remark | None]:
-    """Status and remark: 1 if it left physics or Gamma is not positive, else 0; PointFailed if it did not end."""
+    """Status and remark: 1 if it left physics or Gamma is not positive, else 0; PointFailed if it did not end.
+
+    Where the output times before `first_left` were reached before the step budget was spent: 1 as well.
+    """
     left = ""
     if not math.isnan(first_bad):
         left = f"the moments belong to no state from t = {first_bad:.6g} on" + (f": {reason}" if reason else "")
     if code != DONE:
         text = f"stopped at t = {reached:.6g}: {OUTCOME_TEXT[code]}"
+        if not math.isnan(first_left):
+            message = "; ".join(filter(None, [unfinished(text, first_left), left]))
+            return WARNED, Remark(kind="NotIntegrated", message=message)
         raise PointFailed("Diverged" if left else "NotIntegrated", "; ".join(filter(None, [text, left])))
     indefinite = ""
     if not system.positive:
@@ -32,6 +44,15 @@ def judge(
             message="; ".join(filter(None, [left, indefinite])),
         )
     return OK, None
+
+
+AFTER_BUDGET = "the step budget was spent before"
+"""What NaN means at later output times of a point of status 1."""
+
+
+def unfinished(text: str, first_left: float) -> str:
+    """What is said of a point that reached some of its output times."""
+    return f"{text}; output times from t = {first_left:.6g} on are NaN"
 
 
 def judge_steady(found: SteadyState) -> Remark | None:

@@ -35,7 +35,7 @@ from solvers.engines.moments.propagation import propagate, refuse_beyond_memory
 from solvers.engines.pair_states import first_unphysical, smallest_pair_eigenvalue
 from solvers.engines.spin_system import LOWERING, SpinSystem, correlated, local_dissipator
 from solvers.engines.trajectories import sample
-from solvers.engines.validity import judge
+from solvers.engines.validity import AFTER_BUDGET, earliest, judge
 from solvers.model import Method, Model
 from solvers.numerics.random import standard_normals
 from solvers.outcome import InvalidInput
@@ -127,9 +127,15 @@ def solve_moments(order: int, p: Point) -> Mapping[str, Any]:
 
     tuning = {name: p[name] for name in ("rtol", "atol", "max_steps")}
     path = propagate(system, order, start_spins(p), None, when, receive, **tuning)
-    status, remark = judge(system, first_bad=path.first_bad, code=path.code, reached=path.reached)
+    status, remark = judge(
+        system, first_bad=path.first_bad, code=path.code, reached=path.reached, first_left=path.first_left
+    )
     found = collective(n, magnetisation, pairs)
-    return found | {"first_bad_time": path.first_bad, "status": status, "remark": remark}
+    return found | {
+        "first_bad_time": earliest(path.first_bad, path.first_left),
+        "status": status,
+        "remark": remark,
+    }
 
 
 def collective(n: int, magnetisation: NDArray[np.float64], pairs: NDArray[np.float64]) -> dict[str, Any]:
@@ -325,11 +331,18 @@ MODELS = (
             *tolerances(rtol=1e-10, atol=1e-12),
         ),
         outputs=(
-            Output(name="magnetisation", meaning="sum_i <s_i^a> / N", dims=("time", "axis"), symbol=r"m_a"),
+            Output(
+                name="magnetisation",
+                meaning="sum_i <s_i^a> / N",
+                dims=("time", "axis"),
+                symbol=r"m_a",
+                nan_if_warned=AFTER_BUDGET,
+            ),
             Output(
                 name="pair_correlation",
                 meaning="mean over pairs of <s_i^a s_j^b>, symmetrised",
                 nan="N = 1 has no pair",
+                nan_if_warned=AFTER_BUDGET,
                 dims=("time", "axis", "axis2"),
                 symbol=r"\overline{C}^{ab}",
             ),
@@ -337,12 +350,13 @@ MODELS = (
                 name="squeezing",
                 meaning="N min Var(S_perp) / |<S>|^2",
                 nan="<S> vanishes and has no direction",
+                nan_if_warned=AFTER_BUDGET,
                 dims=("time",),
                 symbol=r"\xi^2",
             ),
             Output(
                 name="first_bad_time",
-                meaning="first time with |s_i| > 1 or a negative pair eigenvalue",
+                meaning="first time with |s_i| > 1 or a negative pair eigenvalue, or not reached within the step budget",
                 nan="the moments never left physics",
                 unit=UNIT_OF_TIME,
             ),

@@ -11,16 +11,17 @@ from numpy.typing import NDArray
 
 from solvers.declarations import Output
 from solvers.model import Model
-from solvers.outcome import FAILED
+from solvers.outcome import FAILED, WARNED
 
 
-def assert_declared(output: Output, value: NDArray[Any], lengths: Mapping[str, int]) -> None:
+def assert_declared(output: Output, value: NDArray[Any], lengths: Mapping[str, int], warned: bool = False) -> None:
     """AssertionError unless `value` has the shape, type and bounds of `output`, and NaN only where that says so."""
     expected = tuple(lengths[d] for d in output.dims)
     assert value.shape == expected, f"{output.name} has shape {value.shape}, its dims {output.dims} are {expected} long"
     assert value.dtype == output.dtype, f"{output.name} is {value.dtype}, declared is {output.dtype}"
     assert not np.any(np.isinf(value)), f"{output.name} is infinite"
-    assert output.nan or not np.any(np.isnan(value)), (
+    may_be_nan = output.nan or (warned and output.nan_if_warned)
+    assert may_be_nan or not np.any(np.isnan(value)), (
         f"{output.name} is NaN, and Output.nan does not say what that means"
     )
     if output.kind == "real":
@@ -45,4 +46,4 @@ def assert_as_declared(
             assert np.all(np.isnan(outputs[output.name])), f"{output.name} of a failed point is not NaN"
         return
     for output in declared:
-        assert_declared(output, outputs[output.name], lengths)
+        assert_declared(output, outputs[output.name], lengths, status == WARNED)

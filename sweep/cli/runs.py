@@ -127,6 +127,9 @@ def verify(folder: Path, sample: int, seed: int, as_json: bool) -> None:
 @click.option("--db", is_flag=True, help="In decibels, 10 log10.")
 @click.option("--log", is_flag=True, help="On a logarithmic scale.")
 @click.option("--against", metavar="METHOD", help="The deviation of all other methods from this one.")
+@click.option(
+    "--mean", metavar="DIM", help="The mean over a dimension, with a band of its standard error beside curves."
+)
 def plot(folder: Path, variable: str, output: Path | None, selection: tuple[str, ...], **style: Any) -> None:
     """Draw the variable VAR of the run in the folder RUN: a map over two axes, or curves."""
     from sweep.pictures import plot as plotting

@@ -21,6 +21,7 @@ from sweep.folder.dataset import dimension_named, nearest
 from sweep.folder.dataset import open as open_run
 from sweep.folder.run_folder import RunFolder
 from sweep.folder.store import PENDING, POINT_FAILED
+from sweep.pictures.averages import average
 from sweep.spec.sweep_spec import SOLVER
 
 if TYPE_CHECKING:
@@ -42,7 +43,8 @@ _GREEK = re.compile(r"\b(?P<letter>[Gg]amma|[Oo]mega|kappa|eta|hbar)_?(?P<index>
 @dataclass(frozen=True)
 class Style:
     """How to draw: `along` the horizontal dimension, `curves` instead of a map, `part` of complex values, decibels,
-    logarithmic values, and `against` a method: the deviation of all others from it."""
+    logarithmic values, `against` a method: the deviation of all others from it, and `mean`, a dimension to average over,
+    with a band of one standard error beside curves."""
 
     along: str | None = None
     curves: bool = False
@@ -50,6 +52,7 @@ class Style:
     db: bool = False
     log: bool = False
     against: str | None = None
+    mean: str | None = None
 
 
 def draw(
@@ -80,6 +83,9 @@ def picture(
     data, status, cut = _select(dataset, variable, dict(selection or {}))
     if style.against is not None:
         data, status = _deviation(data, status, style.against)
+    data, error = _part(data, style), None
+    if style.mean is not None:
+        data, status, error = average(data, status, style.mean)
     dims = [d for d in data.dims if data.sizes[d] > 1] or list(data.dims[-1:])
     panel = _panel_dimension(data, [str(d) for d in dims], style)
     free = [str(d) for d in dims if d != panel]
@@ -89,14 +95,15 @@ def picture(
     panels = data[panel].values.tolist() if panel else [None]
     figure = MakeFigure(figsize=(5.6 * len(panels) + 0.8, 4.6), layout="constrained")
     axes = figure.subplots(1, len(panels), squeeze=False, sharey=True)[0]
-    limits = _limits(_part(data, style).values) if len(panels) > 1 else None
+    limits = _limits(data.values) if len(panels) > 1 else None
     for which, value in enumerate(panels):
         part = data.isel({panel: which}) if panel else data
         flags = status.isel({panel: which}) if panel and panel in status.dims else status
         if len(free) == 2 and not style.curves and all(_is_number(part, d) for d in free):
-            _map(figure, axes[which], _part(part, style), flags, free, style, limits, last=which == len(panels) - 1)
+            _map(figure, axes[which], part, flags, free, style, limits, last=which == len(panels) - 1)
         else:
-            _curves(figure, axes[which], _part(part, style), flags, free, style)
+            band = error.isel({panel: which}) if panel and error is not None else error
+            _curves(figure, axes[which], part, flags, free, style, band)
         title = f"{panel} = {value}" if panel else ""
         axes[which].set_title(title, fontsize="medium")
     heading = dataset.attrs.get("title", "") + (f" ({cut})" if cut else "")
@@ -300,7 +307,13 @@ def _positions(data: xarray.DataArray, dim: str) -> tuple[NDArray[Any], list[str
 
 
 def _curves(
-    figure: Figure, axes: Axes, data: xarray.DataArray, status: xarray.DataArray, dims: Sequence[str], style: Style
+    figure: Figure,
+    axes: Axes,
+    data: xarray.DataArray,
+    status: xarray.DataArray,
+    dims: Sequence[str],
+    style: Style,
+    error: xarray.DataArray | None = None,
 ) -> None:
     import matplotlib
     from matplotlib.cm import ScalarMappable
@@ -314,7 +327,10 @@ def _curves(
     flags = status.broadcast_like(data)
     colours = matplotlib.colormaps["viridis"]
     if not others:
-        _line(axes, xs, data.transpose(x, ...).values.ravel(), flags.transpose(x, ...).values.ravel(), color="C0")
+        ys = data.transpose(x, ...).values.ravel()
+        _line(axes, xs, ys, flags.transpose(x, ...).values.ravel(), color="C0")
+        if error is not None:
+            _band(axes, xs, ys, error.transpose(x, ...).values.ravel(), "C0")
     else:
         other = others[0]
         values, labels = _positions(data, other)
@@ -325,6 +341,8 @@ def _curves(
             text = labels[k] if labels else f"{_said(value)}"
             colour = f"C{k}" if labels else colours(norm(value))
             _line(axes, xs, lines[k].ravel(), line_flags[k].ravel(), color=colour, label=text if few else None)
+            if error is not None:
+                _band(axes, xs, lines[k].ravel(), error.transpose(other, x, ...).values[k].ravel(), colour)
         if few:
             axes.legend(title=axis_label(data[other]), fontsize="small", title_fontsize="small")
         else:
@@ -343,6 +361,11 @@ def _curves(
     notes = [f"{count:,} {text}" for count, text in ((pending, "pending"), (failed, "failed (crosses)")) if count]
     if notes:
         axes.annotate(", ".join(notes), (0.01, 0.01), xycoords="axes fraction", fontsize="small", color="#555555")
+
+
+def _band(axes: Axes, xs: NDArray[Any], ys: NDArray[Any], error: NDArray[Any], colour: Any) -> None:
+    """One standard error to either side of a curve."""
+    axes.fill_between(xs, ys - error, ys + error, color=colour, alpha=0.2, linewidth=0)
 
 
 def _line(axes: Axes, xs: NDArray[Any], ys: NDArray[Any], flags: NDArray[Any], **style: Any) -> None:

@@ -4,6 +4,7 @@ import math
 
 import numpy as np
 import pytest
+from support.high_precision import exponential_action
 
 from solvers.engines.master_equation import closed, exact, propagation
 from solvers.engines.master_equation.chebyshev import plan_series
@@ -16,7 +17,6 @@ from solvers.engines.master_equation.sectors import find_sector, largest_coset
 from solvers.engines.master_equation.states import moment_indices, product_state
 from solvers.engines.spin_system import LOWERING, SpinSystem, correlated, local_dissipator
 from solvers.numerics.matrix_exponential import exponential, resolved_eigenvalues
-from tests.physics.high_precision import exponential_action
 
 UP = np.array([[0.0, 0.0, 1.0]])
 TUNING = {"rtol": 1e-10, "max_steps": 10**6}

@@ -12,7 +12,7 @@ from sweep.errors import SpecError
 from sweep.execution import launch
 from sweep.folder import layout
 from sweep.folder.store import DONE, POINT_FAILED, Store
-from sweep.pictures import plot
+from sweep.pictures import averages, plot
 from sweep.spec.parsing import parse
 
 PLAN = store_suite.StoreTests.plan
@@ -134,3 +134,31 @@ def test_methods_along_one_axis_are_curves(cluster, tmp_path, raw):
     axes = plot.picture(sweep.open(tmp_path / "out"), "height").axes[0]
     assert legend_texts(axes) == ["quick", "exact"]
     assert axes.get_xlabel() == "first parameter $a$"
+
+
+def test_mean_over_a_dimension_with_its_standard_error(cluster, tmp_path, raw):
+    launch.run(parse(raw), tmp_path / "out", stream=io.StringIO(), cluster=contextlib.nullcontext(cluster))
+    data = sweep.open(tmp_path / "out").load()
+    expected = data["height"].mean("b").values.ravel()
+    sem = (data["height"].std("b", ddof=1) / np.sqrt(data.sizes["b"])).values.ravel()
+    figure = plot.picture(data, "height", style=plot.Style(mean="b"))
+    axes = figure.axes[0]
+    np.testing.assert_allclose(axes.lines[0].get_ydata(), expected, rtol=1e-12)
+    edges = axes.collections[0].get_paths()[0].vertices[:, 1]
+    assert edges.max() == pytest.approx((expected + sem).max(), rel=1e-12)
+    assert edges.min() == pytest.approx((expected - sem).min(), rel=1e-12)
+    assert "mean of" in axes.get_ylabel()
+    with pytest.raises(SpecError, match="--mean bb: height has no such dimension"):
+        plot.picture(data, "height", style=plot.Style(mean="bb"))
+
+
+def test_mean_of_what_is_there(run_folder):
+    """A mean that lacks some points is drawn; one that lacks all of them is pending, or failed."""
+    data = sweep.open(run_folder).load()
+    cut = data["height"].isel(pair=0), data["status"].isel(pair=0)
+    mean, status, error = averages.average(*cut, "b")
+    some = cut[1].isin([DONE]).any("b")
+    assert bool((status.where(some) == DONE).sum() == some.sum())
+    assert np.isfinite(mean.where(some).values[some.values]).all()
+    assert not (status.where(~some) == DONE).any()
+    assert error.shape == mean.shape

@@ -22,7 +22,8 @@ _ROWS_BYTES = 128 * 2**20
 class MomentPath:
     """How an integration ended: an outcome code, the time reached, the first unphysical time (NaN if none), the steps tried.
 
-    `done` counts the output times that were reached; those after them have not been received.
+    `done` counts the output times that were reached; those after them have not been received. `first_left` is the first
+    of them where the step budget was spent after others had been reached (NaN: not so); those others are worth keeping.
     """
 
     code: int
@@ -30,6 +31,7 @@ class MomentPath:
     first_bad: float
     steps: int
     done: int
+    first_left: float = np.nan
 
 
 def propagate(
@@ -73,7 +75,10 @@ def propagate(
             connected = unpack_connected(out[:reached_rows], n) if order == CUMULANTS else None
             receive(first, spins, None if connected is None else product_correlations(spins) + connected)
         if code != DONE:
-            return MomentPath(code, start + reached, float(first_bad), steps, first + reached_rows)
+            done = first + reached_rows
+            worth = code == MAX_STEPS and done > 0 and times[done - 1] > 0.0
+            left = float(times[done]) if worth else np.nan
+            return MomentPath(code, start + reached, float(first_bad), steps, done, left)
         start = float(part[-1])
     return MomentPath(code, start, float(first_bad), steps, len(times))
 

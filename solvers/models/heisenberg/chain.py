@@ -34,6 +34,7 @@ from solvers.engines.master_equation.closed import is_pure
 from solvers.engines.master_equation.generator import build_generator
 from solvers.engines.master_equation.growth import growth_rate
 from solvers.engines.spin_system import SpinSystem, correlated
+from solvers.engines.validity import unfinished
 from solvers.model import Method
 from solvers.numerics.outcome import DONE, OUTCOME_TEXT
 from solvers.outcome import OK, WARNED, InvalidInput, PointFailed, Remark
@@ -186,7 +187,13 @@ def completely_positive(p: Mapping[str, Any]) -> bool:
 
 
 def judged(
-    p: Mapping[str, Any], *, first_bad: float = np.nan, reason: str = "", code: int = DONE, reached: float = np.nan
+    p: Mapping[str, Any],
+    *,
+    first_bad: float = np.nan,
+    reason: str = "",
+    code: int = DONE,
+    reached: float = np.nan,
+    first_left: float = np.nan,
 ) -> tuple[int, Remark | None]:
     """Status and remark: 1 if it left physics or is not completely positive, else 0; PointFailed if it did not end."""
     notes = []
@@ -194,9 +201,10 @@ def judged(
         notes.append(f"the moments belong to no state from t = {first_bad:.6g} on" + (f": {reason}" if reason else ""))
     kind = "OutOfPhysics"
     if code != DONE:
-        kind = "Diverged" if notes else "NotIntegrated"
-        notes.insert(0, f"stopped at t = {reached:.6g}: {OUTCOME_TEXT[code]}")
-        raise PointFailed(kind, "; ".join(notes))
+        text = f"stopped at t = {reached:.6g}: {OUTCOME_TEXT[code]}"
+        if not np.isnan(first_left):
+            return WARNED, Remark(kind="NotIntegrated", message="; ".join([unfinished(text, first_left), *notes]))
+        raise PointFailed("Diverged" if notes else "NotIntegrated", "; ".join([text, *notes]))
     if not completely_positive(p):
         kind = "NotCompletelyPositive"
         notes.append(

@@ -40,7 +40,7 @@ from solvers.engines.moments.integration import CUMULANTS
 from solvers.engines.moments.propagation import propagate
 from solvers.engines.pair_states import first_unphysical, smallest_pair_eigenvalue
 from solvers.engines.spin_system import product_correlations
-from solvers.engines.validity import earliest
+from solvers.engines.validity import AFTER_BUDGET, earliest
 from solvers.model import Method, Model
 from solvers.models.heisenberg import chain
 from solvers.models.heisenberg.chain import MOST_EXACT, SOURCE, UNIT_OF_TIME
@@ -173,11 +173,11 @@ def solve_cumulants(p: Point) -> Mapping[str, Any]:
 
     tuning = {name: p[name] for name in ("rtol", "atol", "max_steps")}
     path = propagate(chain.build_system(p), CUMULANTS, chain.start(p), None, when, receive, **tuning)
-    found = _judged(p, when, spins, path.code, path.reached, path.first_bad, raw)
+    found = _judged(p, when, spins, path.code, path.reached, path.first_bad, raw, path.first_left)
     return {"M": spins.mean(axis=1), "correlations": raw - product_correlations(spins)} | found
 
 
-def _judged(p: Mapping[str, Any], when, spins, code, reached, first_bad, raw=None) -> dict[str, Any]:
+def _judged(p: Mapping[str, Any], when, spins, code, reached, first_bad, raw=None, first_left=np.nan) -> dict[str, Any]:
     """Spins with status, remark and the first time at which they belong to no state."""
     at_output, reason = np.nan, ""
     if code == 0:
@@ -187,8 +187,9 @@ def _judged(p: Mapping[str, Any], when, spins, code, reached, first_bad, raw=Non
     if not np.isnan(first_bad):  # the end of an integrator's step: rounded up to an output time, it means more
         first_bad = float(when[min(int(np.searchsorted(when, first_bad)), len(when) - 1)])
     first = earliest(first_bad, at_output)
-    status, remark = chain.judged(p, first_bad=first, reason=reason, code=int(code), reached=float(reached))
-    return {"spins": spins, "first_bad_time": first, "status": status, "remark": remark}
+    ended = {"code": int(code), "reached": float(reached), "first_left": first_left}
+    status, remark = chain.judged(p, first_bad=first, reason=reason, **ended)
+    return {"spins": spins, "first_bad_time": earliest(first, first_left), "status": status, "remark": remark}
 
 
 def cost(one: Callable[[float], float], batch: Batch) -> NDArray[Any]:
@@ -233,13 +234,26 @@ def random_parameters(rng: np.random.Generator) -> dict[str, Any]:
 
 
 OUTPUTS = (
-    Output(name="M", meaning="mean of <sigma> over the sites", dims=("time", "axis"), symbol=r"\mathbf{M}"),
-    Output(name="spins", meaning="<sigma_j>", dims=("time", "site", "axis"), symbol=r"\langle\sigma_j\rangle"),
+    Output(
+        name="M",
+        meaning="mean of <sigma> over the sites",
+        dims=("time", "axis"),
+        symbol=r"\mathbf{M}",
+        nan_if_warned=AFTER_BUDGET,
+    ),
+    Output(
+        name="spins",
+        meaning="<sigma_j>",
+        dims=("time", "site", "axis"),
+        symbol=r"\langle\sigma_j\rangle",
+        nan_if_warned=AFTER_BUDGET,
+    ),
     Output(
         name="correlations",
         meaning="<s_i^a s_j^b> - <s_i^a><s_j^b> in sigma, zero for i = j",
         dims=("time", "site", "site2", "axis", "axis2"),
         symbol="C_{ij}^{ab}",
+        nan_if_warned=AFTER_BUDGET,
         methods=(*EXACT, "cumulant"),
     ),
     Output(
@@ -272,7 +286,8 @@ OUTPUTS = (
     ),
     Output(
         name="first_bad_time",
-        meaning="first output time by which a spin was longer than 1 or a pair state not positive",
+        meaning="first output time by which a spin was longer than 1 or a pair state not positive, or not reached within the "
+        "step budget",
         unit=UNIT_OF_TIME,
         nan="the moments never left physics",
     ),

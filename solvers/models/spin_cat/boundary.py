@@ -11,7 +11,9 @@ With h = eta/N, Gamma2 = 1 and u = 1 + z:
   u (4 g^2 u^2 + delta_m^2) = 2 g X^2 (1 - u), g = 2 h, with the common X fixed by -X = <u^2> (section 5.4). The average is
   taken over the normal distribution itself. N does not enter.
 * `dynamic`, gaussian: the same for (22)-(23) with `classes` equal classes at the quantiles, whose finite number lowers
-  the edge a little (60 classes: by 1 %); unlocked is what lets |c_1| fall below half its start.
+  the edge a little (60 classes: by 1 %); unlocked is what lets |c_1| fall below half its start or the mean z rise to 0.
+  For eta >= 1e4, and for eta >= 100 at eta/N < 1e-4, by the equations for N to infinity (`boundary_pinned`), from which
+  the others differ by relative order 1/eta.
 * `dynamic`, two: the edge of the basin of the spin coherent state with zeta = 0 under (26)-(28), by bisection to 1e-6 of
   the existence boundary; every trial runs until it is at rest or unlocked, however long that takes.
 
@@ -39,8 +41,12 @@ from solvers.batch import Batch
 from solvers.declarations import Check, Limit, Output, Parameter
 from solvers.model import Method, Model
 from solvers.models.spin_cat import boundary_dynamic, boundary_existence, boundary_reference
+from solvers.models.spin_cat.boundary_pinned import dynamic_pinned
 from solvers.numerics.outcome import DONE, MAX_STEPS, OUTCOME_TEXT
-from solvers.outcome import FAILED, OK, WARNED, Remark, Results
+from solvers.outcome import FAILED, OK, WARNED, InvalidInput, Remark, Results
+
+MANY, SOME, SLOW = 1e4, 100.0, 1e-4
+"""eta from which 1/eta is neglected (`boundary_pinned`): at any eta/N, and where eta/N is below the third number."""
 
 Arrays = tuple[NDArray[Any], NDArray[Any], NDArray[Any]]
 
@@ -75,10 +81,15 @@ def dynamic_two(n: NDArray[Any], eta: NDArray[Any], classes: NDArray[Any]) -> Ar
 def dynamic_gaussian(n: NDArray[Any], eta: NDArray[Any], classes: NDArray[Any]) -> Arrays:
     """The same with equal classes of detunings, point by point."""
     delta, z, code = existence_gaussian(n, eta, classes)
+    if np.any(classes < 2):
+        raise InvalidInput("parameter classes: a single class has no width; take 2 or more; 60 come within 1 %")
     for i in range(len(n)):
-        delta[i], z[i], code[i] = boundary_dynamic.dynamic_gaussian(
-            float(n[i]), float(eta[i]), float(delta[i]), int(classes[i])
-        )
+        point = float(n[i]), float(eta[i]), float(delta[i]), int(classes[i])
+        h = point[1] / point[0]
+        if point[1] >= MANY or (point[1] >= SOME and h < SLOW):
+            delta[i], z[i], code[i] = dynamic_pinned(h, *point[2:])
+        else:
+            delta[i], z[i], code[i] = boundary_dynamic.dynamic_gaussian(*point)
     return delta, z, code
 
 
@@ -95,7 +106,7 @@ def by_distribution(two: Callable[..., Arrays], gaussian: Callable[..., Arrays],
 
 _RESTLESS = Remark(
     kind="NotAtRest",
-    message=f"a trial neither came to rest nor unlocked within {boundary_dynamic.BUDGET} steps and was counted as locked",
+    message="a trial neither came to rest nor unlocked within its budget of steps and was counted as locked",
 )
 
 

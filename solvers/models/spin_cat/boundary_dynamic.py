@@ -9,6 +9,7 @@ import math
 
 import numpy as np
 
+from solvers.models.spin_cat.boundary_pinned import MOST_LOCKED
 from solvers.models.spin_cat.detunings import class_detunings
 from solvers.models.spin_cat.mean_field_equations import integrate_from_start
 from solvers.models.spin_cat.reduced_equations import integrate_lanes, start_state
@@ -25,14 +26,15 @@ RTOL, ATOL, BUDGET = 1e-9, 1e-11, 20_000
 
 def dynamic_gaussian(n: float, eta: float, existence: float, classes: int) -> tuple[float, float, int]:
     """Edge, z there and code of the basin of (22)-(23) with equal classes; the search begins at the existence edge."""
-    if not eta > 0.0:
+    if not 0.0 < eta < MOST_LOCKED * n:
         return 0.0, math.nan, DONE
     standard, weights = class_detunings("gaussian", classes), np.full(classes, n / classes)
     times, y, out = np.array([PATIENCE * (n / eta) ** 2]), np.empty(3 * classes), np.empty((1, 3 * classes))
 
     def outcome(sigma: float) -> int:
-        """Of a run from the start state, which ends in y."""
-        return int(integrate_from_start(sigma * standard, weights, n, eta, 0.0, times, RTOL, ATOL, BUDGET, y, out))
+        """Of a run from the start state, which ends in y; EVENT where the order is lost."""
+        code = int(integrate_from_start(sigma * standard, weights, n, eta, 0.0, times, RTOL, ATOL, BUDGET, y, out))
+        return EVENT if code in (DONE, MAX_STEPS) and not y[2 * classes :].mean() < 0.0 else code
 
     low, high = 0.0, max(1.1 * existence, 0.01)
     width = RESOLUTION * high
@@ -86,7 +88,7 @@ def dynamic_two(n, eta, delta, z, code):
         for i in range(points):
             if not high[i] > 0.0:
                 continue
-            if outcome[i] == EVENT:
+            if outcome[i] == EVENT or not final[2, i] < 0.0:
                 high[i] = p[3, i]
                 continue
             low[i] = p[3, i]

@@ -23,10 +23,13 @@ def existence(p: Mapping[str, Any]) -> dict[str, float]:
 
 
 def dynamic(p: Mapping[str, Any]) -> dict[str, float]:
-    """Bisection of (26)-(28) as printed; {} for Gaussian classes, which a check and integrated points stand for."""
-    if p["distribution"] == "gaussian":
-        return {}
+    """Bisection of (26)-(28) as printed; {} for Gaussian classes, which a check and integrated points stand for.
+
+    At eta/N below .005 it would have to run longer than is bearable: {} too.
+    """
     n, eta = float(p["N"]), p["eta"]
+    if p["distribution"] == "gaussian" or not 0.005 <= eta / n <= 0.06:
+        return {}
     end = min(20 * (n / eta) ** 2, 1500.0)
     low, high = 0.0, 0.08
     while high - low > 4e-6:

@@ -17,6 +17,7 @@ from functools import partial
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from solvers.batch import Point
 from solvers.declarations import SITE, Check, Dimension, Output, Parameter
@@ -34,11 +35,16 @@ def derivative_of(y, detunings, n, eta, exact):
     return dy
 
 
+def start_spins(p: Mapping[str, Any]) -> NDArray[np.float64]:
+    """Bloch vectors (N, 3), all down where none are given."""
+    return np.tile([0.0, 0.0, -1.0], (p["N"], 1)) if p["spins0"] is None else np.asarray(p["spins0"])
+
+
 def solve(exact: bool, p: Point) -> Mapping[str, Any]:
     """One point; the squeezing phase is put into the spins and taken out again."""
     n = p["N"]
     frame = np.exp(1j * (np.pi / 4 + p["phi"] / 2))
-    spins = p["spins0"]
+    spins = start_spins(p)
     sigma = 0.5 * (spins[:, 0] + 1j * spins[:, 1]) / frame
     y = np.concatenate([sigma.real, sigma.imag, spins[:, 2]])
     dy = derivative_of(y, np.ascontiguousarray(p["detunings"]), float(n), p["eta"], float(exact))
@@ -47,7 +53,7 @@ def solve(exact: bool, p: Point) -> Mapping[str, Any]:
 
 def reference(derivative: Derivative, parameters: Mapping[str, Any]) -> dict[str, Any]:
     """The equations letter by letter."""
-    spins = np.asarray(parameters["spins0"])
+    spins = start_spins(parameters)
     s = 0.5 * (spins[:, 0] + 1j * spins[:, 1])
     d_s, d_z = derivative(parameters["eta"], parameters["phi"], parameters["detunings"], s, spins[:, 2])
     return {"d_s": d_s, "d_z": d_z}
@@ -115,8 +121,8 @@ MODELS = (
             ),
             Parameter(
                 name="spins0",
-                meaning="Bloch vectors (x, y, z) of the spins; <sigma^+> = (x + i y)/2",
-                default=[[0.0, 0.0, -1.0]] * 4,
+                meaning="Bloch vectors (x, y, z) of the spins, all down if not given; <sigma^+> = (x + i y)/2",
+                default=None,
                 dims=("N", 3),
             ),
         ),

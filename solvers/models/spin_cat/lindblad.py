@@ -301,7 +301,7 @@ MODELS = (
         outputs=(
             Output(
                 name="fidelity",
-                meaning="<start|rho|start>",
+                meaning="fidelity with the start",
                 dims=("time",),
                 symbol=r"F",
                 bounds=(0.0, 1.0),

@@ -49,7 +49,7 @@ from solvers.models.spin_cat.mean_field_equations import integrate_from_start
 from solvers.models.spin_cat.mean_field_far import integrate_following, precession
 from solvers.models.spin_cat.reference import Derivative, exact_derivative, paper_derivative
 from solvers.numerics.outcome import DONE, EVENT, OUTCOME_TEXT
-from solvers.outcome import PointFailed
+from solvers.outcome import InvalidInput, PointFailed
 from solvers.shared_parameters import seed, times, tolerances
 
 
@@ -66,6 +66,19 @@ def detuning_classes(parameters: Mapping[str, Any]) -> tuple[NDArray[np.float64]
         every, weight = parameters["delta"] * drawn, 1.0
     values, counts = np.unique(np.asarray(every, dtype=np.float64) + 0.0, return_counts=True)
     return values, weight * counts.astype(np.float64)
+
+
+def validate(parameters: Mapping[str, Any]) -> None:
+    """InvalidInput for classes that cannot stand for the distribution: one has no width, an odd number no two halves."""
+    classes, two = parameters["classes"], parameters["distribution"] == "two"
+    if parameters["detunings"] is not None or not classes or parameters["delta"] == 0.0:
+        return
+    if classes == 1 or (two and classes % 2):
+        why = "distribution two has two halves" if two else "a single class has no width"
+        raise InvalidInput(
+            f"parameter classes ({why}): allowed is {'an even number' if two else '2 or more'}, or 0 for single spins; "
+            f"given was {classes}; take {classes + 1}"
+        )
 
 
 def far_spins(parameters: Mapping[str, Any], detunings: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -145,14 +158,17 @@ def reference(derivative: Derivative, parameters: Mapping[str, Any]) -> dict[str
 
 def random_parameters(rng: np.random.Generator) -> dict[str, Any]:
     """A few spins, detuned by less than what unlocks them."""
+    distribution = str(rng.choice(DISTRIBUTIONS))
     classes = int(rng.integers(2, 7))
+    if distribution == "two":
+        classes += classes % 2
     n = classes * int(rng.integers(5, 12))
     return {
         "N": n,
         "eta": rng.uniform(0.02, 0.05) * n,
         "phi": rng.uniform(-3, 3),
         "delta": rng.uniform(0, 0.04),
-        "distribution": str(rng.choice(DISTRIBUTIONS)),
+        "distribution": distribution,
         "classes": classes,
         "times": [3.0, 20.0],
     }
@@ -321,6 +337,7 @@ MODELS = (
         ),
         reference_tolerance=(1e-6, 1e-6),
         random_parameters=random_parameters,
+        validate=validate,
         unit_of_time="1/Gamma2",
     ),
 )

@@ -9,7 +9,8 @@ The generator is that of `solvers.engines.spin_system`; `network` states how the
     quantum_jumps  wave functions with jumps, N <= 16, for Gamma >= 0
 
 Second order is not positive: |s_i| > 1 or a negative pair eigenvalue says that the closure has left physics. Such a point
-keeps its numbers, with status 1 and the first bad time (the end of an integrator's step); a divergence has status 2.
+keeps its numbers, with status 1 and the first bad time (the end of an integrator's step); a divergence has status 2. Where
+the step budget of a moment method is spent, the output times before are kept: status 1, later ones NaN.
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ from solvers.engines.moments.propagation import propagate
 from solvers.engines.pair_states import first_unphysical, smallest_pair_eigenvalue
 from solvers.engines.spin_system import product_correlations
 from solvers.engines.trajectories import sample
-from solvers.engines.validity import earliest, judge
+from solvers.engines.validity import AFTER_BUDGET, earliest, judge
 from solvers.model import Method, Model
 from solvers.models.spin_network import reference
 from solvers.models.spin_network.network import (
@@ -115,12 +116,21 @@ def solve_moments(order: int, parameters: Point) -> Mapping[str, Any]:
         atol=parameters["atol"],
         max_steps=parameters["max_steps"],
     )
-    ended = {"first_bad": path.first_bad, "code": path.code, "reached": path.reached}
+    ended = {"first_bad": path.first_bad, "code": path.code, "reached": path.reached, "first_left": path.first_left}
     return _outputs(parameters, system, spins, correlations, **ended)
 
 
 def _outputs(
-    parameters: Point, system, spins, correlations, *, first_bad=np.nan, code=0, reached=np.nan, positive=False
+    parameters: Point,
+    system,
+    spins,
+    correlations,
+    *,
+    first_bad=np.nan,
+    code=0,
+    reached=np.nan,
+    first_left=np.nan,
+    positive=False,
 ) -> dict[str, Any]:
     """Outputs with status and remark; a positive, exact evolution needs no monitor but the wanted one."""
     smallest, at_output, reason = None, np.nan, ""
@@ -129,12 +139,13 @@ def _outputs(
         if code == 0:
             at_output, reason = first_unphysical(parameters["times"], spins, smallest)
     first = earliest(first_bad, at_output)
-    status, remark = judge(system, first_bad=first, reason=reason, code=code, reached=reached)
+    ended = {"code": code, "reached": reached, "first_left": first_left}
+    status, remark = judge(system, first_bad=first, reason=reason, **ended)
     return {
         "spins": spins,
         "correlations": correlations,
         "min_pair_eigenvalue": smallest,
-        "first_bad_time": first,
+        "first_bad_time": earliest(first, first_left),
         "status": status,
         "remark": remark,
     }
@@ -152,22 +163,30 @@ def random_parameters(rng: np.random.Generator) -> dict[str, Any]:
 
 
 OUTPUTS = (
-    Output(name="spins", meaning="<s_i^a>", dims=("time", "site", "axis"), symbol=r"\langle\vec{s}_i\rangle"),
+    Output(
+        name="spins",
+        meaning="<s_i^a>",
+        dims=("time", "site", "axis"),
+        symbol=r"\langle\vec{s}_i\rangle",
+        nan_if_warned=AFTER_BUDGET,
+    ),
     Output(
         name="correlations",
         meaning="raw <s_i^a s_j^b>, zero for i = j",
         dims=("time", "site", "site2", "axis", "axis2"),
         symbol=r"C_{ij}^{ab}",
+        nan_if_warned=AFTER_BUDGET,
     ),
     Output(
         name="min_pair_eigenvalue",
         meaning="smallest eigenvalue of all pair density matrices (N = 1: of the spin's)",
         dims=("time",),
         symbol=r"\lambda_{\min}",
+        nan_if_warned=AFTER_BUDGET,
     ),
     Output(
         name="first_bad_time",
-        meaning="first time with |s_i| > 1 or a negative pair eigenvalue",
+        meaning="first time with |s_i| > 1 or a negative pair eigenvalue, or not reached within the step budget",
         nan="the moments never left physics",
         unit=UNIT_OF_TIME,
     ),
