@@ -34,7 +34,7 @@ from solvers.models.heisenberg import chain
 from solvers.models.heisenberg.chain import SOURCE, UNIT_OF_TIME
 from solvers.numerics.outcome import DONE, EVENT
 from solvers.outcome import OK, WARNED, PointFailed, Remark
-from solvers.references.spin_systems import density_matrix_moments, steady_density_matrix
+from solvers.references.spin_systems import density_matrix_moments, moments_at_rest, steady_density_matrix
 from solvers.shared_parameters import tolerances
 
 MOST_EXACT, DENSE = 6, 4
@@ -145,6 +145,12 @@ def reference_exact(p: Mapping[str, Any]) -> Mapping[str, Any]:
     return {"M": spins.mean(axis=0), "spins": spins, "gap": gap}
 
 
+def reference_sites(p: Mapping[str, Any]) -> Mapping[str, Any]:
+    """A run by Pauli algebra on strings, and the root of the derivative near its end."""
+    spins, _ = moments_at_rest(chain.build_system(p), False, chain.start(p), None)
+    return {"M": spins.mean(axis=0), "spins": spins}
+
+
 def reference_uniform(p: Mapping[str, Any]) -> Mapping[str, Any]:
     """A long run of a bulk site."""
     return {"M": chain.uniform_reference(p, np.array([0.0, 800.0]))[1]}
@@ -178,7 +184,7 @@ MODELS = (
                 cost=partial(cost, lambda n: 4.0**n),
                 limit=density_matrix_limit(MOST_EXACT),
             ),
-            chain.MEAN_FIELD(solve=solve_sites, cost=partial(cost, lambda n: n)),
+            chain.MEAN_FIELD(solve=solve_sites, reference=reference_sites, cost=partial(cost, lambda n: n)),
             chain.MEAN_FIELD_UNIFORM(
                 solve=partial(solve_uniform, chain.uniform_row),
                 reference=reference_uniform,

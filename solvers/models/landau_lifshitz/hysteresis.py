@@ -27,7 +27,8 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import brentq
+from scipy.integrate import solve_ivp
+from scipy.optimize import brentq, root
 
 from solvers.batch import Batch
 from solvers.declarations import AXIS, Check, Dimension, Output, Parameter
@@ -235,6 +236,30 @@ def reference_continuation(p: Mapping[str, Any]) -> Mapping[str, Any]:
     }
 
 
+def reference_fixed_start(p: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Every field by itself: SciPy's LSODA from the tilted start, then a root of M x B_eff, |M| = 1 nearby."""
+    fields = np.linspace(-p["B_max"], p["B_max"], p["n_fields"])
+    alpha, V, tilt = p["alpha"], np.array([0.0, 0.0, p["V_z"]]), p["theta0"]
+    out: dict[str, list[NDArray[np.float64]]] = {"M_down": [], "M_up": []}
+    for name, theta in (("M_down", tilt), ("M_up", np.pi - tilt)):
+        for b in fields:
+            B = np.array([p["B_x"], p["B_y"], b])
+
+            def slope(_, m, B=B):
+                turn = np.cross(m, B + V * m)
+                return -turn - alpha * np.cross(m, turn)
+
+            def at_rest(m, B=B):  # M along B_eff, as every stable state is
+                field = B + V * m
+                return field / np.linalg.norm(field) - m
+
+            sin, cos = np.sin(theta), np.cos(theta)
+            start = [sin * np.cos(p["phi0"]), sin * np.sin(p["phi0"]), cos]
+            end = solve_ivp(slope, (0.0, 300.0 / alpha), start, method="LSODA", rtol=1e-9, atol=1e-11).y[:, -1]
+            out[name].append(root(at_rest, end / np.linalg.norm(end), tol=1e-13).x)
+    return {"field": fields} | {name: np.array(value) for name, value in out.items()}
+
+
 def _with_height(height: list[float], p: Mapping[str, Any]) -> NDArray[np.float64]:
     u = np.array(height)
     direction = np.array([p["B_x"], p["B_y"]]) / np.hypot(p["B_x"], p["B_y"])
@@ -280,6 +305,7 @@ MODELS = (
                 meaning="every field from the same tilted state",
                 source="section III A",
                 batch=partial(run, True),
+                reference=reference_fixed_start,
             ),
         ),
         parameters=(

@@ -130,8 +130,16 @@ MODELS = (
                 cost=size_cost(lambda n: 4.0**n),
                 limit=density_matrix_limit(MOST_EXACT),
             ),
-            CUMULANT(solve=partial(solve_moments, CUMULANTS), cost=size_cost(lambda n: n**3)),
-            MEAN_FIELD(solve=partial(solve_moments, FIRST_ORDER), cost=size_cost(lambda n: n**2)),
+            CUMULANT(
+                solve=partial(solve_moments, CUMULANTS),
+                reference=partial(reference.moment_steady_state, True),
+                cost=size_cost(lambda n: n**3),
+            ),
+            MEAN_FIELD(
+                solve=partial(solve_moments, FIRST_ORDER),
+                reference=partial(reference.moment_steady_state, False),
+                cost=size_cost(lambda n: n**2),
+            ),
         ),
         parameters=(*NETWORK, *tolerances(rtol=1e-10, atol=1e-12, max_steps=200_000)),
         outputs=(
