@@ -284,6 +284,7 @@ MODELS = (
                 name="quantum_jumps",
                 meaning="wave functions with random jumps, for Gamma >= 0; means with standard errors",
                 solve=solve_jumps,
+                reference=reference_exact,
                 draws_numbers=True,
                 cost=size_cost(lambda n: 2.0**n * n),
                 limit=WAVE_FUNCTION_LIMIT,

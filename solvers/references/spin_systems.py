@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.integrate import solve_ivp
 from scipy.linalg import expm
+from scipy.optimize import root
 
 from solvers.engines.spin_system import SIGMA, SpinSystem, product_correlations
 from solvers.references.pauli_strings import (
@@ -143,6 +144,30 @@ def moment_equations(
         return d_spins, d_pairs
 
     return derivative
+
+
+def moments_at_rest(
+    system: SpinSystem, pairs: bool, spins0: NDArray[np.float64], correlations0: NDArray[np.float64] | None
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Spins (N, 3) and raw correlations (N, N, 3, 3) at rest: a run to t = 12, then SciPy's root of the derivative nearby."""
+    n = system.N
+    spins, correlations = (m[-1] for m in moment_path(system, pairs, spins0, correlations0, np.array([0.0, 12.0])))
+    derivative = moment_equations(system, pairs)
+    upper = np.triu_indices(n, 1) if pairs else (np.zeros(0, dtype=int),) * 2
+
+    def unpacked(y):
+        s, c = y[: 3 * n].reshape(n, 3), np.zeros((n, n, 3, 3))
+        c[upper] = y[3 * n :].reshape(-1, 3, 3)
+        return s, c + c.transpose(1, 0, 3, 2)
+
+    def packed(s, c):
+        return np.concatenate([s.ravel(), c[upper].ravel()])
+
+    def slope(y):
+        return packed(*derivative(*unpacked(y)))
+
+    spins, correlations = unpacked(root(slope, packed(spins, correlations), tol=1e-13).x)
+    return spins, correlations if pairs else product_correlations(spins)
 
 
 def moment_path(

@@ -82,10 +82,17 @@ def _table(rows: list[tuple[str, ...]]) -> list[str]:
     return [text[0], "-" * max(map(len, text)), *text[1:]]
 
 
-def worst_error(got: Any, expected: Any, rtol: float, atol: float, what: str) -> float:
-    """Largest |got - expected| / (atol + rtol |expected|); AssertionError where it is above one or NaN stand elsewhere."""
+def worst_error(got: Any, expected: Any, rtol: float, atol: Any, what: str) -> float:
+    """Largest |got - expected| / (atol + rtol |expected|); AssertionError where it is above one or NaN stand elsewhere.
+
+    `atol` is a number or an array of the outputs' shape.
+    """
     got, expected = np.asarray(got), np.asarray(expected)
-    np.testing.assert_allclose(got, expected, rtol=rtol, atol=atol, err_msg=what)
+    if np.ndim(atol):  # in units of what is allowed
+        unit = np.asarray(atol) + rtol * np.abs(expected)
+        np.testing.assert_allclose(got / unit, expected / unit, rtol=0.0, atol=1.0, err_msg=what)
+    else:
+        np.testing.assert_allclose(got, expected, rtol=rtol, atol=atol, err_msg=what)
     if not got.size:
         return 0.0
     allowed = atol + rtol * np.abs(expected)

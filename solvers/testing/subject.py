@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from typing import Any
 
@@ -75,10 +75,6 @@ class Subject:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", SolverWarning)
             return solve_many(self.model.id, method, points=points, **fixed)
-
-    def reference(self, method: str) -> Callable[[Mapping[str, Any]], Mapping[str, Any]] | None:
-        """The independent slow solution of a method, None where it has none."""
-        return self.model.method(method).reference
 
     def reference_tolerance(self, method: str) -> tuple[float, float]:
         """(rtol, atol) at which a method and its reference must agree."""

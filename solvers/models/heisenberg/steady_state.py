@@ -33,8 +33,8 @@ from solvers.model import Method, Model
 from solvers.models.heisenberg import chain
 from solvers.models.heisenberg.chain import SOURCE, UNIT_OF_TIME
 from solvers.numerics.outcome import DONE, EVENT
-from solvers.outcome import OK, WARNED, PointFailed, Remark
-from solvers.references.spin_systems import density_matrix_moments, steady_density_matrix
+from solvers.outcome import OK, WARNED, Kind, PointFailed, Remark
+from solvers.references.spin_systems import density_matrix_moments, moments_at_rest, steady_density_matrix
 from solvers.shared_parameters import tolerances
 
 MOST_EXACT, DENSE = 6, 4
@@ -57,7 +57,7 @@ def solve_exact(p: Point) -> Mapping[str, Any]:
             f"rho diverges: L has an eigenvalue with the real part {-gap:.3g}; the rates are not completely positive, "
             f"their smallest Kossakowski eigenvalue is {chain.min_kossakowski(p):.6g}"
         )
-        raise PointFailed("Diverged", message)
+        raise PointFailed(Kind.DIVERGED, message)
     spins, _ = split_moments(found.r[moment_indices(n)], n)
     status, remark = chain.judged(p)
     if (doubt := judge_steady(found)) is not None:
@@ -126,10 +126,10 @@ def _settled(p, spins, code: int, time: float, derivative: float, at_rest: bool,
     status, remark = chain.judged(p)
     if (longest := float(np.linalg.norm(spins, axis=1).max())) > 1 + 1e-6:
         message = f"the state of rest is no state: a spin has length {longest:.6g} > 1"
-        status, remark = WARNED, Remark(kind="OutOfPhysics", message=message)
+        status, remark = WARNED, Remark(kind=Kind.OUT_OF_PHYSICS, message=message)
     elif not stable and status == OK:
         message = "the state of rest is unstable; another start leads elsewhere"
-        status, remark = WARNED, Remark(kind="Unstable", message=message)
+        status, remark = WARNED, Remark(kind=Kind.UNSTABLE, message=message)
     return {"M": spins.mean(axis=0), "spins": spins, "status": status, "remark": remark}
 
 
@@ -143,6 +143,12 @@ def reference_exact(p: Mapping[str, Any]) -> Mapping[str, Any]:
     rho, gap = steady_density_matrix(chain.build_system(p))
     spins, _ = density_matrix_moments(rho)
     return {"M": spins.mean(axis=0), "spins": spins, "gap": gap}
+
+
+def reference_sites(p: Mapping[str, Any]) -> Mapping[str, Any]:
+    """A run by Pauli algebra on strings, and the root of the derivative near its end."""
+    spins, _ = moments_at_rest(chain.build_system(p), False, chain.start(p), None)
+    return {"M": spins.mean(axis=0), "spins": spins}
 
 
 def reference_uniform(p: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -178,7 +184,7 @@ MODELS = (
                 cost=partial(cost, lambda n: 4.0**n),
                 limit=density_matrix_limit(MOST_EXACT),
             ),
-            chain.MEAN_FIELD(solve=solve_sites, cost=partial(cost, lambda n: n)),
+            chain.MEAN_FIELD(solve=solve_sites, reference=reference_sites, cost=partial(cost, lambda n: n)),
             chain.MEAN_FIELD_UNIFORM(
                 solve=partial(solve_uniform, chain.uniform_row),
                 reference=reference_uniform,

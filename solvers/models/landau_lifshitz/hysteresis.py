@@ -27,7 +27,8 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import brentq
+from scipy.integrate import solve_ivp
+from scipy.optimize import brentq, root
 
 from solvers.batch import Batch
 from solvers.declarations import AXIS, Check, Dimension, Output, Parameter
@@ -35,8 +36,8 @@ from solvers.engines.macrospin import FIELD, REST, normalise, polar, relax, row
 from solvers.model import Method, Model
 from solvers.models.landau_lifshitz.trajectory import SOURCE, UNIT_OF_FIELD, vector_parameters
 from solvers.numerics.compile import entry, kernel
-from solvers.numerics.outcome import DONE, EVENT
-from solvers.outcome import FAILED, WARNED, Remark, Results
+from solvers.numerics.outcome import DONE, EVENT, OUTCOME_TEXT
+from solvers.outcome import FAILED, KIND_OF_CODE, WARNED, Kind, Remark, Results
 from solvers.shared_parameters import tolerances
 
 NUDGE = 3e-4
@@ -200,14 +201,14 @@ def run(fixed_start: bool, batch: Batch) -> Results:
     for i in range(count):
         if slow[i, 1]:
             status[i] = FAILED
-            text = "the step budget of one field was spent, or the motion is not finite; raise max_steps"
-            remarks[i] = Remark(kind="NotIntegrated", message=text)
+            code = int(slow[i, 1])
+            remarks[i] = Remark(kind=KIND_OF_CODE[code], message=f"at one field: {OUTCOME_TEXT[code]}")
         elif np.isfinite(slow[i, 0]):
             status[i] = WARNED
             text = (
                 f"critical slowing: M is not at rest at B_z = {slow[i, 0]:.6g} after alpha t scale = t_max; raise t_max"
             )
-            remarks[i] = Remark(kind="NotAtRest", message=text)
+            remarks[i] = Remark(kind=Kind.NOT_AT_REST, message=text)
     found = {"field": fields, "M_down": down, "M_up": up, "coercive_field": coercive, "loop_area": area}
     return Results({name: found[name] for name in batch.empty()}, status, remarks)
 
@@ -233,6 +234,30 @@ def reference_continuation(p: Mapping[str, Any]) -> Mapping[str, Any]:
         "M_down": _with_height([highest(b, 1.0) for b in fields], p),
         "M_up": _with_height([highest(b, -1.0) for b in fields], p),
     }
+
+
+def reference_fixed_start(p: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Every field by itself: SciPy's LSODA from the tilted start, then a root of M x B_eff, |M| = 1 nearby."""
+    fields = np.linspace(-p["B_max"], p["B_max"], p["n_fields"])
+    alpha, V, tilt = p["alpha"], np.array([0.0, 0.0, p["V_z"]]), p["theta0"]
+    out: dict[str, list[NDArray[np.float64]]] = {"M_down": [], "M_up": []}
+    for name, theta in (("M_down", tilt), ("M_up", np.pi - tilt)):
+        for b in fields:
+            B = np.array([p["B_x"], p["B_y"], b])
+
+            def slope(_, m, B=B):
+                turn = np.cross(m, B + V * m)
+                return -turn - alpha * np.cross(m, turn)
+
+            def at_rest(m, B=B):  # M along B_eff, as every stable state is
+                field = B + V * m
+                return field / np.linalg.norm(field) - m
+
+            sin, cos = np.sin(theta), np.cos(theta)
+            start = [sin * np.cos(p["phi0"]), sin * np.sin(p["phi0"]), cos]
+            end = solve_ivp(slope, (0.0, 300.0 / alpha), start, method="LSODA", rtol=1e-9, atol=1e-11).y[:, -1]
+            out[name].append(root(at_rest, end / np.linalg.norm(end), tol=1e-13).x)
+    return {"field": fields} | {name: np.array(value) for name, value in out.items()}
 
 
 def _with_height(height: list[float], p: Mapping[str, Any]) -> NDArray[np.float64]:
@@ -280,6 +305,7 @@ MODELS = (
                 meaning="every field from the same tilted state",
                 source="section III A",
                 batch=partial(run, True),
+                reference=reference_fixed_start,
             ),
         ),
         parameters=(

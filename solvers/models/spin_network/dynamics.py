@@ -239,6 +239,7 @@ MODELS = (
                 name="quantum_jumps",
                 meaning="wave functions with random jumps, for Gamma >= 0 and product starts; means with standard errors",
                 solve=solve_jumps,
+                reference=reference.exact_dynamics,
                 draws_numbers=True,
                 cost=size_cost(lambda n: 2.0**n),
                 limit=WAVE_FUNCTION_LIMIT,

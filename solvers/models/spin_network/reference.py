@@ -18,6 +18,7 @@ from solvers.references.spin_systems import (
     lindblad_action,
     moment_equations,
     moment_path,
+    moments_at_rest,
     product_density_matrix,
     steady_density_matrix,
 )
@@ -67,6 +68,12 @@ def moment_derivative(pairs: bool, parameters: Mapping[str, Any]) -> Mapping[str
     correlations = product_correlations(spins) if correlations is None else correlations
     d_spins, d_pairs = moment_equations(build_system(parameters), pairs)(spins, correlations)
     return {"d_spins": d_spins, "d_correlations": d_pairs}
+
+
+def moment_steady_state(pairs: bool, parameters: Mapping[str, Any]) -> Mapping[str, Any]:
+    """A run by Pauli algebra on strings, and the root of the derivative near its end."""
+    spins, correlations = moments_at_rest(build_system(parameters), pairs, *start_moments(parameters))
+    return {"spins": spins, "correlations": correlations}
 
 
 def exact_steady_state(parameters: Mapping[str, Any]) -> Mapping[str, Any]:
