@@ -14,10 +14,11 @@ from numpy.typing import NDArray
 from solvers import solve
 from solvers.suggest import did_you_mean
 from sweep.errors import RunError, SpecError
+from sweep.folder.codes import FLAGS
+from sweep.folder.committed import Committed
 from sweep.folder.dataset import dimension_named, nearest
 from sweep.folder.dataset import open as open_data
 from sweep.folder.run_folder import RunFolder
-from sweep.folder.store import FLAGS, Store
 from sweep.plan.tiling import Plan
 from sweep.results.failures import Group, groups
 from sweep.results.status import RunStatus, status_of
@@ -118,8 +119,8 @@ class Run:
             parameters |= {name: column[index].item() for name, column in dimension.columns.items()}
             if dimension.labels:
                 method = dimension.labels[index]
-        code = Store(self.folder.data, self.plan).status()[tuple(place.values())]
-        return Point(self.plan.spec.model, method, parameters, place, FLAGS[int(code)])
+        code = Committed.read(self.folder, self.plan).at(tuple(place.values()))
+        return Point(self.plan.spec.model, method, parameters, place, FLAGS[code])
 
     def _values(self, name: str) -> NDArray[Any]:
         """What a dimension is addressed by: the values of its parameter, its labels, or the numbers of its points."""

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import queue
-import time
-from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -15,8 +13,10 @@ from dask.utils import format_time
 
 from solvers.outcome import Remark
 from sweep.clusters.cluster import Cluster, Task
+from sweep.execution.commits import LARGEST_GROUP, Commits
 from sweep.execution.interrupts import Interrupts, Stage
 from sweep.execution.messages import CodeMismatch, Job, Receipt
+from sweep.execution.open_run import OpenRun, TileToDo
 from sweep.execution.parts import Part, lost_part, write_parts
 from sweep.execution.progress import Progress
 from sweep.execution.scheduling import (
@@ -39,30 +39,13 @@ from sweep.execution.scheduling import (
     WorkerLost,
 )
 from sweep.execution.worker import solve_part, solve_tile
-from sweep.folder import files, journal, provenance
-from sweep.folder.journal import JournalEntry
+from sweep.folder.codes import POINT_FAILED
 from sweep.folder.lease import Lease
-from sweep.folder.point_errors import FAILED, WARNED, PointError
-from sweep.folder.run_folder import RunFolder
-from sweep.folder.store import POINT_FAILED, POINT_WARNED, Store
-from sweep.plan.tiling import Plan, Tile
 
 _TICK_SECONDS = 0.2
 _LOOK_SECONDS = 2.0
 NO_WORKER_SECONDS = 60.0
 """A local cluster without any worker for so long will not come back by itself."""
-KEPT_WARNINGS = 3
-"""Warnings of one kind that are recorded per tile; failed points are all recorded."""
-
-
-@dataclass(frozen=True)
-class TileToDo:
-    """A tile with points to compute: `done` of its `points` are done already; `cost` in seconds."""
-
-    index: int
-    points: int
-    done: int
-    cost: float
 
 
 @dataclass(frozen=True)
@@ -84,8 +67,7 @@ class Driver:
 
     def __init__(
         self,
-        folder: RunFolder,
-        plan: Plan,
+        run: OpenRun,
         job: Job,
         cluster: Cluster,
         lease: Lease,
@@ -93,14 +75,14 @@ class Driver:
         tiles: Sequence[TileToDo],
         failed_before: int,
     ) -> None:
-        self.folder = folder
-        self.plan = plan
+        self.open = run
+        self.plan = run.plan
         self.job = job
         self.cluster = cluster
         self.lease = lease
         self.progress = progress
-        self.store = Store(folder.data, plan, writable=True)
-        spec = plan.spec
+        self.commits = Commits(run, progress, syncs=bool(job.synced))
+        spec = run.plan.spec
         threads = max(cluster.threads(), 1)
         self.scheduler = Scheduler(
             [(tile.index, tile.points, tile.cost) for tile in tiles],
@@ -109,7 +91,8 @@ class Driver:
             failures_allowed=spec.failures_allowed(),
             failed_before=failed_before,
         )
-        self.interrupts = Interrupts(folder)
+        self.interrupts = Interrupts(run.folder)
+        self._clock = run.folder.host.clock
         self._done_before = {tile.index: tile.done for tile in tiles if tile.done}
         self._frozen: set[int] = set()
         self._threads = threads
@@ -124,29 +107,36 @@ class Driver:
         """Run to the end and return how it ended."""
         with self.interrupts.signals():
             try:
-                self._loop()
+                end = self._loop()
+                if self.lease.lost.is_set():
+                    self.commits.give_up()
+                else:
+                    self.commits.finish()
             except OSError as error:  # a full disk, a folder that is gone: what is committed stays
                 name = f": {error.filename}" if error.filename else ""
-                self.scheduler.handle(EndAsked(f"{error.strerror or error}{name}", Outcome.ABORTED))
-        self.progress.clear()
-        for future in self._futures:
-            with contextlib.suppress(Exception):
-                future.cancel()
-        assert self.scheduler.ended is not None
-        return self.scheduler.ended
+                end = End(Outcome.ABORTED, f"{error.strerror or error}{name}")
+                self.commits.give_up()
+            finally:
+                self.progress.clear()
+                for future in self._futures:
+                    with contextlib.suppress(Exception):
+                        future.cancel()
+        return end
 
-    def _loop(self) -> None:
+    def _loop(self) -> End:
         self._do(self.scheduler.start())
-        looked = time.monotonic()
+        looked = self._clock.monotonic()
         while self.scheduler.ended is None:
             for event in self._events():
                 self._do(self.scheduler.handle(event))
-            now = time.monotonic()
+            self.commits.tick()
+            now = self._clock.monotonic()
             if now - looked > _LOOK_SECONDS:
                 looked = now
                 for event in self._look_around(now):
                     self._do(self.scheduler.handle(event))
             self.progress.tick(now)
+        return self.scheduler.ended
 
     # What happened
 
@@ -162,10 +152,15 @@ class Driver:
         elif stage is Stage.END_ASKED:
             yield EndAsked("stopped at once on request; the tiles that were running are dropped")
             return
-        with contextlib.suppress(queue.Empty):
-            yield from self._event_of(self._arrived.get(timeout=_TICK_SECONDS))
-            while True:
-                yield from self._event_of(self._arrived.get_nowait())
+        left = self.commits.seconds_left
+        news = self._clock.take(self._arrived, _TICK_SECONDS if left is None else min(left, _TICK_SECONDS))
+        for _ in range(LARGEST_GROUP):
+            if news is None:
+                return
+            yield from self._event_of(news)
+            news = self._clock.take(self._arrived, 0.0)
+        if news is not None:
+            yield from self._event_of(news)
 
     def _withdraw(self) -> Iterator[Event]:
         """Take back what no worker has started."""
@@ -201,7 +196,7 @@ class Driver:
         """Hold a result until its commit; returns how many of its points failed."""
         if isinstance(result, Receipt):
             self._receipts[work] = result
-            return int(np.count_nonzero(result.statuses((work.size,)) == POINT_FAILED))
+            return result.failed(work.size)
         self._parts[work] = result
         return int(np.count_nonzero(result.statuses == POINT_FAILED))
 
@@ -239,7 +234,7 @@ class Driver:
                     self._commit(self._receipts.pop(work))
                 case Assemble(tile, parts):
                     found = [self._parts.pop(part) for part in parts]
-                    self._commit(write_parts(self.store, self.plan.at(tile), found))
+                    self._commit(self._assemble(tile, found))
                 case MarkLost(work):
                     remark = Remark(kind="WorkerLost", message="the worker process died while it solved this point")
                     self._parts[work] = lost_part(work.lo, work.hi, remark)
@@ -250,49 +245,23 @@ class Driver:
         # A key that has erred does not run again, so the attempt is part of it.
         key = (self._name, work.tile, work.lo, work.hi, work.attempt)
         call: Callable[..., Any]
+        # Of a tile that is committed the failed points alone are solved.
+        before = self.open.committed.text(work.tile) if work.tile in self._done_before else ""
         if work.whole:
-            call, arguments = solve_tile, (self.job, work.tile)
+            call, arguments = solve_tile, (self.job, work.tile, before)
         else:
-            call, arguments = solve_part, (self.job, work.tile, work.lo, work.hi)  # type: ignore[assignment]
+            call, arguments = solve_part, (self.job, work.tile, work.lo, work.hi, before)  # type: ignore[assignment]
         future = self.cluster.submit(call, *arguments, key=key)
         self._futures[future] = work
         future.add_done_callback(self._fetch)
 
-    def _commit(self, receipt: Receipt) -> None:
-        """Record a tile and then commit it; whatever happens in between, its points are just computed again."""
-        tile = self.plan.at(receipt.tile)
-        statuses = receipt.statuses(tile.shape)
-        files.append_records(self.folder.errors, self._point_errors(receipt, tile))
-        entry = JournalEntry(
-            tile=receipt.tile,
-            digest=receipt.digest,
-            sizes=receipt.sizes,
-            seconds=receipt.seconds,
-            host=receipt.host,
-            pid=receipt.pid,
-            cpu=receipt.cpu,
-            time=provenance.now(),
-        )
-        journal.append(self.folder.journal, entry)
-        self.store.commit(receipt.tile, statuses)
-        self.progress.add(
-            tile.size - self._done_before.get(tile.index, 0), int(np.count_nonzero(statuses == POINT_FAILED))
-        )
+    def _assemble(self, tile: int, parts: Sequence[Part]) -> Receipt:
+        """Write a tile from its parts."""
+        store = self.open.store
+        receipt = write_parts(store, self.plan.at(tile), parts, self.open.folder.host)
+        if not self.job.synced:
+            store.sync_tile(tile)
+        return receipt
 
-    def _point_errors(self, receipt: Receipt, tile: Tile) -> Iterator[PointError]:
-        warned: Counter[str] = Counter()
-        for remark in receipt.remarks:
-            if remark.status == POINT_WARNED:
-                warned[remark.kind] += 1
-                if warned[remark.kind] > KEPT_WARNINGS:
-                    continue
-            yield PointError(
-                tile=receipt.tile,
-                place=remark.place,
-                status=FAILED if remark.status == POINT_FAILED else WARNED,
-                method=tile.method,
-                parameters={name: values[remark.place].item() for name, values in tile.points.items()},
-                type=remark.kind,
-                message=remark.message,
-                traceback=remark.traceback,
-            )
+    def _commit(self, receipt: Receipt) -> None:
+        self.commits.add(receipt, self._done_before.get(receipt.tile, 0))

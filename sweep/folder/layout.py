@@ -14,11 +14,15 @@ from zarr.errors import ZarrUserWarning
 
 from solvers.declarations import Parameter
 from sweep.folder import provenance
-from sweep.folder.store import FLAGS, PENDING
+from sweep.folder.codes import FLAGS, PENDING
+from sweep.folder.disk import Disk, LocalDisk
+from sweep.folder.zarr_files import ZarrFiles
 from sweep.plan.tiling import Plan
 from sweep.plan.variables import STATUS, Variable
 from sweep.records import Json
 from sweep.spec.sweep_spec import SweepDimension, plain
+
+_THIS = LocalDisk()
 
 
 @dataclass(frozen=True)
@@ -31,9 +35,11 @@ class Coordinate:
     attributes: Json
 
 
-def create(path: Path, plan: Plan, code: str, text: str) -> None:
+def create(path: Path, plan: Plan, code: str, text: str, disk: Disk = _THIS) -> None:
     """Create the whole store: arrays, coordinates, attributes (`text` is the spec as TOML), consolidated metadata."""
-    group = zarr.create_group(path, zarr_format=3, attributes=dict(_group_attributes(plan, code, text)))
+    group = zarr.create_group(
+        ZarrFiles(path, disk), zarr_format=3, attributes=dict(_group_attributes(plan, code, text))
+    )
     for variable in plan.variables:
         group.create_array(
             variable.name,

@@ -17,10 +17,10 @@ from numpy.typing import NDArray
 
 from solvers.suggest import did_you_mean
 from sweep.errors import SpecError
+from sweep.folder.codes import PENDING, POINT_FAILED
 from sweep.folder.dataset import dimension_named, nearest
 from sweep.folder.dataset import open as open_run
 from sweep.folder.run_folder import RunFolder
-from sweep.folder.store import PENDING, POINT_FAILED
 from sweep.pictures.averages import average
 from sweep.spec.sweep_spec import SOLVER
 

@@ -7,13 +7,12 @@ import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import numpy as np
-
 from sweep.folder import files, point_errors
+from sweep.folder.codes import POINT_FAILED, POINT_WARNED
+from sweep.folder.committed import Committed
 from sweep.folder.point_errors import PointError
 from sweep.folder.run_folder import RunFolder
 from sweep.folder.run_record import RunRecord
-from sweep.folder.store import POINT_FAILED, POINT_WARNED, Store
 from sweep.records import Json, Record
 from sweep.spec.array_files import names_file
 from sweep.spec.sweep_spec import SweepSpec
@@ -52,13 +51,12 @@ def groups(folder: RunFolder) -> list[Group]:
 def _standing(folder: RunFolder, record: RunRecord) -> tuple[SweepSpec, list[PointError]]:
     """The spec, and the recorded points as they are now: one retried with success, or failed again, counts so."""
     plan = folder.plan(record)
-    status = Store(folder.data, plan).status()
+    committed = Committed.read(folder, plan)
     latest = {(error.tile, error.place): error for error in files.read_records(folder.errors, PointError)}
     code_of = {point_errors.FAILED: POINT_FAILED, point_errors.WARNED: POINT_WARNED}
+    codes = {tile: committed.codes(tile).ravel() for tile in {tile for tile, _ in latest}}
     return plan.spec, [
-        error
-        for (tile, place), error in latest.items()
-        if np.ravel(status[plan.region(tile)])[place] == code_of.get(error.status)
+        error for (tile, place), error in latest.items() if codes[tile][place] == code_of.get(error.status)
     ]
 
 

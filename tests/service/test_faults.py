@@ -15,7 +15,7 @@ from support.dask_processes import start_dask
 from support.watching import committed_points, lines_of, wait_for_tiles, write_spec
 
 import sweep
-from sweep.folder.store import POINT_FAILED
+from sweep.folder.codes import POINT_FAILED
 
 pytestmark = pytest.mark.faults
 
