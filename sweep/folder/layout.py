@@ -14,6 +14,7 @@ from zarr.errors import ZarrUserWarning
 
 from solvers.declarations import Parameter
 from sweep.folder import provenance
+from sweep.folder.chunks import COMPRESSOR, SERIALIZER
 from sweep.folder.codes import FLAGS, PENDING
 from sweep.folder.disk import Disk, LocalDisk
 from sweep.folder.zarr_files import ZarrFiles
@@ -46,6 +47,8 @@ def create(path: Path, plan: Plan, code: str, text: str, disk: Disk = _THIS) -> 
             shape=variable.shape,
             chunks=variable.chunks,
             dtype=variable.dtype,
+            serializer=SERIALIZER,
+            compressors=COMPRESSOR,
             fill_value=PENDING if variable.name == STATUS else np.nan,
             dimension_names=variable.dims,
             attributes=dict(_variable_attributes(variable)),

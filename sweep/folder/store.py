@@ -15,6 +15,7 @@ import zarr
 from numpy.typing import NDArray
 
 from sweep.folder import files
+from sweep.folder.chunks import encoded
 from sweep.folder.disk import Disk, LocalDisk
 from sweep.folder.zarr_files import Written, ZarrFiles
 from sweep.plan.tiling import Plan
@@ -40,14 +41,14 @@ class Store:
 
     def write_tile(self, index: int, outputs: Mapping[str, NDArray[Any]]) -> tuple[Written, ...]:
         """Write every variable of a tile but `status`; returns what the files of the results (`plan.outputs`) are now."""
-        region = self.plan.region(index)
-        for variable in self.plan.variables:
-            if variable.name != STATUS:
-                self._arrays[variable.name][self._full(variable, region)] = outputs[variable.name]
-        written = self._files.written
-        found = tuple(written[self.chunk_key(variable, index)] for variable in self.plan.outputs)
-        written.clear()
-        return found
+        written = {
+            variable.name: self._files.put(
+                self.chunk_key(variable, index), encoded(self._arrays[variable.name], outputs[variable.name])
+            )
+            for variable in self.plan.variables
+            if variable.name != STATUS
+        }
+        return tuple(written[variable.name] for variable in self.plan.outputs)
 
     def sync_tile(self, index: int) -> None:
         """Make a tile that was written outlive a power cut, for where nobody syncs many at once."""
@@ -75,7 +76,6 @@ class Store:
     def write_status(self, region: tuple[slice, ...], codes: NDArray[np.uint8]) -> None:
         """Write a part of `status`: whole chunks of it."""
         self._arrays[STATUS][region] = codes
-        self._files.written.clear()
 
     def read_status(self, region: tuple[slice, ...] | None = None) -> NDArray[np.uint8]:
         """A part of `status`, or all of it."""

@@ -35,7 +35,7 @@ def digest_of(data: bytes | memoryview) -> str:
 
 
 class ZarrFiles(Store):
-    """Files below `root`; `written` has what was written, by key, until it is taken from it."""
+    """Files below `root`."""
 
     supports_writes = True
     supports_deletes = True
@@ -45,7 +45,6 @@ class ZarrFiles(Store):
         super().__init__(read_only=read_only)
         self.root = root
         self.disk = disk
-        self.written: dict[str, Written] = {}
         self._folders: set[Path] = set()
 
     def with_read_only(self, read_only: bool = False) -> ZarrFiles:
@@ -83,15 +82,18 @@ class ZarrFiles(Store):
     async def exists(self, key: str) -> bool:
         return self.disk.is_file(self.root / key)
 
-    async def set(self, key: str, value: Buffer) -> None:
+    def put(self, key: str, data: bytes) -> Written:
+        """Write a file, in one step and not synced."""
         self._check_writable()
-        data = value.to_bytes()
         path = self.root / key
         if path.parent not in self._folders:
             self.disk.make_folder(path.parent)
             self._folders.add(path.parent)
         files.write_bytes(path, data, self.disk, synced=False)
-        self.written[key] = Written(len(data), digest_of(data))
+        return Written(len(data), digest_of(data))
+
+    async def set(self, key: str, value: Buffer) -> None:
+        self.put(key, value.to_bytes())
 
     async def set_if_not_exists(self, key: str, value: Buffer) -> None:
         if not await self.exists(key):

@@ -5,11 +5,13 @@ import tomllib
 import numpy as np
 import pytest
 import xarray
+import zarr
 from support import store_suite
 
 from solvers import find, models
 from sweep.cli.starting import starter
 from sweep.folder import layout
+from sweep.folder.chunks import encoded
 from sweep.folder.store import Store
 from sweep.folder.zarr_files import Written, digest_of
 from sweep.plan.tiling import Plan
@@ -85,3 +87,24 @@ def test_fill_values_mask_nothing(tmp_path):
     data = suite.dataset()
     assert data.status.dtype == np.uint8
     assert "_FillValue" not in data.status.attrs
+
+
+@pytest.mark.parametrize(
+    ("size", "chunks", "shape"), [((7, 4), (3, 4), (3, 4)), ((7, 4), (3, 4), (1, 4)), ((5,), (5,), (5,))]
+)
+@pytest.mark.parametrize("dtype", ["f8", "c16", "i8"])
+@pytest.mark.parametrize("fill", ["default", "all fill"])
+def test_chunks_are_the_bytes_that_zarr_writes(tmp_path, size, chunks, shape, dtype, fill):
+    """Whole tiles and those at the edge, full of values or of nothing but the fill value."""
+    rng = np.random.default_rng(3)
+    nothing = 0 if dtype == "i8" else np.nan
+    values = np.full(shape, nothing, dtype) if fill == "all fill" else (100 * rng.normal(size=shape)).astype(dtype)
+    with zarr.config.set({"array.write_empty_chunks": True}):
+        array = zarr.create_array(tmp_path / "a.zarr", shape=size, chunks=chunks, dtype=dtype, fill_value=nothing)
+        last = tuple(slice(n - k, n) for n, k in zip(size, shape, strict=True))
+        array[last] = values
+    place = "/".join(str((n - 1) // k) for n, k in zip(size, chunks, strict=True))
+    if shape == chunks and len(size) == 2:
+        array[:3] = values
+        place = "0/0"
+    assert encoded(array, values) == (tmp_path / "a.zarr" / "c" / place).read_bytes()
