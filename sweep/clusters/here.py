@@ -18,6 +18,7 @@ from sweep.clusters.cluster import Cluster, Kind, Task, Wanted
 from sweep.clusters.processes import is_stopped, kill
 from sweep.plan.companion import Companion, CompanionLost
 
+HERE = "here"
 SMALL_SECONDS = 3.0
 """A sweep of so many core-seconds needs no cluster: to start one takes about as long."""
 PATIENCE_SECONDS = 20.0
@@ -44,7 +45,7 @@ class Here(Cluster):
 
     @property
     def place(self) -> str:
-        return f"here, then {self._grown[0].place}" if self._grown else "here"
+        return f"{HERE}, then {self._grown[0].place}" if self._grown else HERE
 
     @property
     def connected(self) -> bool:
@@ -127,4 +128,4 @@ def _connect(stack: contextlib.ExitStack, name: str, wanted: Wanted) -> Cluster:
     return stack.enter_context(here(preload=wanted.preload))
 
 
-KIND = Kind("here", lambda name: name == "here", _connect)
+KIND = Kind(HERE, lambda name: name == HERE, _connect)

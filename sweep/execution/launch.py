@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sys
 import threading
 import time
@@ -13,7 +14,7 @@ from typing import TextIO
 import numpy as np
 
 from sweep.clusters.cluster import Cluster, Wanted
-from sweep.clusters.here import SMALL_SECONDS, here
+from sweep.clusters.here import HERE, SMALL_SECONDS, here
 from sweep.clusters.kinds import LOCAL, check_name, connect
 from sweep.errors import AbortedError
 from sweep.execution.creation import check_place, check_writable, create
@@ -36,7 +37,7 @@ from sweep.plan.variables import check_size
 from sweep.spec.sweep_spec import SweepSpec
 
 LOADED_BY_WORKERS = "sweep.execution.local_worker"
-NO_CLUSTER = "no cluster is needed for so small a sweep"
+NO_CLUSTER = "computing here: so small a sweep needs no cluster"
 
 
 @dataclass(frozen=True)
@@ -73,6 +74,8 @@ class Options:
         self, seconds: float, progress: Progress, companion: Companion | None = None
     ) -> AbstractContextManager[Cluster]:
         """What suits a sweep of so many core-seconds: the cluster that they name, or none where it is small."""
+        if self.cluster == HERE:
+            return here(companion, LOADED_BY_WORKERS)
         if not self.open or seconds > SMALL_SECONDS:
             return self.connect()
 
@@ -106,18 +109,24 @@ def run(
         return _go_on(folder, options, cluster, progress)
     with Pilot(spec.raw) if pilot is None else nullcontext(pilot) as sent:
         threading.Thread(target=provenance.environment, daemon=True).start()  # finds it out while the pilot is away
-        if cluster is None and options.open:
-            seconds = sent.result(spec.methods).of_one_core(spec.points)
+        if cluster is None:
+            seconds = sent.result(spec.methods).of_one_core(spec.points) if options.open else math.inf
             cluster = options.suited(seconds, progress, sent.companion)
-        with cluster or options.connect() as connected:
-            _introduce(connected, progress)
-            create(folder, spec, sent.result(spec.methods), connected.threads() or options.workers or cores(), progress)
+        with cluster as connected:
+            _introduce(connected, options, progress)
+            timings = sent.result(spec.methods)
+            if connected.place != HERE:
+                sent.companion.close()
+            create(folder, spec, timings, connected.threads() or options.workers or cores(), progress)
             return _go_on(folder, options, nullcontext(connected), progress, introduced=True)
 
 
-def _introduce(cluster: Cluster, progress: Progress) -> None:
-    """Say where the run can be watched, or that there is no need to."""
-    progress.say(f"dashboard: {cluster.dashboard}" if cluster.dashboard else NO_CLUSTER)
+def _introduce(cluster: Cluster, options: Options, progress: Progress) -> None:
+    """Say where the run can be watched, or that there is no cluster."""
+    if cluster.place == HERE:
+        progress.say(NO_CLUSTER if options.open else "computing here, without a cluster")
+    else:
+        progress.say(f"dashboard: {cluster.dashboard}")
 
 
 def resume(
@@ -165,7 +174,7 @@ def _go_on(
         forget(folder)
         with cluster or options.suited(sum(tile.cost for tile in tiles), progress) as connected:
             if not introduced:
-                _introduce(connected, progress)
+                _introduce(connected, options, progress)
             job = Job(str(folder.path.resolve()), record.id, code, retry)
             if not connected.ours:
                 _check_workers(connected, job)

@@ -81,6 +81,10 @@ class Companion:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """End the process; there is no other one."""
         with self._lock:
             self._closed = True
             process = self._process

@@ -48,7 +48,7 @@ class Pilot:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self.companion.__exit__()
+        self.companion.close()
 
     def _ended(self, call: Future[Any]) -> None:
         self._news.put(None)

@@ -18,14 +18,17 @@ import sweep
 from sweep.folder.store import POINT_FAILED
 
 pytestmark = pytest.mark.faults
+HERE, LOCAL = ("--cluster", "here"), ("--workers", "2")
 
 
-def workers_of(process):
-    """Worker processes of a driver: its children that run Dask's worker loop, or the one that computes without a cluster."""
+def workers_of(process, where=()):
+    """Worker processes of a driver: its children that run Dask's worker loop (the pilot and the tracker do not), or the one
+    that computes where there is no cluster."""
+    mark = "plan.companion" if where == HERE else "multiprocessing.spawn"
     found = []
     for child in psutil.Process(process.pid).children(recursive=True):
         try:
-            if any(word in " ".join(child.cmdline()) for word in ("multiprocessing.spawn", "plan.companion")):
+            if mark in " ".join(child.cmdline()):
                 found.append(child)
         except psutil.Error:
             continue
@@ -36,9 +39,6 @@ def quiet_run(spinsweep, folder):
     done = spinsweep("run", "spec.toml", "--out", "quiet", "--workers", "1")
     assert done.returncode in (0, 3), done.stderr
     return folder / "quiet"
-
-
-HERE, LOCAL = ("--cluster", "here"), ("--workers", "2")
 
 
 @pytest.mark.parametrize("where", [HERE, LOCAL], ids=["here", "local"])
@@ -55,7 +55,7 @@ def test_workers_killed_at_random(spinsweep, tmp_path, seed, where):
     while kills < 6:
         assert process.poll() is None, "the run was over before the faults"
         time.sleep(chance.uniform(0.05, 0.4))
-        if victims := workers_of(process):
+        if victims := workers_of(process, where):
             chance.choice(victims).send_signal(signal.SIGKILL)
             kills += 1
     gate.touch()
@@ -76,7 +76,7 @@ def test_driver_killed_alone(spinsweep, tmp_path, seed, where):
         wait_for_tiles(tmp_path / "out", committed_points(tmp_path / "out") // 20 + 1, process)
         time.sleep(chance.uniform(0.0, 0.2))
         before = committed_points(tmp_path / "out")
-        orphans = workers_of(process)
+        orphans = workers_of(process, where)
         process.kill()
         process.communicate()
         _, alive = psutil.wait_procs(orphans, timeout=30)
@@ -125,7 +125,7 @@ def test_frozen_worker_is_replaced(spinsweep, tmp_path, stops, where):
     write_spec(tmp_path)
     process = spinsweep.start("run", "spec.toml", "--out", "out", *where)
     wait_for_tiles(tmp_path / "out", 1, process)
-    for worker in workers_of(process)[:stops]:
+    for worker in workers_of(process, where)[:stops]:
         worker.send_signal(signal.SIGSTOP)
     _, err = process.communicate(timeout=120)
     assert process.returncode == 0, err
