@@ -53,7 +53,7 @@ from solvers.numerics.dormand_prince import (
     ORDER,
 )
 from solvers.numerics.outcome import DONE, EVENT, MAX_STEPS, NOT_FINITE, STEP_TOO_SMALL, STIFF
-from solvers.numerics.step_size import error_norm, first_step
+from solvers.numerics.step_size import attainable, error_norm, first_step
 
 # PI control as in DOPRI5: h_new = h SAFETY err^-ALPHA err_old^BETA within [SHRINK, GROW] h
 BETA = 0.04
@@ -102,6 +102,7 @@ def explicit_segment(rhs: Callable[..., Any], event: Callable[..., Any]) -> Any:
     def segment(p, y, times, out, rtol, atol, max_steps, t, h, row, watch):
         n = y.size
         t_end = times[-1]
+        atol = attainable(atol, y)
         k = np.empty((7, n))
         y_new = np.empty(n)
         y6 = np.empty(n)
