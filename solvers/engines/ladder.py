@@ -170,67 +170,68 @@ def mirror(Q, parts, levels):
 def apply(p, Q, out, total, parts, active, stride, factor):
     """out = factor L Q and total += out, on the diagonals 0, stride, 2 stride, ... below `active`; the others are zero in Q."""
     mirror(Q, parts, p.levels)
-    low = 2 * PAD
+    # flat arrays and unsigned indices: no index is checked for being negative, and few arrays have to be told apart
+    q, result, sums, a = Q.reshape(Q.size), out.reshape(Q.size), total.reshape(Q.size), p.a
+    columns = Q.shape[2]
     decay, gain, drive = factor * p.decay, factor * p.gain, factor * p.half_drive
-    for d in range(0, active, stride):
-        row = d + PAD
-        n = p.levels - d
-        dephasing = factor * p.dephasing * d * d
-        # slices, so that every index counts from 0 and the loops vectorise
-        a, a_d = p.a[low : low + n], p.a[low + d : low + d + n]
-        a_before, a_d_before = p.a[low - 1 : low - 1 + n], p.a[low + d - 1 : low + d - 1 + n]
-        for part in range(parts):
-            result = out[part, row, low : low + n]
-            here = Q[part, row, low : low + n]
-            after, before = Q[part, row, low + 1 : low + 1 + n], Q[part, row, low - 1 : low - 1 + n]
-            inner, inner_after = Q[part, row - 1, low : low + n], Q[part, row - 1, low + 1 : low + 1 + n]
-            outer, outer_before = Q[part, row + 1, low : low + n], Q[part, row + 1, low - 1 : low - 1 + n]
+    one = np.uint64(1)
+    low = np.uint64(2 * PAD)
+    for part in range(parts):
+        for d in range(0, active, stride):
+            n = np.uint64(p.levels - d)
+            at = np.uint64((part * Q.shape[1] + d + PAD) * columns + 2 * PAD)
+            inner, outer = at - np.uint64(columns), at + np.uint64(columns)
+            up = low + np.uint64(d)
+            dephasing = factor * p.dephasing * d * d
             if p.half_drive == 0.0:
                 for i in range(n):
-                    x, x_d, y, y_d = a[i], a_d[i], a_before[i], a_d_before[i]
+                    x, x_d, y, y_d = a[low + i], a[up + i], a[low + i - one], a[up + i - one]
                     loss = 0.5 * (decay * (y * y + y_d * y_d) + gain * (x * x + x_d * x_d)) + dephasing
-                    result[i] = decay * x * x_d * after[i] + gain * y * y_d * before[i] - loss * here[i]
+                    value = decay * x * x_d * q[at + i + one] + gain * y * y_d * q[at + i - one] - loss * q[at + i]
+                    result[at + i] = value
+                    sums[at + i] += value
             elif p.gain == 0.0:
                 for i in range(n):
-                    x, x_d, y, y_d = a[i], a_d[i], a_before[i], a_d_before[i]
+                    x, x_d, y, y_d = a[low + i], a[up + i], a[low + i - one], a[up + i - one]
                     loss = 0.5 * decay * (y * y + y_d * y_d) + dephasing
-                    turned = y_d * inner[i] - x * inner_after[i] - x_d * outer[i] + y * outer_before[i]
-                    result[i] = decay * x * x_d * after[i] - loss * here[i] + drive * turned
+                    turned = y_d * q[inner + i] - x * q[inner + i + one] - x_d * q[outer + i] + y * q[outer + i - one]
+                    value = decay * x * x_d * q[at + i + one] - loss * q[at + i] + drive * turned
+                    result[at + i] = value
+                    sums[at + i] += value
             else:
                 for i in range(n):
-                    x, x_d, y, y_d = a[i], a_d[i], a_before[i], a_d_before[i]
+                    x, x_d, y, y_d = a[low + i], a[up + i], a[low + i - one], a[up + i - one]
                     loss = 0.5 * (decay * (y * y + y_d * y_d) + gain * (x * x + x_d * x_d)) + dephasing
-                    turned = y_d * inner[i] - x * inner_after[i] - x_d * outer[i] + y * outer_before[i]
-                    jumped = decay * x * x_d * after[i] + gain * y * y_d * before[i]
-                    result[i] = jumped - loss * here[i] + drive * turned
-        if p.twisted or p.detuning != 0.0:
-            e, e_d = p.e[low : low + n], p.e[low + d : low + d + n]
-            e_before, e_d_before = p.e[low - 2 : low - 2 + n], p.e[low + d - 2 : low + d - 2 + n]
-            h, h_d = p.h[low : low + n], p.h[low + d : low + d + n]
-            turn = p.detuning * d
-            for part in range(2):
-                # i times (x + i y) = -y + i x
-                sign = factor if part == 1 else -factor
-                result = out[part, row, low : low + n]
-                other = Q[1 - part, row, low : low + n]
+                    turned = y_d * q[inner + i] - x * q[inner + i + one] - x_d * q[outer + i] + y * q[outer + i - one]
+                    jumped = decay * x * x_d * q[at + i + one] + gain * y * y_d * q[at + i - one]
+                    value = jumped - loss * q[at + i] + drive * turned
+                    result[at + i] = value
+                    sums[at + i] += value
+    if p.twisted or p.detuning != 0.0:
+        e, h = p.e, p.h
+        two, two_rows = np.uint64(2), np.uint64(2 * columns)
+        for part in range(2):
+            # i times (x + i y) = -y + i x
+            sign = factor if part == 1 else -factor
+            for d in range(0, active, stride):
+                n = np.uint64(p.levels - d)
+                at = np.uint64((part * Q.shape[1] + d + PAD) * columns + 2 * PAD)
+                other = np.uint64(((1 - part) * Q.shape[1] + d + PAD) * columns + 2 * PAD)
+                up = low + np.uint64(d)
+                turn = p.detuning * d
                 if not p.twisted:
                     for i in range(n):
-                        result[i] -= sign * turn * other[i]
+                        value = sign * turn * q[other + i]
+                        result[at + i] -= value
+                        sums[at + i] -= value
                     continue
-                inner, inner_after = Q[1 - part, row - 2, low : low + n], Q[1 - part, row - 2, low + 2 : low + 2 + n]
-                outer, outer_before = Q[1 - part, row + 2, low : low + n], Q[1 - part, row + 2, low - 2 : low - 2 + n]
+                inner, outer = other - two_rows, other + two_rows
                 for i in range(n):
-                    hop = (
-                        e_d_before[i] * inner[i]
-                        - e[i] * inner_after[i]
-                        + e_d[i] * outer[i]
-                        - e_before[i] * outer_before[i]
-                    )
-                    result[i] += sign * (hop - (h_d[i] - h[i] + turn) * other[i])
-        for part in range(parts):
-            term, sum_ = out[part, row, low : low + n], total[part, row, low : low + n]
-            for i in range(n):
-                sum_[i] += term[i]
+                    hop = e[up + i - two] * q[inner + i] - e[low + i] * q[inner + i + two]
+                    hop += e[up + i] * q[outer + i] - e[low + i - two] * q[outer + i - two]
+                    value = sign * (hop - (h[up + i] - h[low + i] + turn) * q[other + i])
+                    result[at + i] += value
+                    sums[at + i] += value
 
 
 @kernel(fastmath=FASTMATH)

@@ -8,13 +8,14 @@ whole numbers become doubles through the bits of 2^52, the quarter of the circle
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 
 from solvers.numerics.compile import FASTMATH, kernel
 from solvers.numerics.random import words
 
-LANES = 64
+LANES = 128
 """Trajectories side by side; a multiple of every vector length, so that none is computed by another code."""
 
 _TWO_52 = 4503599627370496.0
@@ -80,10 +81,14 @@ def box_muller(radius_word, angle_word):
     return radius * cosine, radius * sine
 
 
-@kernel(fastmath=FASTMATH)
-def four_normals(key, first, step, draw, out):
-    """Fill out (4, LANES) for the trajectories first, first + 1, ...: the four normals at (trajectory, step, draw)."""
-    for lane in range(LANES):
-        w0, w1, w2, w3 = words(key, first + np.uint64(lane), step, draw)
-        out[0, lane], out[1, lane] = box_muller(w0, w1)
-        out[2, lane], out[3, lane] = box_muller(w2, w3)
+def four_normals(draw: int) -> Any:
+    """Make `fill(key, first, step, out)`: out (4, LANES) = the four normals at (trajectory, step, draw), trajectories first, first + 1, ..."""
+
+    @kernel(fastmath=FASTMATH)
+    def fill(key, first, step, out):
+        for lane in range(LANES):
+            w0, w1, w2, w3 = words(key, first + np.uint64(lane), step, draw)
+            out[0, lane], out[1, lane] = box_muller(w0, w1)
+            out[2, lane], out[3, lane] = box_muller(w2, w3)
+
+    return fill

@@ -12,6 +12,7 @@ what was solved before:
 
 from __future__ import annotations
 
+import hashlib
 from typing import Any
 
 from numba.core.base import BaseContext
@@ -33,10 +34,17 @@ class _SelfContainedLibrary(JITCodeLibrary):
         super().add_llvm_module(ll_module)
 
     def _optimize_final_module(self) -> None:
-        for function in self._final_module.functions:
-            if not function.is_declaration and function.name not in self._own:
-                function.linkage = "internal"
+        for function in self._linked_in():
+            function.linkage = "internal"
         super()._optimize_final_module()
+        # The loader keeps internal names in the table in which it looks for shared ones, and what is internal may have
+        # lost arguments to the optimiser: under its old name another module would call it, and crash.
+        place = hashlib.blake2b("\n".join(sorted(self._own)).encode(), digest_size=8).hexdigest()
+        for function in self._linked_in():
+            function.name = f"{function.name}.within.{place}"
+
+    def _linked_in(self) -> list[Any]:
+        return [f for f in self._final_module.functions if not f.is_declaration and f.name not in self._own]
 
 
 @register_pass(mutates_CFG=False, analysis_only=True)

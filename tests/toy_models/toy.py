@@ -113,7 +113,7 @@ MODELS = (
         outputs=(
             Output(name="height", meaning="height", symbol="h", unit="Gamma"),
             Output(name="wave", meaning="wave", dims=("time", "axis"), bounds=(-1.0, 1.0)),
-            Output(name="hole", meaning="always NaN", methods=("quick",)),
+            Output(name="hole", meaning="always NaN", methods=("quick",), nan="everywhere, on purpose"),
             Output(name="amplitude", meaning="complex amplitude", kind="complex", methods=("exact",)),
         ),
         example={"a": 0.3, "b": 0.5},
@@ -136,7 +136,7 @@ MODELS = (
             ),
             Parameter(name="seconds", meaning="time a point takes", default=0.0, unit="s", physical=False),
         ),
-        outputs=(Output(name="sum", meaning="a + b"),),
+        outputs=(Output(name="sum", meaning="a + b", nan="with kind = nan, on purpose"),),
         example={"a": 0.3},
     ),
 )

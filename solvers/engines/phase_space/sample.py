@@ -15,7 +15,7 @@ from solvers.numerics.normal_lanes import LANES
 from solvers.outcome import InvalidInput
 
 K_OF = {"P": 1.0, "wigner": 0.0, "Q": -1.0}
-FIRST_LOOK = 4 * LANES
+FIRST_LOOK = 2 * LANES
 """Trajectories before and between looks at the standard error."""
 GROWN = 0.05
 """By how much the variance of N = |alpha|^2 + |beta|^2 may grow, in units of its squared mean, before a point is warned about."""

@@ -38,6 +38,8 @@ QUANTITIES = 20
 
 DOWN, ISOTROPIC, RAMP = range(3)
 
+decay_normals, dephasing_normals, decay_bridge, dephasing_bridge = (four_normals(draw) for draw in range(4))
+
 
 class Spin(NamedTuple):
     """One point, as numbers."""
@@ -61,24 +63,9 @@ class Spin(NamedTuple):
     refined: int
 
 
-class State(NamedTuple):
-    """Real and imaginary parts of alpha and beta (LANES,), and the noise of the current step."""
-
-    ar: np.ndarray
-    ai: np.ndarray
-    br: np.ndarray
-    bi: np.ndarray
-
-
-class Noise(NamedTuple):
-    """Standard normals of the current step, (4, LANES) each, and the blocks of the Brownian bridge."""
-
-    z: np.ndarray
-    bridge: np.ndarray
-    turns: np.ndarray
-    bridge_turns: np.ndarray
-    cut: np.ndarray  # what a refined step is cut to
-    cut_turns: np.ndarray
+# A state is an array (4, LANES): real and imaginary parts of alpha, then of beta. Noise is an array (6, 4, LANES) of
+# standard normals, four a lane; one array each, because passing many costs more than a step of a lane.
+DECAY, DEPHASING, DECAY_BRIDGE, DEPHASING_BRIDGE, DECAY_CUT, DEPHASING_CUT = range(6)
 
 
 @kernel(inline="always", fastmath=FASTMATH)
@@ -112,56 +99,65 @@ def sine_cosine(x):
     return sine, cosine
 
 
-@kernel(fastmath=FASTMATH)
-def turn_by_field(state, Omega, delta, h):
-    """exp(-i h (Omega sigma_x + delta sigma_z)/2) on every lane."""
+@kernel
+def field_turn(Omega, delta, h):
+    """Whether exp(-i h (Omega sigma_x + delta sigma_z)/2) = c - i (x sigma_x + z sigma_z) turns at all, and c, x, z."""
     size = math.sqrt(Omega * Omega + delta * delta)
     if size == 0.0:
-        return
-    c, s = math.cos(0.5 * h * size), math.sin(0.5 * h * size)
-    x, z = s * Omega / size, s * delta / size
+        return False, 1.0, 0.0, 0.0
+    s = math.sin(0.5 * h * size) / size
+    return True, math.cos(0.5 * h * size), s * Omega, s * delta
+
+
+@kernel(fastmath=FASTMATH)
+def turn_by_field(state, c, x, z):
+    """c - i (x sigma_x + z sigma_z) on every lane."""
+    AR, AI, BR, BI = state[0], state[1], state[2], state[3]
     for lane in range(LANES):
-        ar, ai, br, bi = state.ar[lane], state.ai[lane], state.br[lane], state.bi[lane]
-        state.ar[lane] = c * ar + z * ai + x * bi
-        state.ai[lane] = c * ai - z * ar - x * br
-        state.br[lane] = c * br - z * bi + x * ai
-        state.bi[lane] = c * bi + z * br - x * ar
+        ar, ai, br, bi = AR[lane], AI[lane], BR[lane], BI[lane]
+        AR[lane] = c * ar + z * ai + x * bi
+        AI[lane] = c * ai - z * ar - x * br
+        BR[lane] = c * br - z * bi + x * ai
+        BI[lane] = c * bi + z * br - x * ar
 
 
 @kernel(fastmath=FASTMATH)
 def turn_by_twist(state, twist, h):
     """The flow of (g/2S) S_x^2: a turn about x by (g/2S) s_x, which it keeps: d alpha = -i (g/2S) s_x beta dt (g/8S in Eq. 31)."""
+    AR, AI, BR, BI = state[0], state[1], state[2], state[3]
     for lane in range(LANES):
-        ar, ai, br, bi = state.ar[lane], state.ai[lane], state.br[lane], state.bi[lane]
+        ar, ai, br, bi = AR[lane], AI[lane], BR[lane], BI[lane]
         s, c = sine_cosine(twist * h * (ar * br + ai * bi))
-        state.ar[lane] = c * ar + s * bi
-        state.ai[lane] = c * ai - s * br
-        state.br[lane] = c * br + s * ai
-        state.bi[lane] = c * bi - s * ar
+        AR[lane] = c * ar + s * bi
+        AI[lane] = c * ai - s * br
+        BR[lane] = c * br + s * ai
+        BI[lane] = c * bi - s * ar
 
 
 @kernel(fastmath=FASTMATH)
 def dephase(state, rate, h, normal):
     """Opposite random phases of the modes."""
+    AR, AI, BR, BI = state[0], state[1], state[2], state[3]
     scale = math.sqrt(0.5 * rate * h)
     for lane in range(LANES):
         s, c = sine_cosine(scale * normal[lane])
-        ar, ai, br, bi = state.ar[lane], state.ai[lane], state.br[lane], state.bi[lane]
-        state.ar[lane] = c * ar - s * ai
-        state.ai[lane] = c * ai + s * ar
-        state.br[lane] = c * br + s * bi
-        state.bi[lane] = c * bi - s * br
+        ar, ai, br, bi = AR[lane], AI[lane], BR[lane], BI[lane]
+        AR[lane] = c * ar - s * ai
+        AI[lane] = c * ai + s * ar
+        BR[lane] = c * br + s * bi
+        BI[lane] = c * bi - s * br
 
 
 @kernel(fastmath=FASTMATH)
 def decay_positive(p, state, h, z, a, b):
     """Decay and gain with positive diffusion: one Heun step. Normals of alpha in rows a and a + 1 of z, of beta in b and b + 1."""
+    AR, AI, BR, BI = state[0], state[1], state[2], state[3]
     z1, z2, z3, z4 = z[a], z[a + 1], z[b], z[b + 1]
     plus, minus = 0.5 * (1.0 + p.k), 0.5 * (1.0 - p.k)
     root = math.sqrt(h)
     decay_a, gain_a = p.decay * minus, p.gain * plus  # (G/2)(1-k), (G'/2)(1+k)
     for lane in range(LANES):
-        ar, ai, br, bi = state.ar[lane], state.ai[lane], state.br[lane], state.bi[lane]
+        ar, ai, br, bi = AR[lane], AI[lane], BR[lane], BI[lane]
         wa, va, wb, vb = root * z1[lane], root * z2[lane], root * z3[lane], root * z4[lane]
         na, nb = ar * ar + ai * ai, br * br + bi * bi
         fa = -p.decay * (nb + plus) + p.gain * (nb - minus)
@@ -176,40 +172,43 @@ def decay_positive(p, state, h, z, a, b):
         gb = p.decay * (na - minus) - p.gain * (na + plus)
         ta = 0.5 * (sa + math.sqrt(max(decay_a * (nb + plus) + gain_a * (nb - minus), 0.0)))
         tb = 0.5 * (sb + math.sqrt(max(p.decay * plus * (na - minus) + p.gain * minus * (na + plus), 0.0)))
-        state.ar[lane] = ar + 0.5 * h * (fa * ar + ga * car) + ta * wa
-        state.ai[lane] = ai + 0.5 * h * (fa * ai + ga * cai) + ta * va
-        state.br[lane] = br + 0.5 * h * (fb * br + gb * cbr) + tb * wb
-        state.bi[lane] = bi + 0.5 * h * (fb * bi + gb * cbi) + tb * vb
+        AR[lane] = ar + 0.5 * h * (fa * ar + ga * car) + ta * wa
+        AI[lane] = ai + 0.5 * h * (fa * ai + ga * cai) + ta * va
+        BR[lane] = br + 0.5 * h * (fb * br + gb * cbr) + tb * wb
+        BI[lane] = bi + 0.5 * h * (fb * bi + gb * cbi) + tb * vb
 
 
 @kernel(fastmath=FASTMATH)
 def shrink_factors(p, state, h, out):
     """exp(-(G - G') N h) per lane: what a step of classical decay does to |alpha/beta|."""
+    AR, AI, BR, BI = state[0], state[1], state[2], state[3]
     rate = p.decay - p.gain
     for lane in range(LANES):
-        N = state.ar[lane] ** 2 + state.ai[lane] ** 2 + state.br[lane] ** 2 + state.bi[lane] ** 2
+        N = AR[lane] ** 2 + AI[lane] ** 2 + BR[lane] ** 2 + BI[lane] ** 2
         out[lane] = math.exp(-rate * N * h)
 
 
 @kernel(fastmath=FASTMATH)
 def decay_classical(state, factors):
     """Classical decay for a step: alpha -> alpha q sqrt(N/D), beta -> beta sqrt(N/D), D = |alpha|^2 q^2 + |beta|^2."""
+    AR, AI, BR, BI = state[0], state[1], state[2], state[3]
     for lane in range(LANES):
         q = factors[lane]
-        ar, ai, br, bi = state.ar[lane], state.ai[lane], state.br[lane], state.bi[lane]
+        ar, ai, br, bi = AR[lane], AI[lane], BR[lane], BI[lane]
         # where q overflows (gain over a long step) beta is what shrinks
         qa, qb = (q, 1.0) if q <= 1.0 else (1.0, 1.0 / q)
         na, nb = ar * ar + ai * ai, br * br + bi * bi
         ratio = math.sqrt((na + nb) / max(na * qa * qa + nb * qb * qb, 1e-300))
-        state.ar[lane] = ar * qa * ratio
-        state.ai[lane] = ai * qa * ratio
-        state.br[lane] = br * qb * ratio
-        state.bi[lane] = bi * qb * ratio
+        AR[lane] = ar * qa * ratio
+        AI[lane] = ai * qa * ratio
+        BR[lane] = br * qb * ratio
+        BI[lane] = bi * qb * ratio
 
 
 @kernel(fastmath=FASTMATH)
 def turn_at_random(p, state, h, first, second):
     """exp [[0, z], [-z*, 0]] with z = c (dW1 + i dW2); `first`, `second` (LANES,) standard normals."""
+    AR, AI, BR, BI = state[0], state[1], state[2], state[3]
     scale = math.sqrt(0.5 * (p.decay + p.gain) * h)
     for lane in range(LANES):
         zr, zi = scale * first[lane], scale * second[lane]
@@ -217,11 +216,11 @@ def turn_at_random(p, state, h, first, second):
         s, c = sine_cosine(angle)
         s = s / max(angle, 1e-300)
         zr, zi = s * zr, s * zi
-        ar, ai, br, bi = state.ar[lane], state.ai[lane], state.br[lane], state.bi[lane]
-        state.ar[lane] = c * ar + zr * br - zi * bi
-        state.ai[lane] = c * ai + zr * bi + zi * br
-        state.br[lane] = c * br - zr * ar - zi * ai
-        state.bi[lane] = c * bi - zr * ai + zi * ar
+        ar, ai, br, bi = AR[lane], AI[lane], BR[lane], BI[lane]
+        AR[lane] = c * ar + zr * br - zi * bi
+        AI[lane] = c * ai + zr * bi + zi * br
+        BR[lane] = c * br - zr * ar - zi * ai
+        BI[lane] = c * bi - zr * ai + zi * ar
 
 
 @kernel(fastmath=FASTMATH)
@@ -251,49 +250,55 @@ def draw_noise(p, noise, key, first, step):
     if p.decay > 0.0 or p.gain > 0.0:
         shift = 1 if one_normal(p) else 0
         if shift == 0 or (coarse & 1) == 0 or step == 0:
-            four_normals(key, first, coarse >> shift, 0, noise.z)
+            decay_normals(key, first, coarse >> shift, noise[DECAY])
             if p.refined:
-                four_normals(key, first, coarse >> shift, 2, noise.bridge)
+                decay_bridge(key, first, coarse >> shift, noise[DECAY_BRIDGE])
         if p.refined:
-            cut_in_two(noise.z, noise.bridge, half, noise.cut)
+            cut_in_two(noise[DECAY], noise[DECAY_BRIDGE], half, noise[DECAY_CUT])
     if p.dephasing > 0.0:
         if (coarse & 3) == 0 or step == 0:
-            four_normals(key, first, coarse >> 2, 1, noise.turns)
+            dephasing_normals(key, first, coarse >> 2, noise[DEPHASING])
             if p.refined:
-                four_normals(key, first, coarse >> 2, 3, noise.bridge_turns)
+                dephasing_bridge(key, first, coarse >> 2, noise[DEPHASING_BRIDGE])
         if p.refined:
-            cut_in_two(noise.turns, noise.bridge_turns, half, noise.cut_turns)
+            cut_in_two(noise[DEPHASING], noise[DEPHASING_BRIDGE], half, noise[DEPHASING_CUT])
 
 
 @kernel(fastmath=FASTMATH)
-def advance(p, state, noise, factors, Omega, step, h):
-    """One step of length h with the noise drawn for it; `factors` (LANES,) from `shrink_factors` for h/2 (conserving)."""
+def advance(p, state, noise, factors, field, step, h):
+    """One step of length h with the noise drawn for it.
+
+    `field` from `field_turn` and, for the conserving variant, `factors` (LANES,) from `shrink_factors`, both for h/2.
+    """
+    turns, c, x, z = field
     coarse = step >> p.refined
-    turn_by_field(state, Omega, p.delta, 0.5 * h)
+    if turns:
+        turn_by_field(state, c, x, z)
     if p.twist != 0.0:
         turn_by_twist(state, p.twist, 0.5 * h)
     if p.dephasing > 0.0:
-        turns = noise.cut_turns if p.refined else noise.turns
-        dephase(state, p.dephasing, h, turns[coarse & 3])
+        dephase(state, p.dephasing, h, noise[DEPHASING_CUT if p.refined else DEPHASING, coarse & 3])
     if p.decay > 0.0 or p.gain > 0.0:
-        z = noise.cut if p.refined else noise.z
+        normals = noise[DECAY_CUT if p.refined else DECAY]
         at = 2 * (coarse & 1) if one_normal(p) else 0
         if p.conserving:
             decay_classical(state, factors)
-            turn_at_random(p, state, h, z[at], z[at + 1])
+            turn_at_random(p, state, h, normals[at], normals[at + 1])
             decay_classical(state, factors)
         else:
-            decay_positive(p, state, h, z, at, at if one_normal(p) else 2)
+            decay_positive(p, state, h, normals, at, at if one_normal(p) else 2)
     if p.twist != 0.0:
         turn_by_twist(state, p.twist, 0.5 * h)
-    turn_by_field(state, Omega, p.delta, 0.5 * h)
+    if turns:
+        turn_by_field(state, c, x, z)
 
 
 @kernel(fastmath=FASTMATH)
 def measure(p, state, out):
     """The first eleven QUANTITIES of every lane into out (QUANTITIES, LANES)."""
+    AR, AI, BR, BI = state[0], state[1], state[2], state[3]
     for lane in range(LANES):
-        ar, ai, br, bi = state.ar[lane], state.ai[lane], state.br[lane], state.bi[lane]
+        ar, ai, br, bi = AR[lane], AI[lane], BR[lane], BI[lane]
         na, nb = ar * ar + ai * ai, br * br + bi * bi
         x, y, z = ar * br + ai * bi, ar * bi - ai * br, 0.5 * (na - nb)
         extra = na + nb - 2.0 * p.S
@@ -320,36 +325,27 @@ def add_up(values, active, sums):
 
 
 @kernel
-def make_state():
-    return State(np.empty(LANES), np.empty(LANES), np.empty(LANES), np.empty(LANES))
-
-
-@kernel
-def make_noise():
-    shape = (4, LANES)
-    return Noise(np.zeros(shape), np.zeros(shape), np.zeros(shape), np.zeros(shape), np.zeros(shape), np.zeros(shape))
-
-
-@kernel
 def draw_starts(p, state, key, first):
+    AR, AI, BR, BI = state[0], state[1], state[2], state[3]
     for lane in range(LANES):
         trajectory = first + np.uint64(lane)
         theta, phi = p.theta, p.phi
         if p.start == ISOTROPIC:
             theta, phi = draw_direction(key, trajectory)
         alpha, beta = draw_spin(key, trajectory, 0, p.kind, p.S, theta, phi)
-        state.ar[lane], state.ai[lane], state.br[lane], state.bi[lane] = alpha.real, alpha.imag, beta.real, beta.imag
+        AR[lane], AI[lane], BR[lane], BI[lane] = alpha.real, alpha.imag, beta.real, beta.imag
 
 
 @entry(fastmath=FASTMATH)
 def follow(p, key, first, active, times, sums):
     """LANES trajectories from number `first` on; those below `active` are added to sums (T, QUANTITIES, GROUPS) at `times`."""
-    state, other, noise = make_state(), make_state(), make_noise()
+    state, other, noise = np.empty((4, LANES)), np.empty((4, LANES)), np.zeros((6, 4, LANES))
     values = np.zeros((QUANTITIES, LANES))
     factors, partial = np.empty(LANES), np.empty(LANES)
     draw_starts(p, state, key, first)
     h = p.step / (1 << p.refined)
     shrink_factors(p, state, 0.5 * h, factors)
+    field = field_turn(p.Omega, p.delta, 0.5 * h)
     row, step = 0, 0
     while row < times.size:
         here = step * h
@@ -363,11 +359,10 @@ def follow(p, key, first, active, times, sums):
             if not fresh:
                 draw_noise(p, noise, key, first, step)
                 fresh = True
-            for lane in range(LANES):
-                other.ar[lane], other.ai[lane] = state.ar[lane], state.ai[lane]
-                other.br[lane], other.bi[lane] = state.br[lane], state.bi[lane]
-            shrink_factors(p, other, 0.5 * (times[row] - here), partial)
-            advance(p, other, noise, partial, p.Omega, step, times[row] - here)
+            other[:] = state
+            part = times[row] - here
+            shrink_factors(p, other, 0.5 * part, partial)
+            advance(p, other, noise, partial, field_turn(p.Omega, p.delta, 0.5 * part), step, part)
             measure(p, other, values)
             add_up(values, active, sums[row])
             row += 1
@@ -375,25 +370,26 @@ def follow(p, key, first, active, times, sums):
             break
         if not fresh:
             draw_noise(p, noise, key, first, step)
-        advance(p, state, noise, factors, p.Omega, step, h)
+        advance(p, state, noise, factors, field, step, h)
         step += 1
 
 
 @entry(fastmath=FASTMATH)
 def average(p, key, first, active, relax, steps, sums):
     """The same, each trajectory averaged over `steps` steps after `relax` steps; onto sums (1, QUANTITIES, GROUPS)."""
-    state, noise = make_state(), make_noise()
+    state, noise = np.empty((4, LANES)), np.zeros((6, 4, LANES))
     values, totals = np.zeros((QUANTITIES, LANES)), np.zeros((QUANTITIES, LANES))
     factors = np.empty(LANES)
     draw_starts(p, state, key, first)
     h = p.step / (1 << p.refined)
     shrink_factors(p, state, 0.5 * h, factors)
+    full = field_turn(p.Omega, p.delta, 0.5 * h)
     for step in range(relax + steps):
-        Omega = p.Omega
+        field = full
         if p.start == RAMP and step < relax:
-            Omega *= (step + 0.5) / relax
+            field = field_turn(p.Omega * (step + 0.5) / relax, p.delta, 0.5 * h)
         draw_noise(p, noise, key, first, step)
-        advance(p, state, noise, factors, Omega, step, h)
+        advance(p, state, noise, factors, field, step, h)
         if step >= relax:
             measure(p, state, values)
             for i in range(11):
