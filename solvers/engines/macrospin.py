@@ -18,8 +18,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from solvers.numerics.automatic import automatic
 from solvers.numerics.compile import FASTMATH, entry, kernel
 from solvers.numerics.outcome import EVENT
+from solvers.numerics.polynomial_jacobian import polynomial_jacobian
 from solvers.numerics.runge_kutta import runge_kutta
 
 FIELD, COUPLING, GYRO, DAMPING, TORQUE, DECAY, SOURCE, CENTRE, CONSERVING, SIGN, REST = (
@@ -109,8 +111,9 @@ def motion(t, y, p):
     return math.sqrt(dx * dx + dy * dy + dz * dz) - p[REST]
 
 
-_integrate = runge_kutta(macrospin_rhs)
-_integrate_to_equator = runge_kutta(macrospin_rhs, height)
+_jacobian = polynomial_jacobian(macrospin_rhs)
+_integrate = automatic(macrospin_rhs, _jacobian)
+_integrate_to_equator = automatic(macrospin_rhs, _jacobian, height)
 _integrate_to_rest = runge_kutta(macrospin_rhs, motion)
 
 
