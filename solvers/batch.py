@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from solvers.declarations import Output, Parameter
-from solvers.outcome import FAILED, OK, WARNED, InvalidInput, PointFailed, Remark, Results, remark_of
+from solvers.outcome import FAILED, OK, WARNED, InvalidInput, Kind, PointFailed, Remark, Results, remark_of
 
 
 class Point(dict[str, Any]):
@@ -165,7 +165,7 @@ def point_by_point(solve: Callable[[Point], Mapping[str, Any]], draws_numbers: b
 def _fitting(name: str, found: Mapping[str, Any], shape: tuple[int, ...]) -> Any:
     """The output of that name; PointFailed where a method does not return it, or in another shape than declared."""
     if name not in found:
-        raise PointFailed("NoOutput", f"the method returns {', '.join(found) or 'nothing'}; missing is {name}")
+        raise PointFailed(Kind.WRONG_OUTPUT, f"the method returns {', '.join(found) or 'nothing'}; missing is {name}")
     if np.shape(found[name]) != shape:
-        raise PointFailed("OutputShape", f"{name} has the shape {np.shape(found[name])}; declared is {shape}")
+        raise PointFailed(Kind.WRONG_OUTPUT, f"{name} has the shape {np.shape(found[name])}; declared is {shape}")
     return found[name]

@@ -7,7 +7,7 @@ import math
 from solvers.engines.master_equation.steady_state import SteadyState
 from solvers.engines.spin_system import SpinSystem
 from solvers.numerics.outcome import DONE, OUTCOME_TEXT
-from solvers.outcome import OK, WARNED, PointFailed, Remark
+from solvers.outcome import KIND_OF_CODE, OK, WARNED, Kind, PointFailed, Remark
 
 
 def judge(
@@ -30,8 +30,8 @@ def judge(
         text = f"stopped at t = {reached:.6g}: {OUTCOME_TEXT[code]}"
         if not math.isnan(first_left):
             message = "; ".join(filter(None, [unfinished(text, first_left), left]))
-            return WARNED, Remark(kind="NotIntegrated", message=message)
-        raise PointFailed("Diverged" if left else "NotIntegrated", "; ".join(filter(None, [text, left])))
+            return WARNED, Remark(kind=KIND_OF_CODE[code], message=message)
+        raise PointFailed(Kind.DIVERGED if left else KIND_OF_CODE[code], "; ".join(filter(None, [text, left])))
     indefinite = ""
     if not system.positive:
         indefinite = (
@@ -40,7 +40,7 @@ def judge(
         )
     if left or indefinite:
         return WARNED, Remark(
-            kind="ClosureOutOfPhysics" if left and not indefinite else "GammaIndefinite",
+            kind=Kind.OUT_OF_PHYSICS if left and not indefinite else Kind.NOT_COMPLETELY_POSITIVE,
             message="; ".join(filter(None, [left, indefinite])),
         )
     return OK, None
@@ -59,12 +59,12 @@ def judge_steady(found: SteadyState) -> Remark | None:
     """The remark of status 1 where a steady state is not converged or not unique."""
     if not found.converged:
         return Remark(
-            kind="NotConverged",
+            kind=Kind.NOT_CONVERGED,
             message=f"residual {found.residual:.3g}, gap {found.gap:.3g}: not converged to the usual accuracy",
         )
     if not found.unique:
         return Remark(
-            kind="NotUnique",
+            kind=Kind.NOT_UNIQUE,
             message=f"the gap is closed ({found.gap:.3g}): the steady state is not unique; given is the one reached from the start",
         )
     return None
@@ -75,7 +75,7 @@ def must_rest(code: int, at_rest: bool, time: float, derivative: float) -> None:
     if code != DONE or not at_rest:
         text = "it does not come to rest" if code == DONE else OUTCOME_TEXT[code]
         raise PointFailed(
-            "NotAtRest", f"no state of rest by t = {time:.6g}: {text}; largest derivative {derivative:.3g}"
+            Kind.NOT_AT_REST, f"no state of rest by t = {time:.6g}: {text}; largest derivative {derivative:.3g}"
         )
 
 

@@ -36,7 +36,7 @@ from solvers.engines.residue_amplitudes import MEMBERS, mean_fidelities, precess
 from solvers.model import Method, Model
 from solvers.models.spin_cat.quantum_parameters import UNIT_OF_TIME, given_detunings, spins, width
 from solvers.numerics.random import standard_normals
-from solvers.outcome import PointFailed
+from solvers.outcome import Kind, PointFailed
 from solvers.shared_parameters import seed, times
 
 FIDELITIES = ("coherent", "even", "odd", "four_component")
@@ -78,7 +78,7 @@ def sampled(point: Point) -> Mapping[str, Any]:
         drawn = point["detunings"] if one else _draw(point, count)
         precess(cosine, sine, np.ascontiguousarray(drawn), when, norms, out)
         if not np.isfinite(out).all():
-            raise PointFailed("Overflow", "a phase, detuning times t, is beyond the largest number")
+            raise PointFailed(Kind.NOT_FINITE, "a phase, detuning times t, is beyond the largest number")
         _update(count, mean, moments, out)
         count += 1
         enough = count >= _AT_LEAST and _error(moments[0], count).max(initial=0.0) <= point["target_error"]
@@ -187,9 +187,7 @@ def random_parameters(rng: np.random.Generator) -> dict[str, Any]:
 
 
 def cost(batch: Batch) -> NDArray[np.float64]:
-    """A factor per spin and realisation where these are drawn."""
-    if batch.method == "analytic":
-        return np.ones(batch.size)
+    """A factor per spin and realisation."""
     return 1.0 + 1e-4 * batch["N"] * (1 if batch["detunings"] is not None else batch["realisations"])
 
 
@@ -209,7 +207,6 @@ MODELS = (
                 source="Eqs. (11), (16); (14) corrected",
                 solve=analytic,
                 reference=analytic_reference,
-                cost=cost,
             ),
             Method(
                 name="sampled",
