@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
+from numpy.typing import NDArray
+
 from solvers.engines.master_equation.steady_state import SteadyState
 from solvers.engines.spin_system import SpinSystem
-from solvers.numerics.outcome import DONE, OUTCOME_TEXT
+from solvers.numerics.outcome import DONE, MAX_STEPS, OUTCOME_TEXT
 from solvers.outcome import KIND_OF_CODE, OK, WARNED, Kind, PointFailed, Remark
 
 
@@ -44,6 +47,14 @@ def judge(
             message="; ".join(filter(None, [left, indefinite])),
         )
     return OK, None
+
+
+def first_not_reached(code: int, times: NDArray[np.float64], done: int) -> float:
+    """The first output time after the `done` that were reached when the step budget was spent, NaN where none is worth keeping.
+
+    The start itself, t = 0, is not worth it.
+    """
+    return float(times[done]) if code == MAX_STEPS and done > 0 and times[done - 1] > 0.0 else math.nan
 
 
 AFTER_BUDGET = "the step budget was spent before"
