@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # One command on a machine with only Python >= 3.11: make .venv when absent or outdated, then
 #   local.sh run SPEC ...     spinsweep run SPEC ...
-#   local.sh test [ARGS ...]  ruff, mypy and pytest [ARGS ...]
+#   local.sh test [ARGS ...]  ruff, mypy and the everyday tests; ARGS go to pytest (-m slow, say, chooses others)
 #   local.sh WORD ...         spinsweep WORD ...
 # PYTHON chooses the interpreter (default: python3).
 set -euo pipefail
@@ -38,7 +38,7 @@ case $word in
     "$venv/bin/ruff" check .
     "$venv/bin/ruff" format --check .
     "$venv/bin/mypy"
-    exec "$venv/bin/python" -m pytest "$@"
+    exec "$venv/bin/python" -m pytest -m "not slow and not faults and not integration and not simulation" "$@"
     ;;
   help | -h | --help)
     sed -n '2,6s/^# \{0,1\}//p' "${BASH_SOURCE[0]}"

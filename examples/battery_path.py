@@ -17,7 +17,7 @@ def main(folder="results/battery_storage_path", output="battery_path.png"):
     data = sweep.open(folder)
     figure, axes = plt.subplots(figsize=(6.4, 5.4), layout="constrained")
     for k, tau_s in enumerate(data.tau_s.values):
-        exact, cumulant = (data.sel({"method": method}).isel(tau_s=k) for method in ("exact", "cumulant"))
+        exact, cumulant = (data.sel(solver=method).isel(tau_s=k) for method in ("exact", "cumulant"))
         axes.plot(exact.S, exact.M, f"C{k}", label=f"{tau_s:.3g}")
         axes.plot(cumulant.S[::8], cumulant.M[::8], f"C{k}.", markersize=4)
     half = float(data.N) / 2

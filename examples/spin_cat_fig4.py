@@ -20,7 +20,7 @@ import numpy as np
 
 import sweep
 from solvers import solve_many
-from sweep.plot import picture
+from sweep.pictures.plot import picture
 
 PAPER_A, PAPER_B = 0.03125, 2.2077
 """In units of N."""

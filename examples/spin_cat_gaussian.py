@@ -17,7 +17,7 @@ import numpy as np
 
 import sweep
 from solvers import solve_many
-from sweep.plot import picture
+from sweep.pictures.plot import picture
 
 
 def main(folder="results/spin_cat_gaussian", output="spin_cat_gaussian.png"):

@@ -23,15 +23,15 @@ def main(
     fixed_ratio="results/spin_cat_scaling_fixed_ratio", fixed_amplitude="results/spin_cat_scaling_fixed_amplitude"
 ):
     ratio = sweep.open(fixed_ratio)
-    for method in ratio.method.values:
+    for method in ratio.solver.values:
         for distribution in ratio.distribution.values:
-            delta = ratio.delta_critical.sel({"method": method, "distribution": distribution}).values
+            delta = ratio.delta_critical.sel(solver=method, distribution=distribution).values
             slope = exponent(ratio.N.values, delta)
             print(f"eta = N/32, {distribution}, {method}: N = 1e5 {delta[-1]:.4f} Gamma2, exponent {slope:+.4f}")
     amplitude = sweep.open(fixed_amplitude)
-    for method in amplitude.method.values:
+    for method in amplitude.solver.values:
         for eta in amplitude.eta.values:
-            delta = amplitude.delta_critical.sel({"method": method, "eta": eta}).values
+            delta = amplitude.delta_critical.sel(solver=method, eta=eta).values
             slope = exponent(amplitude.N.values, delta)
             print(f"eta = {eta:g}, {method}: N = 1e5 {delta[-1]:.5f} Gamma2, exponent {slope:+.3f}")
 

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from solvers.declarations import Output, Parameter
-from solvers.outcome import FAILED, OK, WARNED, InvalidInput, Remark, Results, remark_of
+from solvers.outcome import FAILED, OK, WARNED, InvalidInput, PointFailed, Remark, Results, remark_of
 
 
 class Point(dict[str, Any]):
@@ -133,43 +133,6 @@ def _canonical(parameter: Parameter, value: Any) -> str:
     return ",".join((v + 0.0).hex() for v in array.astype(float).ravel().tolist()) + f"{array.shape}"
 
 
-def pointwise(
-    solve_one: Callable[..., Mapping[str, Any]], stochastic: tuple[str, ...] = ()
-) -> Callable[[Batch], Results]:
-    """Make a batch entry from `solve_one(method, parameters, wants) -> outputs` for models whose points are costly.
-
-    With methods named in `stochastic` it is `solve_one(method, parameters, wants, key)`: `key` is the point's 64-bit
-    number for random streams, 0 for methods that draw none.
-
-    `outputs` may also hold `status` (0, 1 or 2) and `remark` (a `Remark`). An exception fails its own point only;
-    ValueError and TypeError (bad input) are for `solvers.evaluate` to report or record.
-    """
-
-    def run(batch: Batch) -> Results:
-        outputs = batch.empty()
-        status = np.zeros(batch.size, dtype=np.int64)
-        remarks: dict[int, Remark] = {}
-        keys = batch.random_keys() if batch.method in stochastic else np.zeros(batch.size, dtype=np.uint64)
-        for i in range(batch.size):
-            extra = (int(keys[i]),) if stochastic else ()
-            try:
-                found = dict(solve_one(batch.method, batch.point(i), batch.wants, *extra))
-            except (ValueError, TypeError):
-                raise
-            except Exception as error:
-                status[i] = FAILED
-                remarks[i] = remark_of(error)
-                continue
-            status[i] = found.get("status", OK)
-            if status[i] in (WARNED, FAILED) and found.get("remark") is not None:
-                remarks[i] = found["remark"]
-            for name, array in outputs.items():
-                array[i] = found[name]
-        return Results(outputs, status, remarks)
-
-    return run
-
-
 def point_by_point(solve: Callable[[Point], Mapping[str, Any]], draws_numbers: bool, batch: Batch) -> Results:
     """Solve the points of a batch one after the other with `solve(point) -> outputs`.
 
@@ -184,7 +147,7 @@ def point_by_point(solve: Callable[[Point], Mapping[str, Any]], draws_numbers: b
         try:
             found = solve(batch.point(i, keys[i]))
             for name, array in outputs.items():
-                array[i] = found[name]
+                array[i] = _fitting(name, found, array.shape[1:])
         except InvalidInput:
             raise
         except Exception as error:
@@ -195,3 +158,12 @@ def point_by_point(solve: Callable[[Point], Mapping[str, Any]], draws_numbers: b
         if status[i] in (WARNED, FAILED) and found.get("remark") is not None:
             remarks[i] = found["remark"]
     return Results(outputs, status, remarks)
+
+
+def _fitting(name: str, found: Mapping[str, Any], shape: tuple[int, ...]) -> Any:
+    """The output of that name; PointFailed where a method does not return it, or in another shape than declared."""
+    if name not in found:
+        raise PointFailed("NoOutput", f"the method returns {', '.join(found) or 'nothing'}; missing is {name}")
+    if np.shape(found[name]) != shape:
+        raise PointFailed("OutputShape", f"{name} has the shape {np.shape(found[name])}; declared is {shape}")
+    return found[name]

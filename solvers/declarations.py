@@ -217,7 +217,8 @@ class Output:
     """One result of a model: real float64, or complex128 with `kind="complex"`, over `dims`.
 
     `methods` names the methods that give it (empty: all of them). `bounds` hold for every finite value. `nan` says what
-    NaN means in a point that did not fail ("not locked"); empty where NaN cannot be. `sensitivity` says how many times the
+    NaN means in a point that did not fail ("not locked"); empty where NaN cannot be; `nan_if_warned` the same for points
+    of status 1 alone ("the step budget was spent before"). `sensitivity` says how many times the
     integration tolerance the value may move by nature (the time at which a slow decay crosses a level: many times).
     """
 
@@ -230,6 +231,7 @@ class Output:
     bounds: tuple[float, float] = (-math.inf, math.inf)
     methods: tuple[str, ...] = ()
     nan: str = ""
+    nan_if_warned: str = ""
     sensitivity: float = 1.0
 
     @property

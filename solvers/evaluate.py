@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from solvers.batch import Batch
 from solvers.declarations import Output
 from solvers.model import Method, Model
-from solvers.outcome import FAILED, OK, InvalidInput, Remark, Results, SolverWarning, remark_of
+from solvers.outcome import FAILED, OK, WARNED, InvalidInput, Remark, Results, SolverWarning, remark_of
 from solvers.registry import find
 from solvers.suggest import did_you_mean
 
@@ -122,6 +122,7 @@ def evaluate(
     if len(index):
         part = batch if inside.all() else batch.select(index)
         _store(_run(model, chosen, part, isolate), index, outputs, status, remarks)
+    _refuse_what_is_not_finite(batch, outputs, status, remarks)
     failed = status == FAILED
     for i in np.flatnonzero(status != OK).tolist():
         remarks.setdefault(i, Remark(kind=f"Status{status[i]}", message=model.status_text[int(status[i])]))
@@ -129,6 +130,21 @@ def evaluate(
         for array in outputs.values():
             array[failed] = np.nan
     return Evaluation(outputs, status, remarks)
+
+
+def _refuse_what_is_not_finite(
+    batch: Batch, outputs: Mapping[str, NDArray[Any]], status: NDArray[np.int64], remarks: dict[int, Remark]
+) -> None:
+    """Fail every point that holds infinity, or NaN in an output that does not say what NaN means."""
+    for output in batch.wanted:
+        values = outputs[output.name].reshape(batch.size, -1)
+        may_be_nan = np.full(batch.size, bool(output.nan)) | ((status == WARNED) & bool(output.nan_if_warned))
+        bad = (np.isinf(values) | (np.isnan(values) & ~may_be_nan[:, None])).any(axis=1) & (status != FAILED)
+        for i in np.flatnonzero(bad).tolist():
+            before = f"; besides: {remarks[i].message}" if i in remarks else ""
+            text = f"{output.name} is not finite: a parameter, or what follows from it, is beyond the range of numbers"
+            remarks[i] = Remark(kind="NotFinite", message=text + before)
+        status[bad] = FAILED
 
 
 def _inside_limit(method: Method, batch: Batch) -> NDArray[np.bool_]:
@@ -154,11 +170,12 @@ def _store(
 def _run(model: Model, method: Method, batch: Batch, isolate: bool) -> Results:
     """The method's function; where it raises, the points one by one, so that only the culprits fail.
 
-    Bad input (an InvalidInput, or whatever the model's own validation raises) is raised, unless `isolate` is set.
+    Bad input (an InvalidInput and nothing else) is raised, unless `isolate` is set.
     """
     try:
-        _validate(model, batch)
-        return model.run(batch) if model.run is not None else method.run(batch)
+        with np.errstate(all="ignore"):  # what comes of it is tested for being finite
+            _validate(model, batch)
+            return method.run(batch)
     except Exception as error:
         if isinstance(error, InvalidInput) and not isolate:
             raise
@@ -177,10 +194,7 @@ def _validate(model: Model, batch: Batch) -> None:
     if model.validate is None:
         return
     for i in range(batch.size):
-        try:
-            model.validate(batch.point(i))
-        except (ValueError, TypeError) as error:
-            raise error if isinstance(error, InvalidInput) else InvalidInput(str(error)) from error
+        model.validate(batch.point(i))
 
 
 def solve_many(

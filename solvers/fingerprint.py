@@ -37,6 +37,12 @@ def _digest(files: Iterable[Path]) -> str:
     return hasher.hexdigest()
 
 
+def sources_of_everything() -> str:
+    """Hash of every source file of the package and of the model folders, found anew at every call."""
+    folders = [ROOT, *(folder for folder in model_folders() if not folder.is_relative_to(ROOT))]
+    return _digest(path for folder in folders for path in folder.rglob("*.py"))
+
+
 def _file_of(module: str) -> Path | None:
     """The file of a module inside the package, or None for one that is elsewhere or is no module."""
     first, *rest = module.split(".")

@@ -25,8 +25,9 @@ class Method:
 
     Either `solve(point) -> outputs` (see `solvers.batch.point_by_point`) or, where many points at once are faster,
     `batch(batch) -> Results`. `reference(parameters) -> outputs` is an independent slow solution of one small point, for
-    tests; None where the model's `checks` alone must do. `cost(batch)` (P,) estimates relative cost, so that expensive
-    points start first. `draws_numbers` says that points need a key for random streams.
+    tests; None where the model's `checks` alone must do, {} at a point it cannot treat. `reference_tolerance` is the
+    (rtol, atol) at which both must agree, where it is not the model's. `cost(batch)` (P,) estimates relative cost, so
+    that expensive points start first. `draws_numbers` says that points need a key for random streams.
     """
 
     name: str
@@ -35,12 +36,13 @@ class Method:
     batch: Callable[[Batch], Results] | None = None
     reference: Callable[[Mapping[str, Any]], Mapping[str, Any]] | None = None
     cost: Callable[[Batch], NDArray[Any]] | None = None
+    reference_tolerance: tuple[float, float] | None = None
     draws_numbers: bool = False
     source: str = ""
     limit: Limit | None = None
 
     def __post_init__(self) -> None:
-        if self.solve is not None and self.batch is not None:
+        if (self.solve is None) == (self.batch is None):
             raise ValueError(f"method {self.name}: give either solve, for one point, or batch, for many")
 
     def run(self, batch: Batch) -> Results:
@@ -55,12 +57,10 @@ class Method:
 class Model:
     """One model id: everything a solver call, a sweep, a reader or a test needs to know about it.
 
-    `run(batch)` is the batch entry (see `solvers.batch`); `reference(method, parameters)` an independent slow solution
-    of one small point, `None` where `checks` alone must do; `random_parameters(rng)` a random point for fuzzing that
-    `reference` can treat. `reference_tolerance` is the (rtol, atol) at which both must agree. `conserved` names
-    functions of a point's (parameters, outputs) that must vanish, with their tolerance.
-    `validate(parameters)` raises ValueError for input that is non-physical as a whole.
-    `cost(batch)` (P,) estimates relative cost, so that expensive points start first.
+    `random_parameters(rng)` is a random point for fuzzing that the methods' references can treat;
+    `reference_tolerance` is the (rtol, atol) at which both must agree. `conserved` names functions of a point's
+    (parameters, outputs) that must vanish, with their tolerance, and are None where a law says nothing. `validate(parameters)` raises InvalidInput for input
+    that is non-physical as a whole.
     """
 
     id: str
@@ -70,17 +70,14 @@ class Model:
     parameters: tuple[Parameter, ...]
     outputs: tuple[Output, ...]
     example: Mapping[str, Any]
-    run: Callable[[Batch], Results] | None = None
     dimensions: tuple[Dimension, ...] = ()
     checks: tuple[Check, ...] = ()
-    reference: Callable[[str, Mapping[str, Any]], Mapping[str, Any]] | None = None
     reference_tolerance: tuple[float, float] = (1e-6, 1e-8)
     random_parameters: Callable[[np.random.Generator], dict[str, Any]] | None = None
-    conserved: Mapping[str, tuple[Callable[[Mapping[str, Any], Mapping[str, Any]], float], float]] = field(
+    conserved: Mapping[str, tuple[Callable[[Mapping[str, Any], Mapping[str, Any]], float | None], float]] = field(
         default_factory=dict
     )
     validate: Callable[[Mapping[str, Any]], None] | None = None
-    cost: Callable[[Batch], NDArray[Any]] | None = None
     status_text: Mapping[int, str] = field(default_factory=lambda: STATUS_TEXT)
     unit_of_time: str = ""
 
@@ -97,7 +94,10 @@ class Model:
         methods = {m.name for m in self.methods}
         for output in self.outputs:
             if missing := set(output.dims) - dims:
-                raise ValueError(f"model {self.id}: output {output.name} has undeclared dimensions {sorted(missing)}")
+                raise ValueError(
+                    f"model {self.id}: output {output.name} has undeclared dimensions {sorted(missing)}; each needs a "
+                    "Dimension(name=..., size=...) among the model's dimensions (TIME, AXIS, SITE are in declarations)"
+                )
             if missing := set(output.methods) - methods:
                 raise ValueError(f"model {self.id}: output {output.name} names unknown methods {sorted(missing)}")
             if output.name in dims or output.name in {p.name for p in self.parameters}:

@@ -26,6 +26,14 @@ class InvalidInput(ValueError):
     """
 
 
+class PointFailed(Exception):
+    """A point has no result, for a known reason: `kind` groups equal causes, the text is the sentence for the user."""
+
+    def __init__(self, kind: str, message: str) -> None:
+        super().__init__(message)
+        self.kind = kind
+
+
 class SolverWarning(UserWarning):
     """A point finished with status 1 or 2; the text says why."""
 
@@ -49,7 +57,9 @@ class Results:
 
 
 def remark_of(error: BaseException) -> Remark:
-    """The record of an exception."""
+    """The record of an exception: a known reason as it stands, any other one with its traceback."""
+    if isinstance(error, PointFailed):
+        return Remark(kind=error.kind, message=str(error))
     return Remark(
         kind=type(error).__name__,
         message=str(error) or type(error).__name__,

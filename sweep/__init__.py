@@ -3,10 +3,41 @@
 import sweep
 data = sweep.open("results/quickstart")
 data = sweep.Sweep(model="spin_cat.two_ensembles", axes={"eta": [100, 200], "delta": [0.01, 0.02]}).run()
+
+Names are imported when they are first used, so that a command line that needs none of them starts at once.
 """
 
-from sweep.errors import AbortedError, RunError, SpecError, SweepError
-from sweep.notebook import Sweep, open
-from sweep.run import Point, Run
+from __future__ import annotations
 
-__all__ = ["AbortedError", "Point", "Run", "RunError", "SpecError", "Sweep", "SweepError", "open"]
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from sweep.api.run import Point, Run
+    from sweep.api.sweeps import Sweep
+    from sweep.errors import AbortedError, RunError, SpecError, StoppedError, SweepError
+    from sweep.folder.dataset import open
+
+__all__ = [
+    "AbortedError",
+    "Point",
+    "Run",
+    "RunError",
+    "SpecError",
+    "StoppedError",
+    "Sweep",
+    "SweepError",
+    "open",
+]
+
+_PLACES = {"Point": "api.run", "Run": "api.run", "Sweep": "api.sweeps", "open": "folder.dataset"}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(f"sweep.{_PLACES.get(name, 'errors')}"), name)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

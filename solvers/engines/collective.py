@@ -5,6 +5,9 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+VANISHES = 1e-8
+"""|m| below which <S> has no direction that could be known."""
+
 
 def pair_means(correlations: NDArray[np.float64]) -> NDArray[np.float64]:
     """Mean over pairs of <s_i^a s_j^b>, symmetrised, (..., 3, 3), from (..., N, N, 3, 3) with zeros on site; NaN for N = 1."""
@@ -28,7 +31,7 @@ def squeezing(n: int, magnetisation: NDArray[np.float64], pairs: NDArray[np.floa
     """Wineland's xi^2 = N min Var(S_perp) / |<S>|^2 (...,) from m (..., 3) and pair means (..., 3, 3).
 
     <S> = N m / 2 and Cov(S_a, S_b) = (N delta_ab + N (N-1) p_ab - N^2 m_a m_b) / 4; the minimum is over directions
-    perpendicular to m. NaN where m vanishes.
+    perpendicular to m. NaN where |m| is below VANISHES: what is left of m there is the error of its calculation.
     """
     pairs = np.zeros_like(pairs) if n == 1 else pairs
     length = np.linalg.norm(magnetisation, axis=-1)
@@ -47,4 +50,4 @@ def squeezing(n: int, magnetisation: NDArray[np.float64], pairs: NDArray[np.floa
     mean = (block[..., 0, 0] + block[..., 1, 1]) / 2
     smallest = mean - np.hypot((block[..., 0, 0] - block[..., 1, 1]) / 2, block[..., 0, 1])
     with np.errstate(divide="ignore", invalid="ignore"):
-        return np.where(length > 1e-12, 4 * smallest / (n * length**2), np.nan)
+        return np.where(length > VANISHES, 4 * smallest / (n * length**2), np.nan)

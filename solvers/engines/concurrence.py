@@ -10,8 +10,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from solvers.engines.literal import SIGMA
 from solvers.engines.pair_states import fill_upper, pair_eigenvalue, smallest_eigenvalue_4
+from solvers.engines.spin_system import SIGMA
 from solvers.numerics.compile import entry, kernel
 
 NEGATIVE = -1e-8

@@ -16,11 +16,15 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.sparse.csgraph import connected_components
 
 LOWERING = np.array([0.5, -0.5j, 0.0])
 """sigma_- = |down><up| as a vector over (s^x, s^y, s^z)."""
 RAISING = np.array([0.5, 0.5j, 0.0])
 PAULI_Z = np.array([0.0, 0.0, 1.0 + 0j])
+
+SIGMA = np.array([[[0, 1], [1, 0]], [[0, -1j], [1j, 0]], [[1, 0], [0, -1]]])
+"""s^x, s^y, s^z as matrices, up first."""
 
 EPSILON = np.zeros((3, 3, 3))
 """The Levi-Civita symbol."""
@@ -114,15 +118,5 @@ def bonded_pairs(system: SpinSystem) -> list[tuple[int, int]]:
 
 def clusters(linked: NDArray[np.bool_]) -> Sequence[list[int]]:
     """Connected components of a symmetric relation (N, N), each in rising order."""
-    rest = set(range(len(linked)))
-    found = []
-    while rest:
-        todo, seen = [min(rest)], set()
-        while todo:
-            i = todo.pop()
-            if i not in seen:
-                seen.add(i)
-                todo.extend(np.flatnonzero(linked[i]).tolist())
-        found.append(sorted(seen))
-        rest -= seen
-    return found
+    count, label = connected_components(linked, directed=False)
+    return [np.flatnonzero(label == k).tolist() for k in range(count)]

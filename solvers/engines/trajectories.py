@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from solvers.engines.master_equation.generator import energy_range
 from solvers.engines.spin_system import EPSILON, SpinSystem, clusters
+from solvers.engines.wave_moments import norm_squared, pair_moments, spin_moments
 from solvers.numerics.compile import FASTMATH, entry, kernel
 from solvers.numerics.random import uniform_pair
 from solvers.outcome import InvalidInput
@@ -185,14 +186,6 @@ def jump(p, channel, psi, out):
 
 
 @kernel(fastmath=FASTMATH)
-def norm_squared(psi):
-    total = 0.0
-    for b in range(psi.shape[0]):
-        total += psi[b].real ** 2 + psi[b].imag ** 2
-    return total
-
-
-@kernel(fastmath=FASTMATH)
 def sum_series(series, terms, x, out):
     """out = sum_k x^k series_k."""
     for b in range(out.shape[0]):
@@ -206,53 +199,13 @@ def sum_series(series, terms, x, out):
 @kernel(fastmath=FASTMATH)
 def observe_sites(psi, n, out):
     """<s_i^a> and <s_i^a s_j^b> of an unnormalised psi, in the order of `moment_indices`."""
-    size = psi.shape[0]
     norm = norm_squared(psi)
     for i in range(n):
-        low = 1 << (n - 1 - i)
-        ud = 0.0j
-        up = 0.0
-        for base in range(0, size, 2 * low):
-            for k in range(base, base + low):
-                ud += np.conj(psi[k]) * psi[k + low]
-                up += psi[k].real ** 2 + psi[k].imag ** 2
-        out[3 * i] = 2 * ud.real / norm
-        out[3 * i + 1] = 2 * ud.imag / norm
-        out[3 * i + 2] = 2 * up / norm - 1
+        spin_moments(psi, n, i, norm, out[3 * i :])
     at = 3 * n
     for i in range(n):
-        outer = 1 << (n - 1 - i)
         for j in range(i + 1, n):
-            low = 1 << (n - 1 - j)
-            # elements rho_{row,column} of the pair, digits (site i, site j), up first
-            e01, e02, e03, e12, e13, e23 = 0.0j, 0.0j, 0.0j, 0.0j, 0.0j, 0.0j
-            zz = 0.0
-            for high in range(0, size, 2 * outer):
-                for base in range(high, high + outer, 2 * low):
-                    for k in range(base, base + low):
-                        a, b, c, d = psi[k], psi[k + low], psi[k + outer], psi[k + low + outer]
-                        e01 += np.conj(a) * b
-                        e02 += np.conj(a) * c
-                        e03 += np.conj(a) * d
-                        e12 += np.conj(b) * c
-                        e13 += np.conj(b) * d
-                        e23 += np.conj(c) * d
-                        zz += (
-                            (a.real**2 + a.imag**2)
-                            - (b.real**2 + b.imag**2)
-                            - (c.real**2 + c.imag**2)
-                            + (d.real**2 + d.imag**2)
-                        )
-            f = 2 / norm
-            out[at] = f * (e03.real + e12.real)
-            out[at + 1] = f * (e03.imag - e12.imag)
-            out[at + 2] = f * (e02.real - e13.real)
-            out[at + 3] = f * (e03.imag + e12.imag)
-            out[at + 4] = f * (e12.real - e03.real)
-            out[at + 5] = f * (e02.imag - e13.imag)
-            out[at + 6] = f * (e01.real - e23.real)
-            out[at + 7] = f * (e01.imag - e23.imag)
-            out[at + 8] = zz / norm
+            pair_moments(psi, n, i, j, norm, out[at:])
             at += 9
 
 

@@ -4,23 +4,34 @@ from __future__ import annotations
 
 import math
 
+from solvers.engines.master_equation.steady_state import SteadyState
 from solvers.engines.spin_system import SpinSystem
 from solvers.numerics.outcome import DONE, OUTCOME_TEXT
-from solvers.outcome import FAILED, OK, WARNED, Remark
+from solvers.outcome import OK, WARNED, PointFailed, Remark
 
 
 def judge(
-    system: SpinSystem, *, first_bad: float = math.nan, reason: str = "", code: int = DONE, reached: float = math.nan
+    system: SpinSystem,
+    *,
+    first_bad: float = math.nan,
+    reason: str = "",
+    code: int = DONE,
+    reached: float = math.nan,
+    first_left: float = math.nan,
 ) -> tuple[int, Remark | None]:
-    """Status and remark: 2 if the integration did not end, 1 if it left physics or Gamma is not positive, else 0."""
+    """Status and remark: 1 if it left physics or Gamma is not positive, else 0; PointFailed if it did not end.
+
+    Where the output times before `first_left` were reached before the step budget was spent: 1 as well.
+    """
     left = ""
     if not math.isnan(first_bad):
         left = f"the moments belong to no state from t = {first_bad:.6g} on" + (f": {reason}" if reason else "")
     if code != DONE:
         text = f"stopped at t = {reached:.6g}: {OUTCOME_TEXT[code]}"
-        return FAILED, Remark(
-            kind="Diverged" if left else "NotIntegrated", message="; ".join(filter(None, [text, left]))
-        )
+        if not math.isnan(first_left):
+            message = "; ".join(filter(None, [unfinished(text, first_left), left]))
+            return WARNED, Remark(kind="NotIntegrated", message=message)
+        raise PointFailed("Diverged" if left else "NotIntegrated", "; ".join(filter(None, [text, left])))
     indefinite = ""
     if not system.positive:
         indefinite = (
@@ -33,6 +44,39 @@ def judge(
             message="; ".join(filter(None, [left, indefinite])),
         )
     return OK, None
+
+
+AFTER_BUDGET = "the step budget was spent before"
+"""What NaN means at later output times of a point of status 1."""
+
+
+def unfinished(text: str, first_left: float) -> str:
+    """What is said of a point that reached some of its output times."""
+    return f"{text}; output times from t = {first_left:.6g} on are NaN"
+
+
+def judge_steady(found: SteadyState) -> Remark | None:
+    """The remark of status 1 where a steady state is not converged or not unique."""
+    if not found.converged:
+        return Remark(
+            kind="NotConverged",
+            message=f"residual {found.residual:.3g}, gap {found.gap:.3g}: not converged to the usual accuracy",
+        )
+    if not found.unique:
+        return Remark(
+            kind="NotUnique",
+            message=f"the gap is closed ({found.gap:.3g}): the steady state is not unique; given is the one reached from the start",
+        )
+    return None
+
+
+def must_rest(code: int, at_rest: bool, time: float, derivative: float) -> None:
+    """Raise PointFailed where moments were followed up to `time` and are not at rest."""
+    if code != DONE or not at_rest:
+        text = "it does not come to rest" if code == DONE else OUTCOME_TEXT[code]
+        raise PointFailed(
+            "NotAtRest", f"no state of rest by t = {time:.6g}: {text}; largest derivative {derivative:.3g}"
+        )
 
 
 def earliest(*times: float) -> float:

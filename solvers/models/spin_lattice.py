@@ -18,29 +18,33 @@ Rey and Chaparro, Eqs. (1), (7)-(14), (30), with the corrections stated in `spin
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from solvers.batch import Batch, pointwise
-from solvers.declarations import AXIS, AXIS2, TIME, Check, Limit, Output, Parameter
+from solvers.batch import Batch, Point
+from solvers.declarations import AXIS, AXIS2, TIME, Check, Output, Parameter
 from solvers.engines.collective import pair_means, product_pair_means, squeezing
-from solvers.engines.literal import density_matrix_moments, exact_path, moment_path, product_density_matrix
-from solvers.engines.master_equation.generator import build_generator
-from solvers.engines.master_equation.propagation import evolve
-from solvers.engines.master_equation.states import moment_indices, product_state, split_moments
-from solvers.engines.moments.propagation import CUMULANTS, MEAN_FIELD, propagate, refuse_beyond_memory
+from solvers.engines.limits import WAVE_FUNCTION_LIMIT, exact_limit
+from solvers.engines.master_equation.exact import evolve_exactly, judged
+from solvers.engines.master_equation.states import split_moments
+from solvers.engines.moments.integration import CUMULANTS, MEAN_FIELD
+from solvers.engines.moments.propagation import propagate, refuse_beyond_memory
+from solvers.engines.pair_states import first_unphysical, smallest_pair_eigenvalue
 from solvers.engines.spin_system import LOWERING, SpinSystem, correlated, local_dissipator
 from solvers.engines.trajectories import sample
-from solvers.engines.validity import judge
+from solvers.engines.validity import AFTER_BUDGET, earliest, judge
 from solvers.model import Method, Model
 from solvers.numerics.random import standard_normals
 from solvers.outcome import InvalidInput
+from solvers.references.spin_systems import exact_moments, moment_path, product_density_matrix
 from solvers.shared_parameters import seed, times, tolerances, trajectories
 
 LATTICES = ("chain", "ring", "square", "all_to_all", "power_law")
 MOST_EXACT = 12
+RATES = ("minus", "plus", "z", "collective", "neighbour")
 UNIT_OF_TIME = "1/energy"
 
 
@@ -91,66 +95,67 @@ def start_spins(p: Mapping[str, Any]) -> NDArray[np.float64]:
     return np.tile([np.sin(theta) * np.cos(phi), np.sin(theta) * np.sin(phi), np.cos(theta)], (p["N"], 1))
 
 
-def solve_one(method: str, parameters: dict[str, Any], wants: Callable[..., bool], key: int) -> Mapping[str, Any]:
-    """All outputs at one point."""
-    n, when = parameters["N"], parameters["times"]
-    if method in ("cumulant", "mean_field"):
-        refuse_beyond_memory(n, MEAN_FIELD if method == "mean_field" else CUMULANTS)
-    system = build_system(parameters)
+def solve_exact(p: Point) -> Mapping[str, Any]:
+    """By the density matrix, or the wave function of a closed system."""
+    n, system = p["N"], build_system(p)
+    found = evolve_exactly(system, start_spins(p), p["times"], rtol=p["rtol"], max_steps=p["max_steps"])
+    spins, correlations = split_moments(found.observed, n)
+    first_bad, reason = np.nan, ""
+    if not system.positive:
+        first_bad, reason = first_unphysical(p["times"], spins, smallest_pair_eigenvalue(spins, correlations))
+    status, remark = judged(found, p["rtol"], *judge(system, first_bad=first_bad, reason=reason))
+    outputs = collective(n, spins.mean(axis=1), pair_means(correlations))
+    return outputs | {"first_bad_time": first_bad, "status": status, "remark": remark}
+
+
+def closed_and_pure(p: Mapping[str, Any]) -> NDArray[np.bool_]:
+    """Whether there is no dissipation; every start is pure."""
+    return np.asarray(sum(np.asarray(p[f"gamma_{name}"]) for name in RATES) == 0.0)
+
+
+def solve_moments(order: int, p: Point) -> Mapping[str, Any]:
+    """By moments of first or second order."""
+    n, when = p["N"], p["times"]
+    refuse_beyond_memory(n, order)
+    system = build_system(p)
     magnetisation = np.full((len(when), 3), np.nan)
     pairs = np.full((len(when), 3, 3), np.nan)
-    if method == "exact":
-        evolution = evolve(
-            build_generator(system),
-            product_state(start_spins(parameters)),
-            when,
-            moment_indices(n),
-            rtol=parameters["rtol"],
-            max_applications=100 * parameters["max_steps"],
-        )
-        spins, correlations = split_moments(evolution.observed, n)
-        magnetisation, pairs = spins.mean(axis=1), pair_means(correlations)
-        status, remark = judge(system)
-        first_bad = np.nan
-    elif method == "quantum_jumps":
-        return _jumps(parameters, system, key)
-    else:
 
-        def receive(first: int, s: NDArray[np.float64], c: NDArray[np.float64] | None) -> None:
-            magnetisation[first : first + len(s)] = s.mean(axis=1)
-            pairs[first : first + len(s)] = product_pair_means(s) if c is None else pair_means(c)
+    def receive(first: int, s: NDArray[np.float64], c: NDArray[np.float64] | None) -> None:
+        magnetisation[first : first + len(s)] = s.mean(axis=1)
+        pairs[first : first + len(s)] = product_pair_means(s) if c is None else pair_means(c)
 
-        path = propagate(
-            system,
-            MEAN_FIELD if method == "mean_field" else CUMULANTS,
-            start_spins(parameters),
-            None,
-            when,
-            receive,
-            rtol=parameters["rtol"],
-            atol=parameters["atol"],
-            max_steps=parameters["max_steps"],
-        )
-        first_bad = path.first_bad
-        status, remark = judge(system, first_bad=first_bad, code=path.code, reached=path.reached)
-    return {
-        "magnetisation": magnetisation,
-        "pair_correlation": pairs,
-        "squeezing": squeezing(n, magnetisation, pairs),
-        "first_bad_time": first_bad,
+    tuning = {name: p[name] for name in ("rtol", "atol", "max_steps")}
+    path = propagate(system, order, start_spins(p), None, when, receive, **tuning)
+    status, remark = judge(
+        system, first_bad=path.first_bad, code=path.code, reached=path.reached, first_left=path.first_left
+    )
+    found = collective(n, magnetisation, pairs)
+    return found | {
+        "first_bad_time": earliest(path.first_bad, path.first_left),
         "status": status,
         "remark": remark,
     }
 
 
-def _jumps(parameters: dict[str, Any], system: SpinSystem, key: int) -> Mapping[str, Any]:
+def collective(n: int, magnetisation: NDArray[np.float64], pairs: NDArray[np.float64]) -> dict[str, Any]:
+    """What the means over spins and pairs say."""
+    return {
+        "magnetisation": magnetisation,
+        "pair_correlation": pairs,
+        "squeezing": squeezing(n, magnetisation, pairs),
+        "first_bad_time": np.nan,
+    }
+
+
+def solve_jumps(parameters: Point) -> Mapping[str, Any]:
     """Means over trajectories with standard errors; that of squeezing, no mean itself, by the jackknife over groups."""
     n = parameters["N"]
     drawn = sample(
-        system,
+        build_system(parameters),
         start_spins(parameters),
         parameters["times"],
-        key=key,
+        key=parameters.key,
         trajectories=parameters["trajectories"],
         collective=True,
         max_steps=parameters["max_steps"],
@@ -168,11 +173,7 @@ def _jumps(parameters: dict[str, Any], system: SpinSystem, key: int) -> Mapping[
         squeezing_sem = np.sqrt((groups - 1) * np.var(squeezed, axis=0))
     else:
         squeezing_sem = np.full(len(drawn.mean), np.nan)
-    return {
-        "magnetisation": magnetisation,
-        "pair_correlation": pairs,
-        "squeezing": squeezing(n, magnetisation, pairs),
-        "first_bad_time": np.nan,
+    return collective(n, magnetisation, pairs) | {
         "magnetisation_sem": magnetisation_sem,
         "pair_correlation_sem": pairs_sem,
         "squeezing_sem": squeezing_sem,
@@ -184,30 +185,23 @@ def validate(parameters: Mapping[str, Any]) -> None:
     neighbours(parameters["lattice"], parameters["N"])
 
 
-def cost(batch: Batch) -> NDArray[Any]:
+def size_cost(cost: Callable[[NDArray[np.float64]], NDArray[Any]]) -> Callable[[Batch], NDArray[Any]]:
     """Relative cost of each point from its number of spins."""
-    n = batch["N"].astype(np.float64)
-    return {"exact": 4.0**n, "cumulant": n**3, "mean_field": n**2, "quantum_jumps": 2.0**n * n}[batch.method]
+    return lambda batch: cost(batch["N"].astype(np.float64))
 
 
-def reference(method: str, parameters: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Exponentials of the Liouvillian matrix, or Pauli algebra on strings with DOP853; {} for a stochastic method."""
-    if method == "quantum_jumps":
-        return {}
-    n, when = parameters["N"], np.asarray(parameters["times"])
-    system = build_system(parameters)
-    start = start_spins(parameters)
-    if method == "exact":
-        moments = [density_matrix_moments(rho) for rho in exact_path(system, product_density_matrix(start), when)]
-        spins, correlations = (np.array(m) for m in zip(*moments, strict=True))
-    else:
-        spins, correlations = moment_path(system, method == "cumulant", start, None, when)
-    magnetisation, pairs = spins.mean(axis=1), pair_means(correlations)
-    return {
-        "magnetisation": magnetisation,
-        "pair_correlation": pairs,
-        "squeezing": squeezing(n, magnetisation, pairs),
-    }
+def reference_exact(p: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Exponentials of the Liouvillian matrix."""
+    rho0 = product_density_matrix(start_spins(p))
+    spins, correlations, _ = exact_moments(build_system(p), rho0, np.asarray(p["times"]))
+    return collective(p["N"], spins.mean(axis=1), pair_means(correlations))
+
+
+def reference_moments(pairs: bool, p: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Pauli algebra on strings with DOP853."""
+    spins, correlations = moment_path(build_system(p), pairs, start_spins(p), None, np.asarray(p["times"]))
+    found = collective(p["N"], spins.mean(axis=1), pair_means(correlations))
+    return {name: value for name, value in found.items() if name != "first_bad_time"}
 
 
 def random_parameters(rng: np.random.Generator) -> dict[str, Any]:
@@ -261,26 +255,39 @@ MODELS = (
         title="Magnetisation, pair correlation and squeezing of a dissipative spin lattice in time",
         source="Rey and Chaparro, Mean-Field Approximation and Cumulant Expansion for a Generic Spin Hamiltonian (2021)",
         methods=(
-            Method(name="cumulant", meaning="second-order cumulants", source="Eq. (30)"),
             Method(
-                name="mean_field", meaning="every pair factorised", source="Eqs. (108)-(111), (173)-(177) corrected"
+                name="cumulant",
+                meaning="second-order cumulants",
+                source="Eq. (30)",
+                solve=partial(solve_moments, CUMULANTS),
+                reference=partial(reference_moments, True),
+                cost=size_cost(lambda n: n**3),
+            ),
+            Method(
+                name="mean_field",
+                meaning="every pair factorised",
+                source="Eqs. (108)-(111), (173)-(177) corrected",
+                solve=partial(solve_moments, MEAN_FIELD),
+                reference=partial(reference_moments, False),
+                cost=size_cost(lambda n: n**2),
             ),
             Method(
                 name="exact",
                 meaning="density matrix in the real Pauli basis",
                 source="Eqs. (1), (28)",
-                limit=Limit(
-                    text=f"N <= {MOST_EXACT} (4^N real numbers and six work copies: {7 * 8 * 4 ** (MOST_EXACT + 1) / 2**30:.2g} GiB at N = {MOST_EXACT + 1})",
-                    holds=lambda p: np.asarray(p["N"]) <= MOST_EXACT,
-                ),
+                solve=solve_exact,
+                reference=reference_exact,
+                cost=size_cost(lambda n: 4.0**n),
+                limit=exact_limit(MOST_EXACT, closed_and_pure),
             ),
             Method(
                 name="quantum_jumps",
                 meaning="wave functions with random jumps, for Gamma >= 0; means with standard errors",
-                limit=Limit(
-                    text="N <= 16 (about 30 wave functions of 16 x 2^N bytes and N 2^N coefficients: 0.1 GiB at N = 17)",
-                    holds=lambda p: np.asarray(p["N"]) <= 16,
-                ),
+                solve=solve_jumps,
+                reference=reference_exact,
+                draws_numbers=True,
+                cost=size_cost(lambda n: 2.0**n * n),
+                limit=WAVE_FUNCTION_LIMIT,
             ),
         ),
         parameters=(
@@ -325,11 +332,18 @@ MODELS = (
             *tolerances(rtol=1e-10, atol=1e-12),
         ),
         outputs=(
-            Output(name="magnetisation", meaning="sum_i <s_i^a> / N", dims=("time", "axis"), symbol=r"m_a"),
+            Output(
+                name="magnetisation",
+                meaning="sum_i <s_i^a> / N",
+                dims=("time", "axis"),
+                symbol=r"m_a",
+                nan_if_warned=AFTER_BUDGET,
+            ),
             Output(
                 name="pair_correlation",
                 meaning="mean over pairs of <s_i^a s_j^b>, symmetrised",
                 nan="N = 1 has no pair",
+                nan_if_warned=AFTER_BUDGET,
                 dims=("time", "axis", "axis2"),
                 symbol=r"\overline{C}^{ab}",
             ),
@@ -337,12 +351,13 @@ MODELS = (
                 name="squeezing",
                 meaning="N min Var(S_perp) / |<S>|^2",
                 nan="<S> vanishes and has no direction",
+                nan_if_warned=AFTER_BUDGET,
                 dims=("time",),
                 symbol=r"\xi^2",
             ),
             Output(
                 name="first_bad_time",
-                meaning="first time with |s_i| > 1 or a negative pair eigenvalue",
+                meaning="first time with |s_i| > 1 or a negative pair eigenvalue, or not reached within the step budget",
                 nan="the moments never left physics",
                 unit=UNIT_OF_TIME,
             ),
@@ -362,9 +377,7 @@ MODELS = (
             ),
         ),
         dimensions=(TIME, AXIS, AXIS2),
-        run=pointwise(solve_one, stochastic=("quantum_jumps",)),
         validate=validate,
-        cost=cost,
         example={"N": 4, "J_z": 1.0, "h_x": 0.8, "gamma_minus": 0.8, "times": [0.5, 1.0, 2.0, 4.0]},
         checks=(
             Check(
@@ -375,7 +388,6 @@ MODELS = (
                 atol=1e-9,
             ),
         ),
-        reference=reference,
         reference_tolerance=(1e-6, 1e-8),
         random_parameters=random_parameters,
         unit_of_time=UNIT_OF_TIME,

@@ -27,6 +27,7 @@ import llvmlite.binding
 import numba
 from numba.core.caching import CompileResultCacheImpl, FunctionCache, _CacheLocator
 
+from solvers.cache_place import cache_root
 from solvers.fingerprint import relative, sources_of_file
 from solvers.numerics.identity import named_by_content
 from solvers.numerics.self_contained import SelfContainedCompiler
@@ -35,14 +36,6 @@ FASTMATH = {"reassoc", "nsz", "arcp", "contract", "afn"}
 """Everything that lets loops vectorise except the flags that assume there is no NaN and no infinity."""
 
 _UNUSED_DAYS = 30
-
-
-def cache_root() -> Path:
-    """The folder that holds all that is kept on disk."""
-    if chosen := os.environ.get("SPINSWEEP_CACHE_DIR"):
-        return Path(chosen).expanduser()
-    base = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
-    return Path(base).expanduser() / "spinsweep"
 
 
 @functools.cache

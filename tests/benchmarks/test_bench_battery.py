@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from scipy.integrate import solve_ivp
 
-from solvers import evaluate
+from solvers import evaluate, solve
 from solvers.engines import populations as engine
 from solvers.engines.individual_loss import jump_table, lose
 from solvers.models.battery.cumulants import Moments, d_full
@@ -142,6 +142,12 @@ def test_bench_exact_cycle_of_140_emitters(benchmark):
 
     benchmark(cycle)
     taken = seconds(cycle, 20)
+    state = polarised(N, up=False)
+    for _ in range(3):
+        cycle()
+    peer = solve("battery.cycles", "cumulant", N=N, Gamma=GAMMA, tau_s=TAU, tau_d=TAU, cycles=3)
+    # of the order of 1/N apart: what the cumulants neglect
+    assert engine.moments(state[0])[0] == pytest.approx(peer["M_after_discharge"][-1], abs=N / 2 * 0.05)
     benchmark.extra_info["milliseconds per exact cycle, N = 140"] = 1e3 * taken
     print(f"\nexact cycle, N = 140: {1e3 * taken:.2f} ms")
 
@@ -158,6 +164,12 @@ def test_bench_exact_phases_of_1000_emitters(benchmark):
         return engine.propagate(state.copy(), rates, 0, GAMMA, TAU, False, True)
 
     benchmark.pedantic(discharge, rounds=1)
+    kept = 2 * math.exp(-TAU) - 1  # each emitter decays for itself
+    assert engine.moments(storage())[0] == pytest.approx(0.5 * large * kept, rel=1e-9)
+    slope = -large * (1 + GAMMA)  # of M at full inversion, where there are no correlations yet
+    short = state.copy()
+    engine.propagate(short, rates, 0, GAMMA, 1e-12, False, True)
+    assert engine.moments(short)[0] == pytest.approx(0.5 * large + slope * 1e-12, abs=1e-2 * large * GAMMA * 1e-12)
     for name, phase in (("storage", storage), ("discharge", discharge)):
         taken = seconds(phase, 2)
         benchmark.extra_info[f"seconds per {name}, N = 1000"] = taken

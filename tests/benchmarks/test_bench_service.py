@@ -11,8 +11,11 @@ import numpy as np
 import psutil
 
 from solvers import solve_many
-from sweep import launch, report
-from sweep.clusters import connect
+from sweep.clusters.cluster import Wanted
+from sweep.clusters.kinds import connect
+from sweep.execution import launch
+from sweep.plan.estimates import estimate
+from sweep.spec.parsing import parse
 
 POINTS = (1000, 1000)
 RAW = {
@@ -24,11 +27,11 @@ RAW = {
 def test_a_million_cheap_points(benchmark, tmp_path):
     """Start-up of the cluster apart, on two workers."""
     numbers = itertools.count()
-    with connect("local", 2) as connection:
+    with connect("local", Wanted(2)) as cluster:
 
         def service():
-            shared = contextlib.nullcontext(connection)
-            return launch.run(RAW, tmp_path / str(next(numbers)), stream=io.StringIO(), connection=shared)
+            shared = contextlib.nullcontext(cluster)
+            return launch.run(parse(RAW), tmp_path / str(next(numbers)), stream=io.StringIO(), cluster=shared)
 
         service()  # the workers load their kernels
         began = time.perf_counter()
@@ -49,5 +52,5 @@ def test_a_million_cheap_points(benchmark, tmp_path):
 
 def test_plan_of_a_million_points(benchmark):
     """Points, tiles, bytes and pilot timing, before anything runs."""
-    facts = benchmark.pedantic(report.plan_facts, args=(RAW, 2), rounds=1)
-    assert facts["points"] == POINTS[0] * POINTS[1]
+    facts = benchmark.pedantic(estimate, args=(parse(RAW), 2), rounds=1)
+    assert facts.points == POINTS[0] * POINTS[1]

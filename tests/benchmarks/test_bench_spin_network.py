@@ -11,10 +11,10 @@ import qutip
 from solvers import evaluate, find, solve
 from solvers.engines.master_equation.generator import build_generator
 from solvers.engines.master_equation.propagation import evolve
-from solvers.engines.master_equation.states import moment_indices, product_state
+from solvers.engines.master_equation.states import moment_indices, product_state, split_moments
 from solvers.engines.moments.equations import build_coefficients
+from solvers.engines.moments.integration import CUMULANTS, integrate
 from solvers.engines.moments.packing import pack
-from solvers.engines.moments.second_order import integrate_cumulants
 from solvers.engines.spin_system import LOWERING, SpinSystem, correlated, local_dissipator
 from solvers.evaluate import parse_parameters
 from solvers.models.spin_network.network import build_system
@@ -90,7 +90,10 @@ def test_exact_chain_of_ten(benchmark):
     """Seconds per unit time (over t = 3), and the memory of the process."""
     chain = open_chain(10)
     run = lambda: solve("spin_network.dynamics", "exact", **chain, times=[1.0, 2.0, 3.0])  # noqa: E731
-    run()
+    spins = run()["spins"]
+    np.testing.assert_allclose(spins, spins[:, ::-1], atol=1e-8)  # the chain is its own mirror image
+    jumps = solve("spin_network.dynamics", "quantum_jumps", **chain, times=[1.0], trajectories=100)
+    assert np.all(np.abs(jumps["spins"][0] - spins[0]) < 5 * jumps["spins_sem"][0] + 1e-6)
     benchmark.pedantic(run, rounds=2)
     took = seconds(run, 2) / 3
     gib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
@@ -117,17 +120,21 @@ def test_cumulants_of_a_hundred_spins(benchmark):
     start = pack(np.tile([0.0, 0.0, 1.0], (n, 1)), None)
     out = np.empty((1, start.size))
     first = time.perf_counter()
-    integrate_cumulants(p, start.copy(), np.array([1e-3]), out, 1e-6, 1e-8, 10**6)
+    integrate(p, CUMULANTS, start.copy(), np.array([1e-3]), out, 1e-6, 1e-8, 10**6)
     first = time.perf_counter() - first
-    steps = integrate_cumulants(p, start.copy(), np.array([0.3]), out, 1e-6, 1e-8, 10**6)[2]
+    steps = integrate(p, CUMULANTS, start.copy(), np.array([0.3]), out, 1e-6, 1e-8, 10**6)[2]
 
     def run():
-        integrate_cumulants(p, start.copy(), np.array([0.3]), out, 1e-6, 1e-8, 10**6)
+        integrate(p, CUMULANTS, start.copy(), np.array([0.3]), out, 1e-6, 1e-8, 10**6)
 
     benchmark.pedantic(run, rounds=3)
     matrix_product(p.K, p.covariance, p.product)
     product = seconds(lambda: matrix_product(p.K, p.covariance, p.product), 40)
+    np.testing.assert_allclose(p.product, p.K @ p.covariance, rtol=1e-12, atol=1e-12)
     share = 6 * steps * product / seconds(run, 5)
+    tight = np.empty_like(out)
+    integrate(p, CUMULANTS, start.copy(), np.array([0.3]), tight, 1e-9, 1e-11, 10**6)
+    np.testing.assert_allclose(out, tight, atol=1e-4)
     benchmark.extra_info["share of the matrix product"] = share
     benchmark.extra_info["seconds to the first result"] = first
     print(f"\ncumulants N = 100: matrix product {share:.0%} of the time; first result after {first:.2f} s")
@@ -153,6 +160,10 @@ def test_the_generator_itself(benchmark):
     generator = build_generator(build_system(parse_parameters(find("spin_network.derivative"), open_chain(n))))
     state = product_state(np.tile([0.0, 0.0, 1.0], (n, 1)))
     evolve(generator, state, np.array([0.1]), moment_indices(n))
+    # of a product state the moment equations give the exact slope of the spins
+    slope = solve("spin_network.derivative", "cumulant", **open_chain(n))["d_spins"]
+    spins, _ = split_moments(generator.apply(state)[moment_indices(n)], n)
+    np.testing.assert_allclose(spins, slope, atol=1e-12)
     benchmark.pedantic(lambda: generator.apply(state), rounds=20)
     took = seconds(lambda: generator.apply(state), 10)
     benchmark.extra_info["nanoseconds per multiply-add"] = 1e9 * took / generator.work

@@ -3,10 +3,10 @@
 import os
 import signal
 import time
+from functools import partial
 
 import numpy as np
 
-from solvers.batch import pointwise
 from solvers.declarations import AXIS, TIME, Limit, Output, Parameter
 from solvers.model import Method, Model
 from solvers.outcome import OK, WARNED, InvalidInput, Remark, Results
@@ -26,12 +26,12 @@ N = Parameter(name="N", meaning="number of spins", symbol="N", default=4, kind="
 SHAPE = Parameter(name="shape", meaning="a choice", default="round", kind="choice", choices=("round", "square"))
 
 
-def _waves(batch):
+def _waves(extra, batch):
     outputs = batch.empty()
     a, b, n = batch["a"], batch["b"], batch["N"]
     phase = np.where(batch["shape"] == "round", a, np.round(a))
     if batch.wants("height"):
-        outputs["height"][:] = np.sin(phase) * b + n + (batch.method == "exact")
+        outputs["height"][:] = np.sin(phase) * b + n + extra
     if batch.wants("wave"):
         t = batch["times"]
         outputs["wave"][:] = np.cos(phase[:, None, None] * t[None, :, None] + np.arange(3)[None, None, :])
@@ -42,7 +42,7 @@ def _waves(batch):
     return Results(outputs, np.zeros(batch.size, dtype=np.int64))
 
 
-def _faulty(method, p, wants):
+def _faulty(p):
     """`kind` says how a point of a = `at` misbehaves; all others take `seconds` and return a + b."""
     time.sleep(p["seconds"])
     if p["a"] == p["at"]:
@@ -65,6 +65,8 @@ def _faulty(method, p, wants):
             while True:  # until the nanny sees it
                 hoard.append(np.ones(5_000_000))
                 time.sleep(0.01)
+        while p["kind"] == "gate" and not os.path.exists(os.environ["TOY_GATE"]):
+            time.sleep(0.01)
         if p["kind"] == "until" and not os.path.exists(os.environ["TOY_FAIL_UNLESS"]):
             raise ArithmeticError("not yet")
         if p["kind"] == "once" and not os.path.exists(p_mark := os.environ["TOY_MARK"]):
@@ -76,7 +78,7 @@ def _faulty(method, p, wants):
     return {"sum": np.nan if p["kind"] == "nan" else p["a"] + p["b"], "status": OK}
 
 
-def _weighted(method, p, wants):
+def _weighted(p):
     """Fails where the weights, as they are, cannot be normalised."""
     if not p["weights"].sum():
         raise ArithmeticError("weights of zero")
@@ -88,10 +90,9 @@ MODELS = (
         id="toy.weighted",
         title="A model with an array",
         source="a closed form",
-        methods=(Method(name="only", meaning="the only one"),),
+        methods=(Method(name="only", meaning="the only one", solve=_weighted),),
         parameters=(A, Parameter(name="weights", meaning="weights", default=1.0, dims=(3,), kind="complex")),
         outputs=(Output(name="mean", meaning="mean"),),
-        run=pointwise(_weighted),
         example={"a": 1.0},
     ),
     Model(
@@ -99,25 +100,29 @@ MODELS = (
         title="Waves",
         source="a closed form",
         methods=(
-            Method(name="quick", meaning="quick"),
-            Method(name="exact", meaning="exact", limit=Limit(text="N <= 12", holds=lambda p: p["N"] <= 12)),
+            Method(name="quick", meaning="quick", batch=partial(_waves, 0)),
+            Method(
+                name="exact",
+                meaning="exact",
+                batch=partial(_waves, 1),
+                limit=Limit(text="N <= 12", holds=lambda p: p["N"] <= 12),
+            ),
         ),
         parameters=(A, B, N, SHAPE, times([0.0, 0.5, 1.0], "1/Gamma")),
         dimensions=(TIME, AXIS),
         outputs=(
             Output(name="height", meaning="height", symbol="h", unit="Gamma"),
             Output(name="wave", meaning="wave", dims=("time", "axis"), bounds=(-1.0, 1.0)),
-            Output(name="hole", meaning="always NaN", methods=("quick",)),
+            Output(name="hole", meaning="always NaN", methods=("quick",), nan="everywhere, on purpose"),
             Output(name="amplitude", meaning="complex amplitude", kind="complex", methods=("exact",)),
         ),
-        run=_waves,
         example={"a": 0.3, "b": 0.5},
     ),
     Model(
         id="toy.faulty",
         title="Points that fail",
         source="nowhere",
-        methods=(Method(name="only", meaning="the only one"),),
+        methods=(Method(name="only", meaning="the only one", solve=_faulty),),
         parameters=(
             A,
             B,
@@ -127,12 +132,11 @@ MODELS = (
                 meaning="what goes wrong",
                 default="none",
                 kind="choice",
-                choices=("none", "raise", "kill", "segfault", "warn", "value", "nan", "once", "until", "eat"),
+                choices=("none", "raise", "kill", "segfault", "warn", "value", "nan", "once", "until", "eat", "gate"),
             ),
             Parameter(name="seconds", meaning="time a point takes", default=0.0, unit="s", physical=False),
         ),
-        outputs=(Output(name="sum", meaning="a + b"),),
-        run=pointwise(_faulty),
+        outputs=(Output(name="sum", meaning="a + b", nan="with kind = nan, on purpose"),),
         example={"a": 0.3},
     ),
 )

@@ -129,12 +129,18 @@ class Generator:
     """L in the Pauli basis.
 
     `real_range`, `imaginary_bound` enclose the field of values of L: Re in real_range, |Im| <= imaginary_bound.
+    `sites` (N, 4, 4) and `bonds` (P, 16, 16) are the terms on one site and on the `pairs` (P, 2) of sites, first < second.
+    `positive`: whether Gamma is, so that no eigenvalue of L has a positive real part.
     """
 
     N: int
     terms: Terms
     real_range: tuple[float, float]
     imaginary_bound: float
+    sites: NDArray[np.float64]
+    pairs: NDArray[np.int64]
+    bonds: NDArray[np.float64]
+    positive: bool
 
     @property
     def dimension(self) -> int:
@@ -252,7 +258,8 @@ def build_generator(system: SpinSystem) -> Generator:
         np.zeros(scratch),
     )
     real_range, imaginary = _field_of_values(system, site_dissipative, pair_dissipative)
-    return Generator(n, terms, real_range, imaginary)
+    joined = np.array(pairs, dtype=np.int64).reshape(-1, 2)
+    return Generator(n, terms, real_range, imaginary, sites, joined, bonds, system.positive)
 
 
 def _field_of_values(system: SpinSystem, sites, bonds) -> tuple[tuple[float, float], float]:

@@ -1,13 +1,7 @@
-"""exp(t L) r at many times: a dense propagator for tiny systems, Chebyshev (Faber) series on an ellipse for all others.
+"""exp(t L) r at many times, by whichever is cheaper: dense exponentials of the blocks of L, or Chebyshev series.
 
-L is shifted and scaled so that its field of values lies in an ellipse with foci +-1 or +-i; then
-
-    exp(t L) r = sum_k a_k(t) phi_k,   phi_{k+1} = 2 B phi_k +- phi_{k-1},   phi_0 = r,  phi_1 = B r,  B = (L - centre)/focus
-
-with Bessel functions J_k (foci on the imaginary axis: coherent evolution) or I_k (real axis: relaxation) as a_k. The
-phi_k do not depend on time, so that one segment of the series serves every output time in it; and as each moment is one
-component of r, moments at these times need no full state. |a_k phi_k| is bounded by the ellipse (Crouzeix), which fixes
-the number of terms for the tolerance and the longest segment whose cancellation stays below it.
+Only the strings that matter are propagated (`sectors`); blocks of up to 512 of them can be dense, whatever the rates
+(`dense_blocks`), all else is a series (`chebyshev`), whose price is known, and refused, before it begins.
 """
 
 from __future__ import annotations
@@ -16,192 +10,86 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.linalg import expm
 
-from solvers.engines.master_equation.generator import Generator, act
-from solvers.numerics.compile import FASTMATH, entry
+from solvers.engines.master_equation.chebyshev import Rows, Series, plan_series, sum_segment, sum_segment_of_rows
+from solvers.engines.master_equation.dense_blocks import evolve_blocks, work_of_blocks
+from solvers.engines.master_equation.failures import Diverged, StepBudgetSpent, TooLong
+from solvers.engines.master_equation.generator import Generator
+from solvers.engines.master_equation.sectors import Sector, find_sector, largest_coset
+from solvers.engines.master_equation.states import smallest_dense_eigenvalue
 
-_MOST_TERMS = 800
 _STATE_BYTES = 256 * 2**20
-_DENSE_DIMENSION = 256
+_DENSE_DIMENSION = 512
+_SPARSE = 0.5
+"""Up to this fraction of all strings a sparse matrix is faster than the terms of the generator."""
+_BLOCKS_OF_ALL = 7
+_LOOK_FOR_SECTOR = 300.0
+"""Applications of L from which the search for the strings that matter is cheap beside them."""
+_WORK_OF_A_STEP = 1e5
+"""Multiply-adds per application that the budget of applications stands for (1e13, about two hours, at the default)."""
+_EPS = float(np.finfo(float).eps)
 
 
 @dataclass(frozen=True)
 class Evolution:
-    """Components (T, K) of r at the output times; full states (T, 4^N), or their purity (T,) alone; the last state."""
+    """Components (T, K) of r at the output times; full states (T, 4^N), their purity and smallest eigenvalue (T,).
+
+    `final` is the last state, of which unwatched components may be left out unless it was wanted. `error` estimates the largest error of a component of r from rounding and
+    truncation, relative to the largest component if that exceeds 1.
+    """
 
     observed: NDArray[np.float64]
     states: NDArray[np.float64] | None
     purity: NDArray[np.float64] | None
+    smallest: NDArray[np.float64] | None
     final: NDArray[np.float64]
     applications: int
+    error: float
 
 
-@dataclass(frozen=True)
-class Series:
-    """One segment: its length, number of terms, and the ellipse (centre, focal distance, foci on the imaginary axis?).
+class _Record:
+    """Collects what is wanted of states given as components (t, n) at `strings` (n,), all others zero."""
 
-    From term `falling` on, the bound of the terms falls with k and, at given k, rises with time up to the segment's end.
-    """
+    def __init__(self, generator: Generator, count: int, indices, states: bool, purity: bool, smallest: bool) -> None:
+        self._dimension = generator.dimension
+        self._indices = indices
+        self.observed = np.zeros((count, len(indices)))
+        self.states = np.zeros((count, generator.dimension)) if states else None
+        self.purity = np.empty(count) if purity else None
+        self.smallest = np.empty(count) if smallest else None
 
-    length: float
-    terms: int
-    falling: int
-    centre: float
-    focus: float
-    coherent: bool
+    @property
+    def everything(self) -> bool:
+        """Whether more than the watched components is wanted."""
+        return self.states is not None or self.purity is not None or self.smallest is not None
 
-    def coefficients(self, times: NDArray[np.float64]) -> NDArray[np.float64]:
-        """a_k(t) for every time since the start of the segment, (times, terms)."""
-        a = np.empty((len(times), self.terms))
-        bessel_coefficients(np.ascontiguousarray(times), self.centre, self.focus, self.coherent, a)
-        return a
+    def put(self, first: int, found: NDArray[np.float64], sector: Sector | None) -> None:
+        """States from time number `first` on; without a sector all components are given."""
+        part = slice(first, first + len(found))
+        if sector is None:
+            self.observed[part] = found[:, self._indices]
+        else:
+            at = sector.positions(self._indices)
+            self.observed[part] = np.where(at >= 0, found[:, at], 0.0)
+        self.put_states(first, found, sector)
 
+    def put_states(self, first: int, found: NDArray[np.float64], sector: Sector | None) -> None:
+        """The same without the watched components."""
+        part = slice(first, first + len(found))
+        if self.purity is not None:
+            self.purity[part] = np.einsum("tp,tp->t", found, found) / np.sqrt(self._dimension)
+        if self.states is not None:
+            self.states[part, slice(None) if sector is None else sector.strings] = found
+        if self.smallest is not None:
+            for k, row in enumerate(found):
+                full = row
+                if sector is not None:
+                    full = np.zeros(self._dimension)
+                    full[sector.strings] = row
+                self.smallest[first + k] = smallest_dense_eigenvalue(full)
 
-@entry
-def bessel_coefficients(times, centre, focus, coherent, out):
-    """out[t, k] = (2 - delta_k0) exp(t centre) J_k(t focus), or I_k for an incoherent series, by Miller's recurrence.
-
-    The backward recurrence from an order well above the argument gives all orders up to a factor, which follows from
-    J_0 + 2 sum J_2k = 1, or from I_0 + 2 sum I_k = e^x (whose exponential is taken into the prefactor).
-    """
-    terms = out.shape[1]
-    for t in range(times.shape[0]):
-        x = times[t] * focus
-        if x < 1e-250:
-            out[t, :] = 0.0
-            out[t, 0] = np.exp(times[t] * centre)
-            continue
-        top = max(terms, int(x)) + 30 + int(np.sqrt(60.0 * max(terms, int(x))))
-        above, now, total = 0.0, 1e-280, 0.0
-        for k in range(top, -1, -1):
-            if k < terms:
-                out[t, k] = now
-            if k == 0:
-                total += now
-            elif not coherent or k % 2 == 0:
-                total += 2.0 * now
-            below = 2.0 * k / x * now - above if coherent else 2.0 * k / x * now + above
-            above, now = now, below
-            if abs(now) > 1e200:
-                scale = 1e-200
-                above *= scale
-                now *= scale
-                total *= scale
-                for m in range(k, terms):
-                    out[t, m] *= scale
-        factor = np.exp(times[t] * centre) if coherent else np.exp(times[t] * (centre + focus))
-        for k in range(terms):
-            out[t, k] *= (1.0 if k == 0 else 2.0) * factor / total
-
-
-def _log_bound(k: NDArray[np.float64], x: float, coherent: bool) -> NDArray[np.float64]:
-    """log of an upper bound of |J_k(x)|, or of I_k(x) e^-x (leading Debye terms)."""
-    if coherent:
-        ratio = np.maximum(k / x, 1.0)
-        return k * (np.sqrt(np.maximum(1 - ratio**-2.0, 0.0)) - np.arccosh(ratio))
-    return np.sqrt(k * k + x * x) - x - k * np.arcsinh(k / x)
-
-
-def plan_series(real_range: tuple[float, float], imaginary_bound: float, duration: float, tolerance: float) -> Series:
-    """The segment with the fewest applications of L per unit time for a relative error `tolerance`."""
-    low, high = real_range
-    scale = max(high - low, imaginary_bound, 1e-12 / max(duration, 1e-300))
-    width, height = max((high - low) / 2, 1e-4 * scale), max(imaginary_bound, 1e-4 * scale)
-    centre = (low + high) / 2
-    largest = np.log(max(30.0, 0.03 * tolerance / np.finfo(float).eps))
-    best: tuple[float, Series] | None = None
-    for stretch in (1.02, 1.06, 1.15, 1.4, 2.0, 3.0, 6.0, 12.0, 30.0, 100.0, 1000.0):
-        p = width * stretch
-        q = height / np.sqrt(1 - stretch**-2.0)
-        coherent = bool(q > p)
-        focus = float(np.sqrt(abs(q * q - p * p)))
-        if focus < 0.1 * (p + q):  # nearly a circle: keep rho, and so the growth of phi_k, moderate
-            focus = 0.1 * (p + q)
-        rho = (p + q) / focus
-        growth = centre + p
-        length = duration if growth * duration <= largest else largest / growth
-        turning = np.sqrt(max(centre**2 + focus**2 if coherent else centre**2 - focus**2, 0.0))
-        while True:
-            k = np.arange(1.0, _MOST_TERMS + 1)
-            log_terms = np.log(2) + k * np.log(rho) + _log_bound(k, length * focus, coherent)
-            log_terms += length * (centre if coherent else centre + focus)
-            tail = np.cumsum(np.exp(np.minimum(log_terms[::-1], 300.0)))[::-1]
-            falling = max(int(log_terms.argmax()), int(length * turning)) + 2
-            enough = np.flatnonzero(tail < tolerance / 2.5)
-            if len(enough) and log_terms.max() < largest + 2.5 and falling < _MOST_TERMS:
-                break
-            length /= 1.4
-        terms = max(int(enough[0]) + 2, falling)
-        segments = np.ceil(duration / length)
-        price = terms * segments
-        if best is None or price < best[0]:
-            best = (price, Series(float(duration / segments), terms, falling, centre, focus, coherent))
-    assert best is not None
-    return best[1]
-
-
-@entry(fastmath=FASTMATH)
-def chebyshev_segment(
-    r,
-    p,
-    centre,
-    focus,
-    coherent,
-    coefficients,
-    first_small,
-    negligible,
-    indices,
-    observed,
-    states,
-):
-    """Sum one segment: the state at its end (the last row of `coefficients`), the others into `observed` and `states`.
-
-    From term `first_small` on, where the coefficients fall faster than any power, three terms in a row below
-    `negligible` end the sum. Returns (state at the end, size of the last two terms there, largest term, terms used).
-    """
-    size = r.shape[0]
-    outputs, terms = coefficients.shape[0] - 1, coefficients.shape[1]
-    full = states.shape[0] > 0
-    before = np.zeros(size)
-    now = r.copy()
-    end = np.zeros(size)
-    observed[:outputs] = 0.0
-    tail, largest, last, small, used = 0.0, 0.0, 0.0, 0, 0
-    for k in range(terms):
-        used += 1
-        a = coefficients[outputs, k]
-        norm = 0.0
-        for m in range(size):
-            end[m] += a * now[m]
-            norm += now[m] * now[m]
-        norm = np.sqrt(norm)
-        magnitude = abs(a) * norm
-        largest = max(largest, magnitude)
-        tail = magnitude + last
-        last = magnitude
-        small = small + 1 if magnitude < negligible else 0
-        for o in range(outputs):
-            a = coefficients[o, k]
-            if k > 0 and abs(a) * norm < 1e-3 * negligible:
-                continue
-            for m in range(indices.shape[0]):
-                observed[o, m] += a * now[indices[m]]
-            if full:
-                row = states[o]
-                if k == 0:
-                    for m in range(size):
-                        row[m] = a * now[m]
-                else:
-                    for m in range(size):
-                        row[m] += a * now[m]
-        if k >= first_small and small >= 3:
-            break
-        if k + 1 < terms:
-            factor = 1.0 if k == 0 else 2.0
-            act(now, before, p, factor / focus, centre, 1.0 if coherent else -1.0)
-            before, now = now, before
-    return end, tail, largest, used
+    def result(self, final, applications: int, error: float) -> Evolution:
+        return Evolution(self.observed, self.states, self.purity, self.smallest, final, applications, error)
 
 
 def evolve(
@@ -213,57 +101,116 @@ def evolve(
     rtol: float = 1e-8,
     keep_states: bool = False,
     keep_purity: bool = False,
+    keep_smallest: bool = False,
+    keep_final: bool = True,
     max_applications: float = np.inf,
 ) -> Evolution:
     """Propagate r0 (4^N,) to `times` (T,), non-decreasing from t = 0, and record the components `indices` (K,).
 
-    `rtol` bounds the error of the state relative to its initial norm. Raises RuntimeError when more than
-    `max_applications` of L would be needed.
+    `rtol` bounds the error of the state relative to its initial norm, or its norm then if that has grown. Raises, before
+    the work begins, StepBudgetSpent when more than `max_applications` of L would be needed and TooLong when these would
+    be more than 1e5 `max_applications` multiply-adds; Diverged when the state overflows.
     """
-    count = len(times)
-    observed = np.empty((count, len(indices)))
-    states = np.empty((count, generator.dimension)) if keep_states else None
-    purities = np.empty(count) if keep_purity else None
-    want_full = keep_states or keep_purity
-    root = np.sqrt(generator.dimension)
-
-    def record(position: int, r: NDArray[np.float64]) -> None:
-        observed[position] = r[indices]
-        if states is not None:
-            states[position] = r
-        if purities is not None:
-            purities[position] = r @ r / root
-
+    record = _Record(generator, len(times), indices, keep_states, keep_purity, keep_smallest)
     state = np.array(r0, dtype=np.float64)
-    now = 0.0
-    done = 0
-    while done < count and times[done] <= 0.0:
-        record(done, state)
-        done += 1
-    if done == count:
-        return Evolution(observed, states, purities, state, 0)
-    total = float(times[-1])
+    done = int(np.searchsorted(times, 0.0, side="right"))
+    still = generator.imaginary_bound == 0.0 and generator.real_range == (0.0, 0.0)
+    resting = len(times) if still else done
+    if resting:
+        record.put(0, np.broadcast_to(state, (resting, len(state))), None)
+    if resting == len(times):
+        return record.result(state, 0, 0.0)
+    later = times[done:]
+    total = float(later[-1])
     error = float(np.clip(0.1 * rtol, 1e-13, 1e-2))
     tolerance = max(1e-15, error / max(1.0, float(np.linalg.norm(state))))
-    bounds = (generator.real_range, generator.imaginary_bound)
-    if generator.imaginary_bound == 0.0 and generator.real_range == (0.0, 0.0):
-        for position in range(done, count):
-            record(position, state)
-        return Evolution(observed, states, purities, state, 0)
-    series = plan_series(*bounds, total, tolerance)
+    bounds = generator.real_range, generator.imaginary_bound
+    series = plan_series(bounds[0], bounds[1], total, tolerance)
     price = np.ceil(total / series.length) * series.terms
-    if _dense_is_cheaper(generator, times, price):
-        final = _evolve_dense(generator, state, times, record, done)
-        return Evolution(observed, states, purities, final, 0)
-    most_rows = max(1, int(_STATE_BYTES // (8 * generator.dimension))) if want_full else count
-    applications = 0
-    empty = np.empty((0, generator.dimension))
-    while done < count:
-        if applications + series.terms > max_applications:
-            raise RuntimeError(
-                f"the step budget is spent: about {price:.3g} applications of the generator are needed, "
-                f"max_steps allows {max_applications:.3g}; raise max_steps or shorten times"
-            )
+    sector = None
+    if generator.N <= 5 or price > _LOOK_FOR_SECTOR:
+        watched = None if record.everything or keep_final else indices
+        all_in_blocks = generator.N <= 4 or (
+            generator.N <= _BLOCKS_OF_ALL and largest_coset(generator) <= _DENSE_DIMENSION
+        )
+        sector = find_sector(generator, state, watched, 1.0 if all_in_blocks else _SPARSE)
+    if sector is not None:
+        if sector.size == 0:
+            return record.result(np.zeros_like(state), 0, 0.0)
+        blocks = sector.blocks()
+        sizes = np.array([len(b) for b in blocks])
+        dense_blocks = sizes.max() <= _DENSE_DIMENSION
+        if not dense_blocks and sector.size > _SPARSE * generator.dimension:
+            sector = None
+        elif sector.size > _DENSE_DIMENSION:
+            low, high = sector.field_of_values[0]
+            real = max(low, bounds[0][0]), min(high, bounds[0][1])
+            bounds = (min(real), max(real)), min(sector.field_of_values[1], bounds[1])
+            series = plan_series(bounds[0], bounds[1], total, tolerance)
+            price = np.ceil(total / series.length) * series.terms
+        if sector is not None and dense_blocks:
+            radius = max(-bounds[0][0], bounds[0][1], bounds[1])
+            dense = work_of_blocks(sizes, later, radius)
+            outputs = len(later) * series.terms * (len(indices) + 10.0)
+            if dense < price * (1.5 * len(sector.values) + 500) + outputs + 1e5 or price > max_applications:
+                end, found = evolve_blocks(
+                    sector,
+                    blocks,
+                    state[sector.strings],
+                    later,
+                    lambda first, rows: record.put(done + first, rows, sector),
+                    max(rtol, 1e-12),
+                    generator.positive,
+                )
+                return record.result(_whole(generator, sector, end), 0, found)
+            if sector.size > _SPARSE * generator.dimension:
+                sector = None
+    work = generator.work if sector is None else 1.5 * len(sector.values) + 2 * sector.size
+    _refuse_beyond_budget(price, work, max_applications)
+    applications, end = _sum_series(generator, sector, state, later, done, record, bounds, series, error, tolerance)
+    rounding = 10 * _EPS * np.ceil(total / series.length)
+    return record.result(_whole(generator, sector, end), applications, float(error + rounding))
+
+
+def _whole(generator: Generator, sector: Sector | None, state: NDArray[np.float64]) -> NDArray[np.float64]:
+    if sector is None:
+        return state
+    full = np.zeros(generator.dimension)
+    full[sector.strings] = state
+    return full
+
+
+def _refuse_beyond_budget(price: float, work: float, most: float) -> None:
+    if price > most:
+        raise StepBudgetSpent(
+            f"about {price:.3g} applications of the generator are needed, max_steps allows {most:.3g}; nothing was "
+            "computed; raise max_steps, shorten times, or lower the largest rate"
+        )
+    if price * work > _WORK_OF_A_STEP * most:
+        raise TooLong(
+            f"about {price:.3g} applications of the generator with {work:.3g} multiply-adds each are needed, "
+            f"{price * work:.2g} in all, and max_steps allows {_WORK_OF_A_STEP * most:.2g}; nothing was computed; raise "
+            "max_steps, shorten times, or take fewer spins"
+        )
+
+
+def _sum_series(generator, sector, state, times, before, record: _Record, bounds, series: Series, error, tolerance):
+    """Chebyshev segments through `times`; the number of applications of L and the last state."""
+    if sector is None:
+        kernel, operator, strings = sum_segment, generator.terms, record._indices
+    else:
+        kernel = sum_segment_of_rows
+        operator = Rows(sector.diagonal, sector.starts, sector.columns, sector.values)
+        at = sector.positions(record._indices)
+        state, strings = state[sector.strings], np.maximum(at, 0)
+    start_norm = max(float(np.linalg.norm(state)), 1e-300)
+    total = float(times[-1])
+    price = np.ceil(total / series.length) * series.terms
+    size = len(state)
+    most_rows = max(1, int(_STATE_BYTES // (8 * size))) if record.everything else len(times)
+    empty = np.empty((0, size))
+    applications, done, now, rate = 0, 0, 0.0, 0.0
+    while done < len(times):
         end = min(now + series.length * (1 + 1e-12), total)
         inside = done + int(np.searchsorted(times[done:], end, side="right"))
         if inside - done > most_rows:
@@ -271,75 +218,49 @@ def evolve(
             end = float(times[inside - 1])
         part = np.append(times[done:inside], end) - now
         coefficients = series.coefficients(part)
-        rows = np.empty((inside - done, len(indices)))
-        full = np.empty((inside - done, generator.dimension)) if want_full and inside > done else empty
-        moved, tail, largest, used = chebyshev_segment(
+        rows = np.empty((inside - done, len(strings)))
+        full = np.empty((inside - done, size)) if record.everything and inside > done else empty
+        norm = float(np.linalg.norm(state))
+        grown = max(1.0, norm / start_norm)
+        moved, tail, largest, used = kernel(
             state,
-            generator.terms,
+            operator,
             series.centre,
             series.focus,
             series.coherent,
             coefficients,
             series.falling,
-            0.01 * error * float(series.length / total),
-            indices,
+            0.01 * error * grown * float(series.length / total),
+            strings,
             rows,
             full,
         )
         applications += used
-        if not (tail < error and largest * np.finfo(float).eps < error):
+        after = float(np.linalg.norm(moved))
+        if not np.isfinite(after) or not np.isfinite(largest):
+            raise Diverged(end, rate)
+        if not (tail < error * grown and largest * _EPS < error * grown):
             # the ellipse was too small; this is checked, not trusted
             low, high = bounds[0]
             bounds = ((1.3 * low - 0.1 * bounds[1], 1.3 * high + 0.1 * bounds[1]), 1.5 * bounds[1] + 0.1 * abs(low))
-            series = plan_series(*bounds, total - now, tolerance)
+            series = plan_series(bounds[0], bounds[1], total - now, tolerance)
             if applications > 50 * price or not np.isfinite(bounds[1]):
-                raise RuntimeError("the Chebyshev series does not converge: the state is not finite or L is too large")
+                raise ArithmeticError("the Chebyshev series does not converge: the generator is too large")
             continue
-        observed[done:inside] = rows
-        if states is not None:
-            states[done:inside] = full
-        if purities is not None and inside > done:
-            purities[done:inside] = np.einsum("tp,tp->t", full, full) / root
-        state, now, done = moved, end, inside
-    return Evolution(observed, states, purities, state, applications)
-
-
-def _dense_is_cheaper(generator: Generator, times: NDArray[np.float64], applications: float) -> bool:
-    """Compare multiply-adds: one matrix exponential per different interval against the series."""
-    size = generator.dimension
-    if size > _DENSE_DIMENSION:
-        return False
-    different = len(_intervals(times)[0])
-    norm = max(abs(generator.real_range[0]), generator.imaginary_bound) * float(times[-1])
-    exponential = 0.3 * size**3 * (8 + np.log2(1 + norm)) + 2e5
-    return bool(different * exponential + len(times) * (size**2 + 3e3) < applications * (generator.work + 500) + 1e5)
-
-
-def _intervals(times: NDArray[np.float64]) -> tuple[list[float], list[int]]:
-    """The different intervals between output times (equal up to rounding), and which one leads to each time."""
-    steps = np.diff(times, prepend=0.0)
-    resolution = 1e-14 * max(float(times[-1]), 1e-300)
-    different: list[float] = []
-    which = []
-    for step in steps.tolist():
-        for k, known in enumerate(different):
-            if abs(step - known) <= resolution:
-                which.append(k)
-                break
-        else:
-            which.append(len(different))
-            different.append(step)
-        if len(different) > 64:
+        if end > now and norm > 0.0 and after > 0.0:
+            rate = float(np.log(after / norm) / (end - now))
+        if sector is not None:
+            rows = np.where(at >= 0, rows, 0.0)
+        record.observed[before + done : before + inside] = rows
+        if inside > done and record.everything:
+            record.put_states(before + done, full, sector)
+        change = float(np.linalg.norm(moved - state))
+        state, done = moved, inside
+        if generator.positive and end > now and change * (total - end) <= 5 * error * (end - now):
+            # a completely positive evolution brings states no further apart, so that every later segment changes less
+            rest = np.broadcast_to(state, (len(times) - done, size))
+            if len(rest):
+                record.put(before + done, rest, sector)
             break
-    return different, which
-
-
-def _evolve_dense(generator: Generator, state, times, record, done) -> NDArray[np.float64]:
-    different, which = _intervals(times)
-    matrix = generator.dense()
-    propagators = [expm(step * matrix) for step in different]
-    for position in range(done, len(times)):
-        if times[position] > 0.0 and which[position] is not None:
-            state = propagators[which[position]] @ state
-        record(position, state)
-    return state
+        now = end
+    return applications, state

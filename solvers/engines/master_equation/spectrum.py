@@ -25,7 +25,7 @@ class Spectrum:
     """
 
     values: NDArray[np.complex128]
-    vectors: NDArray[np.complex128] | None
+    vectors: NDArray[np.float64 | np.complex128] | None
     condition: float
 
     @property

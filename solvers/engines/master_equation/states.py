@@ -83,6 +83,11 @@ def smallest_eigenvalue(r: NDArray[np.float64]) -> float:
     return float(eigsh(operator, k=1, which="SA", v0=start, tol=1e-9, maxiter=20000, return_eigenvectors=False)[0])
 
 
+def smallest_dense_eigenvalue(r: NDArray[np.float64]) -> float:
+    """The same, always dense: the eigenvalues of a weakly mixed state crowd at zero, where iterations crawl."""
+    return float(np.linalg.eigvalsh(density_matrix(r))[0]) if np.all(np.isfinite(r)) else float("nan")
+
+
 def check_density_matrix(rho: NDArray[np.complex128], tolerance: float = 1e-8, positive: bool = True) -> None:
     """ValueError unless rho is Hermitian with trace 1 and, if asked, positive up to `tolerance`."""
     skew = np.abs(rho - rho.conj().T)

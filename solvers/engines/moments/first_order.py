@@ -10,7 +10,6 @@ import numpy as np
 from solvers.engines.moments.equations import multiply_vector
 from solvers.engines.pair_states import TOLERANCE
 from solvers.numerics.compile import FASTMATH, entry, kernel
-from solvers.numerics.runge_kutta import runge_kutta
 
 
 @kernel(fastmath=FASTMATH)
@@ -46,15 +45,6 @@ def watch_lengths(t, y, p):
     if np.isnan(p.first_bad[0]) and too_long(y.reshape(3, p.Omega.shape[1])):
         p.first_bad[0] = t
     return 1.0
-
-
-_integrate = runge_kutta(mean_field_rhs, watch_lengths)
-
-
-@entry
-def integrate_mean_field(p, y, times, out, rtol, atol, max_steps):
-    """Integrate y (3N,) over `times` into `out` (T, 3N); (code, time reached, steps)."""
-    return _integrate(p, y, times, out, rtol, atol, max_steps)
 
 
 @entry

@@ -10,10 +10,11 @@ from scipy.linalg import eigvals
 from scipy.sparse.linalg import LinearOperator, gmres
 
 from solvers.engines.moments.equations import build_coefficients
-from solvers.engines.moments.first_order import integrate_mean_field, mean_field_derivative
+from solvers.engines.moments.first_order import mean_field_derivative
+from solvers.engines.moments.integration import MEAN_FIELD, integrate
 from solvers.engines.moments.packing import pack, unpack_connected, unpack_spins
-from solvers.engines.moments.propagation import MEAN_FIELD, refuse_beyond_memory
-from solvers.engines.moments.second_order import cumulant_derivative, integrate_cumulants
+from solvers.engines.moments.propagation import refuse_beyond_memory
+from solvers.engines.moments.second_order import cumulant_derivative
 from solvers.engines.spin_system import SpinSystem, product_correlations
 from solvers.numerics.outcome import DONE
 
@@ -54,7 +55,6 @@ def settle(
     p = build_coefficients(system, order)
     first = order == MEAN_FIELD
     y = spins0.T.ravel().copy() if first else pack(spins0, correlations0)
-    integrate = integrate_mean_field if first else integrate_cumulants
     derivative = mean_field_derivative if first else cumulant_derivative
     rate = float(np.abs(p.Omega).max(initial=0.0) + np.abs(p.K).sum(axis=1).max() + np.abs(p.R).max() + 1e-300)
     active = np.arange(y.size)
@@ -86,7 +86,7 @@ def settle(
             break
         # the error of the steps must not keep the derivative from falling
         code, reached, used = integrate(
-            p, y, np.array([duration]), out, min(rtol, 1e-10), min(atol, 1e-12), max_steps - steps
+            p, order, y, np.array([duration]), out, min(rtol, 1e-10), min(atol, 1e-12), max_steps - steps
         )
         steps += used
         now += reached

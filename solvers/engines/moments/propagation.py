@@ -10,24 +10,28 @@ import numpy as np
 from numpy.typing import NDArray
 
 from solvers.engines.moments.equations import build_coefficients, projected_bytes
-from solvers.engines.moments.first_order import integrate_mean_field
+from solvers.engines.moments.integration import CUMULANTS, MEAN_FIELD, integrate
 from solvers.engines.moments.packing import pack, unpack_connected, unpack_spins
-from solvers.engines.moments.second_order import integrate_cumulants
 from solvers.engines.spin_system import SpinSystem, product_correlations
-from solvers.numerics.outcome import DONE
+from solvers.numerics.outcome import DONE, MAX_STEPS
 
-MEAN_FIELD, CUMULANTS = 1, 2
 _ROWS_BYTES = 128 * 2**20
 
 
 @dataclass(frozen=True)
 class MomentPath:
-    """How an integration ended: an outcome code, the time reached, and the first unphysical time (NaN if none)."""
+    """How an integration ended: an outcome code, the time reached, the first unphysical time (NaN if none), the steps tried.
+
+    `done` counts the output times that were reached; those after them have not been received. `first_left` is the first
+    of them where the step budget was spent after others had been reached (NaN: not so); those others are worth keeping.
+    """
 
     code: int
     reached: float
     first_bad: float
     steps: int
+    done: int
+    first_left: float = np.nan
 
 
 def propagate(
@@ -46,14 +50,14 @@ def propagate(
     """Integrate mean field (`order` 1) or cumulants (2) and hand the moments at `times` over piece by piece.
 
     `receive(first, spins, correlations)` gets the index of the first time of a piece, spins (t, N, 3) and raw
-    correlations (t, N, N, 3, 3), None in mean field, where they are products. Many times of a large system come in several pieces, so that memory stays bounded.
+    correlations (t, N, N, 3, 3), None in mean field, where they
+    are products. Many times of a large system come in several pieces, so that memory stays bounded.
     Raises MemoryError with the projected bytes before anything is allocated.
     """
     n = system.N
     refuse_beyond_memory(n, order)
     p = build_coefficients(system, order, path)
     y = spins0.T.ravel().copy() if order == MEAN_FIELD else pack(spins0, correlations0)
-    integrate = integrate_mean_field if order == MEAN_FIELD else integrate_cumulants
     rows = max(1, int(_ROWS_BYTES // (8 * (3 * n if order == MEAN_FIELD else 9 * n * n))))
     code, start, steps = DONE, 0.0, 0
     first_bad = np.nan
@@ -61,16 +65,22 @@ def propagate(
         part = times[first : first + rows]
         out = np.empty((len(part), y.size))
         p.first_bad[0] = np.nan
-        code, reached, used = integrate(p, y, part - start, out, rtol, atol, max_steps - steps)
+        code, reached, used = integrate(p, order, y, part - start, out, rtol, atol, max_steps - steps)
         steps += used
         if np.isnan(first_bad) and not np.isnan(p.first_bad[0]):
             first_bad = start + p.first_bad[0]
+        reached_rows = len(part) if code == DONE else int(np.isfinite(out[:, 0]).sum())
+        if code in (DONE, MAX_STEPS) and reached_rows:
+            spins = unpack_spins(out[:reached_rows], n)
+            connected = unpack_connected(out[:reached_rows], n) if order == CUMULANTS else None
+            receive(first, spins, None if connected is None else product_correlations(spins) + connected)
         if code != DONE:
-            return MomentPath(int(code), float(start + reached), float(first_bad), int(steps))
-        spins = unpack_spins(out, n)
-        receive(first, spins, product_correlations(spins) + unpack_connected(out, n) if order == CUMULANTS else None)
+            done = first + reached_rows
+            worth = code == MAX_STEPS and done > 0 and times[done - 1] > 0.0
+            left = float(times[done]) if worth else np.nan
+            return MomentPath(code, start + reached, float(first_bad), steps, done, left)
         start = float(part[-1])
-    return MomentPath(int(code), start, float(first_bad), int(steps))
+    return MomentPath(code, start, float(first_bad), steps, len(times))
 
 
 def refuse_beyond_memory(n: int, order: int) -> None:

@@ -21,7 +21,6 @@ from solvers.engines.moments.equations import multiply, multiply_vector
 from solvers.engines.moments.first_order import too_long
 from solvers.engines.pair_states import TOLERANCE
 from solvers.numerics.compile import FASTMATH, entry, kernel
-from solvers.numerics.runge_kutta import runge_kutta
 
 _TILE = 32
 
@@ -205,15 +204,6 @@ def watch_pairs(t, y, p):
                 p.first_bad[0] = t
                 return 1.0
     return 1.0
-
-
-_integrate = runge_kutta(cumulant_rhs, watch_pairs)
-
-
-@entry
-def integrate_cumulants(p, y, times, out, rtol, atol, max_steps):
-    """Integrate y over `times` into `out` (T, len(y)); (code, time reached, steps)."""
-    return _integrate(p, y, times, out, rtol, atol, max_steps)
 
 
 @entry

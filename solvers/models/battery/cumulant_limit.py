@@ -130,7 +130,7 @@ class Fixed:
 
 
 def find(p: Mapping[str, Any]) -> Fixed:
-    """The limit cycle to the relative tolerance of the point; raises `IntegrationStopped`."""
+    """The limit cycle to the relative tolerance of the point; raises PointFailed."""
     cycle_map = CumulantMap(p)
     period = p["gamma"] * (p["tau_s"] + p["tau_d"])
     flash = p["Gamma"] * p["N"] * p["tau_d"]

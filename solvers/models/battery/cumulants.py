@@ -26,8 +26,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from solvers.models.battery.points import must_have_ended
 from solvers.numerics.compile import FASTMATH, entry, kernel
-from solvers.numerics.outcome import DONE, OUTCOME_TEXT
 from solvers.numerics.rosenbrock import rosenbrock
 from solvers.numerics.rosenbrock_quadrature import rosenbrock_three
 
@@ -239,18 +239,10 @@ def pulse(y, angle):
     y[4], y[8], y[5], y[6] = new_zz, 0.5 * new_xy, 0.5 * new_xz, 0.5 * new_yz
 
 
-class IntegrationStopped(ArithmeticError):
-    """An integration ended with this code of `solvers.numerics.outcome` before its time."""
-
-    def __init__(self, code: int) -> None:
-        super().__init__(OUTCOME_TEXT[code])
-        self.code = code
-
-
 class Moments:
     """The nine moments of N emitters, all up or all down at first, under pulses and phases; one step budget for all.
 
-    rtol, atol, max_steps: of the integrator. A phase that does not reach its end raises `IntegrationStopped`.
+    rtol, atol, max_steps: of the integrator. A phase that does not reach its end raises PointFailed.
     """
 
     def __init__(self, N: int, up: bool, rtol: float, atol: float, max_steps: int) -> None:
@@ -306,8 +298,7 @@ class Moments:
 
     def _spend(self, code: int, steps: int) -> None:
         self.steps_left -= steps
-        if code != DONE:
-            raise IntegrationStopped(code)
+        must_have_ended(code)
 
 
 def length(C: float, Z: float, N: int) -> float:

@@ -7,25 +7,34 @@ efficiency is their ratio. In a steady cycle without pump: charged = released + 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from solvers.batch import pointwise
+from solvers.batch import Point
 from solvers.declarations import Check, Output
 from solvers.model import Model
 from solvers.models.battery import declarations as declare
-from solvers.models.battery.cumulants import IntegrationStopped, Moments
-from solvers.models.battery.exact import Phase, Pulse, polarised, read
-from solvers.models.battery.points import failure, left_physics, rates, ratio
-from solvers.models.battery.reference import dense_cycles
+from solvers.models.battery.cumulants import Moments
+from solvers.models.battery.exact import Phase, Pulse, Readings, State, polarised, read
+from solvers.models.battery.points import left_physics, rates, ratio
+from solvers.models.battery.reference import DenseBattery, MomentBattery, cycled, printed_moments
 from solvers.shared_parameters import tolerances
 
 MOMENTS = ("after_pulse", "after_storage", "after_discharge")
+ENERGIES = ("released", "charged", "individual_loss_storage", "individual_loss_discharge")
 
 
-def solve_exact(p: Mapping[str, Any]) -> dict[str, Any]:
+def tables(cycles: int, readings: tuple[str, ...]) -> dict[str, NDArray[np.float64]]:
+    """NaN for every reading (M, S, meanS) at every moment of a cycle, and for the energies."""
+    names = [f"{name}_{when}" for name in readings for when in MOMENTS]
+    return {name: np.full(cycles, math.nan) for name in (*names, *ENERGIES)}
+
+
+def solve_exact(p: Point) -> dict[str, Any]:
     """One point by populations, or by coherence blocks where the pulse is imperfect."""
     N, cycles = p["N"], p["cycles"]
     pulse = Pulse(N, p["pulse_angle"])
@@ -33,62 +42,46 @@ def solve_exact(p: Mapping[str, Any]) -> dict[str, Any]:
     storage = Phase(N, p["gamma"], p["Gamma_storage"], *individual, p["tau_s"], pulse.coherent)
     discharge = Phase(N, p["gamma"], p["Gamma"], *individual, p["tau_d"], pulse.coherent)
     state = polarised(N, up=False, coherent=pulse.coherent)
-    names = [f"{name}_{when}" for when in MOMENTS for name in ("M", "S")]
-    names += [*(f"meanS_{when}" for when in MOMENTS), "released", "charged"]
-    names += ["individual_loss_storage", "individual_loss_discharge"]
-    outputs = {name: np.empty(cycles) for name in names}
+    outputs = tables(cycles, ("M", "S", "meanS"))
     before = read(state)
     for cycle in range(cycles):
+
+        def look(state: State, when: str, cycle: int = cycle) -> Readings:
+            reading = read(state)
+            outputs[f"M_{when}"][cycle] = reading.M
+            outputs[f"S_{when}"][cycle] = reading.S
+            outputs[f"meanS_{when}"][cycle] = reading.mean_S
+            return reading
+
         state = pulse.apply(state)
-        charged = read(state)
-        _, lost_storage = storage.advance(state)
-        stored = read(state)
-        released, lost_discharge = discharge.advance(state)
-        after = read(state)
-        values = [charged.M, charged.S, stored.M, stored.S, after.M, after.S]
-        values += [
-            charged.mean_S,
-            stored.mean_S,
-            after.mean_S,
-            released,
-            charged.M - before.M,
-            lost_storage,
-            lost_discharge,
-        ]
-        for name, value in zip(names, values, strict=True):
-            outputs[name][cycle] = value
-        before = after
+        outputs["charged"][cycle] = look(state, "after_pulse").M - before.M
+        _, outputs["individual_loss_storage"][cycle] = storage.advance(state)
+        look(state, "after_storage")
+        outputs["released"][cycle], outputs["individual_loss_discharge"][cycle] = discharge.advance(state)
+        before = look(state, "after_discharge")
     return outputs | {"efficiency": ratio(outputs["released"], outputs["charged"])}
 
 
-def solve_cumulants(p: Mapping[str, Any], printed: bool) -> dict[str, Any]:
+def solve_cumulants(p: Point, printed: bool = False) -> dict[str, Any]:
     """One point by nine (three, where coherences vanish) moments."""
-    out = np.full((p["cycles"], 10), math.nan)
     storage, discharge = (rates(p, collective, printed) for collective in (p["Gamma_storage"], p["Gamma"]))
     moments = Moments(p["N"], False, p["rtol"], p["atol"], p["max_steps"])
-    stopped: dict[str, Any] = {}
-    try:
-        for row in out:
-            before = moments.M
-            moments.pulse(p["pulse_angle"])
-            row[0], row[1], row[7] = moments.M, moments.S, moments.M - before
-            _, row[8] = moments.evolve(storage, p["tau_s"])
-            row[2], row[3] = moments.M, moments.S
-            row[6], row[9] = moments.evolve(discharge, p["tau_d"])
-            row[4], row[5] = moments.M, moments.S
-    except IntegrationStopped as stop:
-        stopped = failure(stop.code)
-    outputs: dict[str, Any] = {}
-    for i, when in enumerate(MOMENTS):
-        outputs[f"M_{when}"], outputs[f"S_{when}"] = out[:, 2 * i], out[:, 2 * i + 1]
-    outputs["released"], outputs["charged"] = out[:, 6], out[:, 7]
-    outputs["individual_loss_storage"], outputs["individual_loss_discharge"] = out[:, 8], out[:, 9]
-    outputs["efficiency"] = ratio(out[:, 6], out[:, 7])
-    return outputs | (stopped or left_physics(outputs))
+    outputs = tables(p["cycles"], ("M", "S"))
+    for cycle in range(p["cycles"]):
 
+        def look(when: str, cycle: int = cycle) -> None:
+            outputs[f"M_{when}"][cycle], outputs[f"S_{when}"][cycle] = moments.M, moments.S
 
-def solve_one(method: str, p: dict[str, Any], wants: Callable[..., bool]) -> dict[str, Any]:
-    return solve_exact(p) if method == "exact" else solve_cumulants(p, method == "printed")
+        before = moments.M
+        moments.pulse(p["pulse_angle"])
+        look("after_pulse")
+        outputs["charged"][cycle] = moments.M - before
+        _, outputs["individual_loss_storage"][cycle] = moments.evolve(storage, p["tau_s"])
+        look("after_storage")
+        outputs["released"][cycle], outputs["individual_loss_discharge"][cycle] = moments.evolve(discharge, p["tau_d"])
+        look("after_discharge")
+    found = outputs | {"efficiency": ratio(outputs["released"], outputs["charged"])}
+    return found | left_physics(found)
 
 
 def random_parameters(rng: np.random.Generator) -> dict[str, Any]:
@@ -122,18 +115,13 @@ MODELS = (
         id="battery.cycles",
         title="Charging, storage and discharge cycles of the quantum battery",
         source=f"{declare.SOURCE}, section IV, Fig. 3",
-        methods=(declare.COHERENT_EXACT, declare.CUMULANT, declare.PRINTED),
+        methods=(
+            declare.EXACT(solve=solve_exact, reference=partial(cycled, DenseBattery), limit=declare.COHERENT_LIMIT),
+            declare.CUMULANT(solve=solve_cumulants, reference=partial(cycled, MomentBattery)),
+            declare.PRINTED(solve=partial(solve_cumulants, printed=True), reference=partial(cycled, printed_moments)),
+        ),
         parameters=(
-            declare.N,
-            declare.GAMMA_COLLECTIVE,
-            declare.GAMMA_STORAGE,
-            declare.GAMMA,
-            declare.DEPHASING,
-            declare.PUMP,
-            declare.TAU_S,
-            declare.TAU_D,
-            declare.PULSE_ANGLE,
-            declare.CYCLES,
+            *declare.PROTOCOL,
             *tolerances(rtol=1e-8, atol=1e-11),
         ),
         dimensions=(declare.CYCLE,),
@@ -149,7 +137,6 @@ MODELS = (
                 name="efficiency", meaning="efficiency released/charged", dims=PER_CYCLE, nan=declare.NOTHING_CHARGED
             ),
         ),
-        run=pointwise(solve_one),
         example={"N": 140, "Gamma": 1600.0, "tau_s": 0.0187, "tau_d": 0.0187, "cycles": 80},
         checks=(
             Check(
@@ -169,7 +156,6 @@ MODELS = (
                 atol=1e-10,
             ),
         ),
-        reference=dense_cycles,
         reference_tolerance=(1e-6, 2e-8),
         random_parameters=random_parameters,
         conserved={"energy balance of the discharge": (balance, 1e-8)},

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import partial
 
 import numpy as np
 
@@ -83,32 +84,46 @@ CYCLES = Parameter(
 )
 CYCLE = Dimension(name="cycle", size="cycles", meaning="cycle, counted from 0")
 
-EXACT = Method(
+RATES = (N, GAMMA_COLLECTIVE, GAMMA, DEPHASING, PUMP)
+PROTOCOL = (
+    N,
+    GAMMA_COLLECTIVE,
+    GAMMA_STORAGE,
+    GAMMA,
+    DEPHASING,
+    PUMP,
+    TAU_S,
+    TAU_D,
+    PULSE_ANGLE,
+    CYCLES,
+)
+"""All that says what happens in the cycles."""
+
+EXACT_LIMIT = Limit(text=f"N <= {LARGEST_EXACT}", holds=lambda p: p["N"] <= LARGEST_EXACT)
+COHERENT_LIMIT = Limit(
+    text=f"N <= {LARGEST_EXACT}, and N <= {LARGEST_COHERENT} where pulse_angle is no multiple of pi",
+    holds=lambda p: np.where(np.abs(np.sin(p["pulse_angle"])) < 1e-14, LARGEST_EXACT, LARGEST_COHERENT) >= p["N"],
+)
+
+# The methods that several models have; each model gives its own functions.
+EXACT = partial(
+    Method,
     name="exact",
     meaning="populations of the permutation-invariant states |S, M>, with coherences where a pulse is imperfect",
     source="Refs. 18, 26, 27 of the paper",
-    limit=Limit(text=f"N <= {LARGEST_EXACT}", holds=lambda p: p["N"] <= LARGEST_EXACT),
 )
-COHERENT_EXACT = Method(
-    name="exact",
-    meaning=EXACT.meaning,
-    source=EXACT.source,
-    limit=Limit(
-        text=f"N <= {LARGEST_EXACT}, and N <= {LARGEST_COHERENT} where pulse_angle is no multiple of pi",
-        holds=lambda p: np.where(np.abs(np.sin(p["pulse_angle"])) < 1e-14, LARGEST_EXACT, LARGEST_COHERENT) >= p["N"],
-    ),
-)
-CUMULANT = Method(
+CUMULANT = partial(
+    Method,
     name="cumulant",
     meaning="second-order cumulants (third cumulants zero), corrected",
     source="Eqs. (6), (7), Appendix",
 )
-PRINTED = Method(
+PRINTED = partial(
+    Method,
     name="printed",
     meaning="second-order cumulants with the Appendix as printed (two misprints), for comparison",
     source="Appendix, as printed",
 )
-
 
 NO_LENGTH = "<S^2> is negative in this closure"
 NOTHING_CHARGED = "nothing is charged"

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 import numpy as np
 
-from solvers.batch import pointwise
+from solvers.batch import Point
 from solvers.declarations import Check, Dimension, Output, Parameter
 from solvers.model import Model
 from solvers.models.battery import declarations as declare
@@ -15,9 +16,10 @@ from solvers.models.battery.moment_equations import ORDER, d_moments
 from solvers.models.battery.reference import DenseBattery, liouvillian
 
 
-def solve_one(method: str, p: dict[str, Any], wants: Callable[..., bool]) -> dict[str, Any]:
+def solve(p: Point, printed: bool = False) -> dict[str, Any]:
+    """The right-hand side at the given moments."""
     rates = (p["N"], p["gamma"], p["Gamma"])
-    return {"d_moments": d_moments(*rates, p["moments"], p["dephasing"], p["pump"], method == "printed")}
+    return {"d_moments": d_moments(*rates, p["moments"], p["dephasing"], p["pump"], printed)}
 
 
 def product_moments(x: float, y: float, z: float) -> np.ndarray[Any, Any]:
@@ -27,11 +29,8 @@ def product_moments(x: float, y: float, z: float) -> np.ndarray[Any, Any]:
     return np.array([z, p, m, p * m, z * z, p * z, m * z, p * p, m * m])
 
 
-def dense_derivative(method: str, parameters: Mapping[str, Any]) -> dict[str, Any]:
-    """The dense generator on the product state with the given z, p, m; only product moments are closed exactly.
-
-    The misprints are put back as the differences they make.
-    """
+def reference(parameters: Mapping[str, Any]) -> dict[str, Any]:
+    """The dense generator on the product state with the given z, p, m; only product moments are closed exactly."""
     N, moments = parameters["N"], np.asarray(parameters["moments"])
     battery = DenseBattery(N, up=True)
     one = np.array([[0.5 * (1 + moments[0]), moments[2]], [moments[1], 0.5 * (1 - moments[0])]])
@@ -50,7 +49,14 @@ def dense_derivative(method: str, parameters: Mapping[str, Any]) -> dict[str, An
         if len(name) == 1 or N > 1:
             operator = singles[name] if len(name) == 1 else singles[name[0]] @ seconds[name[1]]
             d[i] = np.sum(operator.T.multiply(d_rho))
-    if method == "printed" and N > 1:
+    return {"d_moments": d}
+
+
+def reference_printed(parameters: Mapping[str, Any]) -> dict[str, Any]:
+    """The same, with the misprints put back as the differences they make."""
+    N, moments = parameters["N"], np.asarray(parameters["moments"])
+    d = reference(parameters)["d_moments"]
+    if N > 1:
         G = parameters["Gamma"]
         zz, pz, mz = moments[4], moments[5], moments[6]
         pzz, mzz = pz * moments[0], mz * moments[0]
@@ -78,13 +84,12 @@ MODELS = (
         id="battery.derivative",
         title="Derivatives of the nine moments of the quantum battery",
         source=f"{declare.SOURCE}, Eq. (6), Appendix (corrected)",
-        methods=(declare.CUMULANT, declare.PRINTED),
+        methods=(
+            declare.CUMULANT(solve=solve, reference=reference),
+            declare.PRINTED(solve=partial(solve, printed=True), reference=reference_printed),
+        ),
         parameters=(
-            declare.N,
-            declare.GAMMA_COLLECTIVE,
-            declare.GAMMA,
-            declare.DEPHASING,
-            declare.PUMP,
+            *declare.RATES,
             Parameter(
                 name="moments",
                 meaning="moments in the order " + ", ".join(ORDER) + "; any complex numbers",
@@ -103,7 +108,6 @@ MODELS = (
                 kind="complex",
             ),
         ),
-        run=pointwise(solve_one),
         example={"N": 140, "Gamma": 1600.0, "moments": product_moments(0.6, 0.0, 0.8)},
         checks=(
             Check(
@@ -126,7 +130,6 @@ MODELS = (
                 atol=1e-9,
             ),
         ),
-        reference=dense_derivative,
         reference_tolerance=(1e-10, 1e-11),
         random_parameters=random_parameters,
         unit_of_time="1/gamma",

@@ -19,6 +19,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -28,14 +29,13 @@ from scipy.integrate import solve_ivp
 from scipy.linalg import expm
 from scipy.sparse.linalg import expm_multiply
 
-from solvers.batch import pointwise
+from solvers.batch import Point
 from solvers.declarations import SITE, TIME, Check, Limit, Output, Parameter
 from solvers.model import Method, Model
 from solvers.models.battery import declarations as declare
-from solvers.models.battery.points import failure
+from solvers.models.battery.points import must_have_ended
 from solvers.models.battery.reference import DenseBattery, liouvillian, site_operators
 from solvers.numerics.compile import FASTMATH, entry, kernel
-from solvers.numerics.outcome import DONE
 from solvers.numerics.runge_kutta import runge_kutta
 from solvers.outcome import WARNED, Remark
 from solvers.shared_parameters import times, tolerances
@@ -92,8 +92,8 @@ def discharge_sites(y, gamma, Gamma, detunings, couplings, times, rtol, atol, ma
     return code, rows[:, : couplings.size].copy()
 
 
-def solve_cumulant(p: Mapping[str, Any]) -> tuple[int, NDArray[np.float64]]:
-    """(code, z (T, N)) by site-resolved cumulants."""
+def inversions_by_cumulants(p: Mapping[str, Any]) -> NDArray[np.float64]:
+    """z (T, N) by site-resolved cumulants."""
     N = p["N"]
     start = 2.0 * math.exp(-p["gamma"] * p["tau_s"]) - 1.0
     y = np.zeros(N + 3 * N * N)
@@ -101,10 +101,12 @@ def solve_cumulant(p: Mapping[str, Any]) -> tuple[int, NDArray[np.float64]]:
     y[N + 2 * N * N :] = (start * start * (1.0 - np.eye(N))).ravel()
     sites = (np.ascontiguousarray(p["detunings"]), np.ascontiguousarray(p["couplings"]))
     control = (p["rtol"], p["atol"], p["max_steps"])
-    return discharge_sites(y, p["gamma"], p["Gamma"], *sites, np.ascontiguousarray(p["times"]), *control)
+    code, z = discharge_sites(y, p["gamma"], p["Gamma"], *sites, np.ascontiguousarray(p["times"]), *control)
+    must_have_ended(code)
+    return np.asarray(z)
 
 
-def solve_dense(p: Mapping[str, Any]) -> NDArray[np.float64]:
+def inversions_by_density_matrix(p: Mapping[str, Any]) -> NDArray[np.float64]:
     """z (T, N) by the density matrix, of which only blocks of equal excitation number on both sides are ever filled."""
     N, decay = p["N"], p["gamma"] * p["tau_s"]
     lower, z = site_operators(N)
@@ -139,8 +141,9 @@ def first_unphysical(when: NDArray[np.float64], excited: NDArray[np.float64]) ->
     return float(when[np.argmax(bad)]) if bad.any() else math.nan
 
 
-def solve_one(method: str, p: dict[str, Any], wants: Callable[..., bool]) -> dict[str, Any]:
-    code, z = (DONE, solve_dense(p)) if method == "exact" else solve_cumulant(p)
+def solve(inversions: Callable[[Mapping[str, Any]], NDArray[np.float64]], p: Point) -> dict[str, Any]:
+    """All outputs from the inversions z (T, N) that a method finds."""
+    z = inversions(p)
     excited = 0.5 * (1.0 + z)
     first = first_unphysical(p["times"], excited)
     outputs: dict[str, Any] = {"M": 0.5 * z.sum(axis=1), "excited": excited, "first_bad_time": first}
@@ -149,7 +152,7 @@ def solve_one(method: str, p: dict[str, Any], wants: Callable[..., bool]) -> dic
             f"an emitter's probability of being excited leaves [0, 1] at t = {first:g}: the closure has left physics"
         )
         outputs |= {"status": WARNED, "remark": Remark(kind="OutOfPhysics", message=message)}
-    return outputs | failure(code)
+    return outputs
 
 
 def d_pairs(moments: NDArray[Any], p: Mapping[str, Any]) -> NDArray[Any]:
@@ -175,29 +178,30 @@ def d_pairs(moments: NDArray[Any], p: Mapping[str, Any]) -> NDArray[Any]:
     return np.concatenate([dz, dC.ravel(), dZ.ravel()])
 
 
-def reference(method: str, p: Mapping[str, Any]) -> dict[str, NDArray[np.float64]]:
-    """By the full dense matrix, or by the triple sums through DOP853."""
-    N, times_ = p["N"], np.asarray(p["times"], dtype=float)
-    sites = {name: np.broadcast_to(np.asarray(p[name], dtype=float), N) for name in ("detunings", "couplings")}
-    if method == "exact":
-        battery = DenseBattery(N, True, **sites)
-        battery.evolve(p["tau_s"], p["gamma"], 0.0)
-        rows, now = [], 0.0
-        for t in times_:
-            battery.evolve(t - now, p["gamma"], p["Gamma"])
-            now = t
-            rows.append([battery.expect(s) for s in battery.z])
-        z = np.array(rows)
-    else:
-        first = 2.0 * math.exp(-p["gamma"] * p["tau_s"]) - 1.0
-        start = np.concatenate([np.full(N, first), np.zeros(N * N), (first**2 * (1 - np.eye(N))).ravel()]).astype(
-            complex
-        )
-        grid, place = np.unique(np.concatenate([[0.0], times_]), return_inverse=True)
-        solution = solve_ivp(
-            lambda _, y: d_pairs(y, {**p, **sites}), (0.0, grid[-1]), start, "DOP853", grid, rtol=1e-11, atol=1e-12
-        )
-        z = solution.y[:N, place[1:]].T.real
+def reference_exact(p: Mapping[str, Any]) -> dict[str, NDArray[np.float64]]:
+    """By the full dense matrix."""
+    sites = {name: np.asarray(p[name], dtype=float) for name in ("detunings", "couplings")}
+    battery = DenseBattery(p["N"], True, **sites)
+    battery.evolve(p["tau_s"], p["gamma"], 0.0)
+    rows, now = [], 0.0
+    for t in np.asarray(p["times"], dtype=float):
+        battery.evolve(t - now, p["gamma"], p["Gamma"])
+        now = t
+        rows.append([battery.expect(s) for s in battery.z])
+    z = np.array(rows)
+    return {"M": 0.5 * z.sum(axis=1), "excited": 0.5 * (1.0 + z)}
+
+
+def reference_cumulant(p: Mapping[str, Any]) -> dict[str, NDArray[np.float64]]:
+    """By the triple sums through DOP853."""
+    N = p["N"]
+    first = 2.0 * math.exp(-p["gamma"] * p["tau_s"]) - 1.0
+    start = np.concatenate([np.full(N, first), np.zeros(N * N), (first**2 * (1 - np.eye(N))).ravel()])
+    grid, place = np.unique(np.concatenate([[0.0], np.asarray(p["times"], dtype=float)]), return_inverse=True)
+    solution = solve_ivp(
+        lambda _, y: d_pairs(y, p), (0.0, grid[-1]), start.astype(complex), "DOP853", grid, rtol=1e-11, atol=1e-12
+    )
+    z = solution.y[:N, place[1:]].T.real
     return {"M": 0.5 * z.sum(axis=1), "excited": 0.5 * (1.0 + z)}
 
 
@@ -228,11 +232,15 @@ MODELS = (
                 name="cumulant",
                 meaning="site-resolved second-order cumulants",
                 source="physics document, section 7",
+                solve=partial(solve, inversions_by_cumulants),
+                reference=reference_cumulant,
                 limit=Limit(text=f"N <= {LARGEST_CUMULANT}", holds=lambda p: np.asarray(p["N"]) <= LARGEST_CUMULANT),
             ),
             Method(
                 name="exact",
                 meaning="density matrix, in blocks of equal excitation number",
+                solve=partial(solve, inversions_by_density_matrix),
+                reference=reference_exact,
                 limit=Limit(text=f"N <= {LARGEST_DENSE}", holds=lambda p: np.asarray(p["N"]) <= LARGEST_DENSE),
             ),
         ),
@@ -268,7 +276,6 @@ MODELS = (
                 nan="the moments never left physics",
             ),
         ),
-        run=pointwise(solve_one),
         example={
             "N": 20,
             "Gamma": 50.0,
@@ -293,7 +300,6 @@ MODELS = (
                 atol=1e-7,
             ),
         ),
-        reference=reference,
         reference_tolerance=(1e-6, 2e-8),
         random_parameters=random_parameters,
         unit_of_time="1/gamma",

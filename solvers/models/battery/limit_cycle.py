@@ -15,19 +15,19 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 import numpy as np
 
-from solvers.batch import pointwise
+from solvers.batch import Point
 from solvers.declarations import Check, Output, Parameter
 from solvers.model import Method, Model
 from solvers.models.battery import chain as on_S
 from solvers.models.battery import cumulant_limit, exact_limit
 from solvers.models.battery import declarations as declare
-from solvers.models.battery.cumulants import IntegrationStopped
-from solvers.models.battery.points import failure, ratio
-from solvers.models.battery.reference import start
+from solvers.models.battery.points import ratio
+from solvers.models.battery.reference import DenseBattery, MomentBattery, Start
 from solvers.outcome import WARNED, InvalidInput, Remark
 from solvers.shared_parameters import tolerances
 
@@ -45,7 +45,7 @@ def equation_8(N: int, tau_s: float, tau_d: float, printed: bool) -> float:
     return 0.25 * N * (linear + math.sqrt(linear * linear + 4.0 * constant))
 
 
-def solve_chain(p: Mapping[str, Any], wants: Callable[..., bool]) -> dict[str, Any]:
+def solve_chain(p: Point) -> dict[str, Any]:
     """The limit of the chain on S."""
     chain = on_S.build(p["N"], p["gamma"], p["dephasing"], p["tau_s"], p["tau_d"])
     distribution = chain.limit()
@@ -60,9 +60,9 @@ def solve_chain(p: Mapping[str, Any], wants: Callable[..., bool]) -> dict[str, A
         "second_eigenvalue": math.nan,
         "cycles_to_converge": math.nan,
     }
-    if wants("second_eigenvalue"):
+    if p.wants("second_eigenvalue"):
         outputs["second_eigenvalue"] = chain.second_eigenvalue()
-    if wants("cycles_to_converge"):
+    if p.wants("cycles_to_converge"):
         outputs["cycles_to_converge"] = chain.cycles_until(released, CONVERGED_SHARE)
     return outputs
 
@@ -93,7 +93,7 @@ def count_cycles(
     return count if math.isfinite(count) else expected
 
 
-def solve_exact(p: Mapping[str, Any], wants: Callable[..., bool]) -> dict[str, Any]:
+def solve_exact(p: Point) -> dict[str, Any]:
     """The limit of the populations."""
     chain = on_S.build(p["N"], p["gamma"], p["dephasing"], p["tau_s"], p["tau_d"])
     cycle = exact_limit.CycleMap(p)
@@ -106,7 +106,7 @@ def solve_exact(p: Mapping[str, Any], wants: Callable[..., bool]) -> dict[str, A
         "charged": -2.0 * found.discharged.M,
         "cycles_to_converge": math.nan,
     }
-    if wants("cycles_to_converge"):
+    if p.wants("cycles_to_converge"):
         outputs["cycles_to_converge"] = count_cycles(
             p,
             found.released,
@@ -116,7 +116,7 @@ def solve_exact(p: Mapping[str, Any], wants: Callable[..., bool]) -> dict[str, A
     return outputs | missed(found.missed)
 
 
-def solve_cumulant(p: Mapping[str, Any], wants: Callable[..., bool]) -> dict[str, Any]:
+def solve_cumulant(p: Point) -> dict[str, Any]:
     """The fixed point of the cumulants."""
     found = cumulant_limit.find(p)
     outputs: dict[str, Any] = {
@@ -126,7 +126,7 @@ def solve_cumulant(p: Mapping[str, Any], wants: Callable[..., bool]) -> dict[str
         "charged": 2.0 * found.cycle.M_pulse,
         "cycles_to_converge": math.nan,
     }
-    if wants("cycles_to_converge"):
+    if p.wants("cycles_to_converge"):
         chain = None
         if p["N"] <= declare.LARGEST_EXACT and p["dephasing"] == 0.0:
             chain = on_S.build(p["N"], p["gamma"], 0.0, p["tau_s"], p["tau_d"])
@@ -139,15 +139,10 @@ def solve_cumulant(p: Mapping[str, Any], wants: Callable[..., bool]) -> dict[str
     return outputs | missed(found.missed)
 
 
-SOLVERS = {"chain": solve_chain, "exact": solve_exact, "cumulant": solve_cumulant}
-
-
-def solve_one(method: str, p: dict[str, Any], wants: Callable[..., bool]) -> dict[str, Any]:
+def solve(find: Callable[[Point], dict[str, Any]], p: Point) -> dict[str, Any]:
+    """What `find` finds of the limit cycle, what follows from it, and Eq. (8)."""
+    outputs = find(p)
     times = p["tau_s"], p["tau_d"]
-    try:
-        outputs = SOLVERS[method](p, wants)
-    except IntegrationStopped as stop:
-        return {o.name: math.nan for o in MODELS[0].outputs_of(method)} | failure(stop.code)
     outputs["efficiency"] = ratio(outputs["released"], outputs["charged"])
     outputs["power"] = outputs["released"] / sum(times)
     outputs["S_equation_8"] = equation_8(p["N"], *times, printed=False)
@@ -163,21 +158,16 @@ def validate(p: Mapping[str, Any]) -> None:
         )
 
 
-def reference(method: str, p: Mapping[str, Any]) -> dict[str, float]:
-    """By running cycles of dense matrices or complex moments until nothing changes.
-
-    For the chain the flash is made fast, and what is left of 1/Gamma is extrapolated away.
-    """
-    if method == "chain":
-        fast = 3e3 * (p["gamma"] + 4.0 * p["dephasing"] + 1.0 / p["tau_d"])
-        slower, faster = (run_until_steady("exact", p, Gamma) for Gamma in (fast, 2.0 * fast))
-        return {name: 2.0 * faster[name] - slower[name] for name in slower}
-    return run_until_steady(method, p, p["Gamma"])
+def reference_chain(p: Mapping[str, Any]) -> dict[str, float]:
+    """The flash is made fast, and what is left of 1/Gamma is extrapolated away."""
+    fast = 3e3 * (p["gamma"] + 4.0 * p["dephasing"] + 1.0 / p["tau_d"])
+    slower, faster = (run_until_steady(DenseBattery, 1e-12, {**p, "Gamma": Gamma}) for Gamma in (fast, 2.0 * fast))
+    return {name: 2.0 * faster[name] - slower[name] for name in slower}
 
 
-def run_until_steady(method: str, p: Mapping[str, Any], Gamma: float) -> dict[str, float]:
-    """Readings of the last of up to 2000 cycles."""
-    battery = start(method, p["N"], up=False)
+def run_until_steady(start: Start, noise: float, p: Mapping[str, Any]) -> dict[str, float]:
+    """Readings of the last of up to 2000 cycles of dense matrices or complex moments, of which `noise` remains."""
+    battery = start(p["N"], False)
     found: dict[str, float] = {}
     for _ in range(2000):
         at_start = battery.read()["M"]
@@ -186,15 +176,12 @@ def run_until_steady(method: str, p: Mapping[str, Any], Gamma: float) -> dict[st
         battery.evolve(p["tau_s"], p["gamma"], 0.0, p["dephasing"])
         found["S_after_storage"] = battery.read()["S"]
         before = found.get("released", math.nan)
-        found["released"], _ = battery.evolve(p["tau_d"], p["gamma"], Gamma, p["dephasing"])
+        found["released"], _ = battery.evolve(p["tau_d"], p["gamma"], p["Gamma"], p["dephasing"])
         after = battery.read()
         change = max(abs(battery.read()["M"] - at_start), abs(found["released"] - before))
-        if change < (1e-10 if method == "cumulant" else 1e-12):  # LSODA's own noise is 1e-11
+        if change < noise:
             break
-    found["S_after_discharge"] = after["S"]
-    if method != "cumulant":
-        found["meanS_after_discharge"] = after["meanS"]
-    return found
+    return found | {f"{name}_after_discharge": value for name, value in after.items() if name != "M"}
 
 
 def random_parameters(rng: np.random.Generator) -> dict[str, Any]:
@@ -221,10 +208,19 @@ MODELS = (
                 name="chain",
                 meaning="Perron vector of the Markov chain on S for an instantaneous flash",
                 source="exact populations for Gamma to infinity",
-                limit=declare.EXACT.limit,
+                solve=partial(solve, solve_chain),
+                reference=reference_chain,
+                limit=declare.EXACT_LIMIT,
             ),
-            declare.EXACT,
-            declare.CUMULANT,
+            declare.EXACT(
+                solve=partial(solve, solve_exact),
+                reference=partial(run_until_steady, DenseBattery, 1e-12),
+                limit=declare.EXACT_LIMIT,
+            ),
+            declare.CUMULANT(
+                solve=partial(solve, solve_cumulant),
+                reference=partial(run_until_steady, MomentBattery, 1e-10),  # LSODA's own noise is 1e-11
+            ),
         ),
         parameters=(
             declare.N,
@@ -274,7 +270,6 @@ MODELS = (
             Output(name="S_equation_8", meaning="S after discharge by Eq. (8), corrected", symbol="S"),
             Output(name="S_equation_8_printed", meaning="S after discharge by Eq. (8) as printed", symbol="S"),
         ),
-        run=pointwise(solve_one),
         example={"N": 140, "Gamma": 1600.0, "tau_s": 0.0187, "tau_d": 0.0375},
         checks=(
             Check(
@@ -297,7 +292,6 @@ MODELS = (
                 atol=1e-12,
             ),
         ),
-        reference=reference,
         reference_tolerance=(2e-6, 2e-7),
         random_parameters=random_parameters,
         validate=validate,

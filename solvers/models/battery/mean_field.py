@@ -13,10 +13,9 @@ from typing import Any
 
 import numpy as np
 
-from solvers.models.battery.cumulants import IntegrationStopped, length
-from solvers.models.battery.points import rates
+from solvers.models.battery.cumulants import length
+from solvers.models.battery.points import must_have_ended, rates
 from solvers.numerics.compile import FASTMATH, entry, kernel
-from solvers.numerics.outcome import DONE
 from solvers.numerics.rosenbrock import rosenbrock
 
 
@@ -57,7 +56,7 @@ def evolve_product(y, p, tau, rtol, atol, max_steps):
 def release_product(p: Mapping[str, Any]) -> tuple[float, ...]:
     """battery.release from a start tilted by `seed_angle`: M and S before, M and S after, released, lost in the window.
 
-    Raises `IntegrationStopped`.
+    Raises PointFailed.
     """
     N, left = p["N"], p["max_steps"]
     y = np.array([math.cos(p["seed_angle"]), 0.5 * math.sin(p["seed_angle"]), 0.0, 0.0])
@@ -65,8 +64,7 @@ def release_product(p: Mapping[str, Any]) -> tuple[float, ...]:
     for collective, tau in ((0.0, p["tau_s"]), (p["Gamma"], p["window"])):
         y[2:] = 0.0
         code, steps = evolve_product(y, rates(p, collective), tau, p["rtol"], p["atol"], left)
-        if code != DONE:
-            raise IntegrationStopped(code)
+        must_have_ended(code)
         left -= steps
         readings += [0.5 * N * y[0], length(y[1] ** 2, y[0] ** 2, N)]
     return (*readings, y[3], p["gamma"] * y[2])

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from solvers.numerics.outcome import DONE, MAX_STEPS, OUTCOME_TEXT
-from solvers.outcome import FAILED, WARNED, Remark
+from solvers.outcome import WARNED, PointFailed, Remark
 
 
 def rates(p: Mapping[str, Any], collective: float, printed: bool = False) -> NDArray[np.float64]:
@@ -18,12 +18,11 @@ def rates(p: Mapping[str, Any], collective: float, printed: bool = False) -> NDA
     return np.array([p["N"], p["gamma"], collective, p["dephasing"], p["pump"], float(printed)])
 
 
-def failure(code: int) -> dict[str, Any]:
-    """Status and remark of an integration that did not reach its end; empty if it did."""
-    if code == DONE:
-        return {}
-    kind = "StepBudgetSpent" if code == MAX_STEPS else "IntegrationFailed"
-    return {"status": FAILED, "remark": Remark(kind=kind, message=OUTCOME_TEXT[code])}
+def must_have_ended(code: int) -> None:
+    """Raise PointFailed for an integration that did not reach its end."""
+    if code != DONE:
+        kind = "StepBudgetSpent" if code == MAX_STEPS else "IntegrationFailed"
+        raise PointFailed(kind, OUTCOME_TEXT[code])
 
 
 def left_physics(outputs: Mapping[str, Any]) -> dict[str, Any]:

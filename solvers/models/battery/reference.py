@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -167,36 +167,43 @@ class MomentBattery:
 Battery = DenseBattery | MomentBattery
 
 
-def start(method: str, N: int, up: bool) -> Battery:
-    """The slow solution that stands for a method."""
-    if method == "exact":
-        return DenseBattery(N, up)
-    return MomentBattery(N, up, printed=method == "printed", order=1 if method == "mean_field" else 2)
+Start = Callable[[int, bool], Battery]
+"""Makes a battery of N emitters, all up or all down: what stands for a method."""
+
+printed_moments: Start = functools.partial(MomentBattery, printed=True)
 
 
-def dense_release(method: str, p: Mapping[str, Any]) -> dict[str, float]:
+def released(start: Start, p: Mapping[str, Any]) -> dict[str, float]:
     """battery.release by dense matrices or complex moments."""
-    battery = start(method, p["N"], up=True)
-    if method == "mean_field" and isinstance(battery, MomentBattery):
-        battery.pulse(p["seed_angle"])
-        battery.product()
+    return released_from(start(p["N"], True), p)
+
+
+def released_product(p: Mapping[str, Any]) -> dict[str, float]:
+    """battery.release by product states, from a tilted start."""
+    battery = MomentBattery(p["N"], True, order=1)
+    battery.pulse(p["seed_angle"])
+    battery.product()
+    return released_from(battery, p)
+
+
+def released_from(battery: Battery, p: Mapping[str, Any]) -> dict[str, float]:
     battery.evolve(p["tau_s"], p["gamma"], 0.0, p["dephasing"], p["pump"])
     before = battery.read()
-    released, lost = battery.evolve(p["window"], p["gamma"], p["Gamma"], p["dephasing"], p["pump"])
+    energy, lost = battery.evolve(p["window"], p["gamma"], p["Gamma"], p["dephasing"], p["pump"])
     after = battery.read()
     return {
         "M_before": before["M"],
         "S_before": before["S"],
         "M_after": after["M"],
         "S_after": after["S"],
-        "released": released,
+        "released": energy,
         "individual_loss": lost,
     }
 
 
-def dense_cycles(method: str, p: Mapping[str, Any]) -> dict[str, NDArray[np.float64]]:
+def cycled(start: Start, p: Mapping[str, Any]) -> dict[str, NDArray[np.float64]]:
     """battery.cycles by dense matrices or complex moments."""
-    battery = start(method, p["N"], up=False)
+    battery = start(p["N"], False)
     found: dict[str, list[float]] = {}
 
     def note(**values: float) -> None:
@@ -214,13 +221,13 @@ def dense_cycles(method: str, p: Mapping[str, Any]) -> dict[str, NDArray[np.floa
         charged = look("after_pulse")["M"] - before
         _, in_storage = battery.evolve(p["tau_s"], p["gamma"], p["Gamma_storage"], p["dephasing"], p["pump"])
         look("after_storage")
-        released, in_discharge = battery.evolve(p["tau_d"], p["gamma"], p["Gamma"], p["dephasing"], p["pump"])
+        energy, in_discharge = battery.evolve(p["tau_d"], p["gamma"], p["Gamma"], p["dephasing"], p["pump"])
         look("after_discharge")
         note(
-            released=released,
+            released=energy,
             charged=charged,
             individual_loss_storage=in_storage,
             individual_loss_discharge=in_discharge,
-            efficiency=released / charged if charged != 0.0 else math.nan,
+            efficiency=energy / charged if charged != 0.0 else math.nan,
         )
     return {name: np.array(values) for name, values in found.items()}

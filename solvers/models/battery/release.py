@@ -5,27 +5,28 @@ Storage has Gamma = 0. After a complete release M stops at -<S>: what individual
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 import numpy as np
 
-from solvers.batch import pointwise
+from solvers.batch import Point
 from solvers.declarations import Check, Parameter
 from solvers.model import Method, Model
 from solvers.models.battery import declarations as declare
-from solvers.models.battery.cumulants import IntegrationStopped, Moments
+from solvers.models.battery import reference
+from solvers.models.battery.cumulants import Moments
 from solvers.models.battery.exact import Phase, polarised, read
 from solvers.models.battery.mean_field import release_product
-from solvers.models.battery.points import failure, left_physics, rates
-from solvers.models.battery.reference import dense_release
+from solvers.models.battery.points import left_physics, rates
+from solvers.models.battery.reference import DenseBattery, MomentBattery
 from solvers.shared_parameters import tolerances
 
 NAMES = ("M_before", "S_before", "M_after", "S_after", "released", "individual_loss")
 
 
-def solve_exact(p: Mapping[str, Any]) -> dict[str, Any]:
+def solve_exact(p: Point) -> dict[str, Any]:
     """One point by populations."""
     N = p["N"]
     state = polarised(N, up=True)
@@ -36,25 +37,19 @@ def solve_exact(p: Mapping[str, Any]) -> dict[str, Any]:
     return dict(zip(NAMES, (before.M, before.S, after.M, after.S, released, lost), strict=True))
 
 
-def solve_cumulants(p: Mapping[str, Any], printed: bool) -> dict[str, Any]:
+def solve_cumulants(p: Point, printed: bool = False) -> dict[str, Any]:
     """One point by three moments."""
     moments = Moments(p["N"], True, p["rtol"], p["atol"], p["max_steps"])
     moments.evolve(rates(p, 0.0, printed), p["tau_s"])
     before = moments.M, moments.S
     energies = moments.evolve(rates(p, p["Gamma"], printed), p["window"])
-    return dict(zip(NAMES, (*before, moments.M, moments.S, *energies), strict=True))
+    outputs = dict(zip(NAMES, (*before, moments.M, moments.S, *energies), strict=True))
+    return outputs | left_physics(outputs)
 
 
-def solve_one(method: str, p: dict[str, Any], wants: Callable[..., bool]) -> dict[str, Any]:
-    if method == "exact":
-        return solve_exact(p)
-    try:
-        if method == "mean_field":
-            outputs = dict(zip(NAMES, release_product(p), strict=True))
-        else:
-            outputs = solve_cumulants(p, method == "printed")
-    except IntegrationStopped as stop:
-        return dict.fromkeys(NAMES, math.nan) | failure(stop.code)
+def solve_mean_field(p: Point) -> dict[str, Any]:
+    """One point by a product state."""
+    outputs = dict(zip(NAMES, release_product(p), strict=True))
     return outputs | left_physics(outputs)
 
 
@@ -85,21 +80,24 @@ MODELS = (
         title="Storage and one release of energy from an inverted ensemble",
         source=f"{declare.SOURCE}, section III, Fig. 2",
         methods=(
-            declare.EXACT,
-            declare.CUMULANT,
+            declare.EXACT(
+                solve=solve_exact, reference=partial(reference.released, DenseBattery), limit=declare.EXACT_LIMIT
+            ),
+            declare.CUMULANT(solve=solve_cumulants, reference=partial(reference.released, MomentBattery)),
             Method(
                 name="mean_field",
                 meaning="product states; needs a seed_angle of about 2/sqrt(N) to flash",
                 source="Eq. (6) in first order",
+                solve=solve_mean_field,
+                reference=reference.released_product,
             ),
-            declare.PRINTED,
+            declare.PRINTED(
+                solve=partial(solve_cumulants, printed=True),
+                reference=partial(reference.released, reference.printed_moments),
+            ),
         ),
         parameters=(
-            declare.N,
-            declare.GAMMA_COLLECTIVE,
-            declare.GAMMA,
-            declare.DEPHASING,
-            declare.PUMP,
+            *declare.RATES,
             declare.duration("tau_s", "storage time", 0.1, r"\tau_s"),
             declare.duration("window", "length of the release", 0.002, r"\tau_d"),
             Parameter(
@@ -119,7 +117,6 @@ MODELS = (
             declare.energy("released", "energy released collectively within the window", symbol="E"),
             declare.energy("individual_loss", "energy lost by individual decay within the window"),
         ),
-        run=pointwise(solve_one),
         example={"N": 140, "Gamma": 1600.0, "tau_s": 0.2, "window": 0.002},
         checks=(
             Check(
@@ -142,7 +139,6 @@ MODELS = (
                 atol=1e-8,
             ),
         ),
-        reference=dense_release,
         reference_tolerance=(1e-6, 2e-8),
         random_parameters=random_parameters,
         conserved={"energy balance of the window": (balance, 1e-8)},

@@ -7,21 +7,21 @@ t = 0 is just after the first pulse on the ground state.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from solvers.batch import pointwise
+from solvers.batch import Point
 from solvers.declarations import Check, Dimension, Output, Parameter
 from solvers.model import Model
 from solvers.models.battery import declarations as declare
-from solvers.models.battery.cumulants import IntegrationStopped, Moments
+from solvers.models.battery.cumulants import Moments
 from solvers.models.battery.exact import Phase, Pulse, polarised, read
-from solvers.models.battery.points import failure, left_physics, rates
-from solvers.models.battery.reference import start
+from solvers.models.battery.points import left_physics, rates
+from solvers.models.battery.reference import DenseBattery, MomentBattery, Start
 from solvers.shared_parameters import tolerances
 
 
@@ -33,7 +33,7 @@ def sample_times(p: Mapping[str, Any]) -> NDArray[np.float64]:
     return np.arange(p["cycles"])[:, None, None] * (p["tau_s"] + p["tau_d"]) + within
 
 
-def solve_exact(p: Mapping[str, Any]) -> NDArray[np.float64]:
+def path_exact(p: Mapping[str, Any]) -> NDArray[np.float64]:
     """M and S (cycles, 2, samples, 2) by populations or coherence blocks."""
     N, intervals = p["N"], p["samples"] - 1
     pulse = Pulse(N, p["pulse_angle"])
@@ -55,7 +55,7 @@ def solve_exact(p: Mapping[str, Any]) -> NDArray[np.float64]:
     return out
 
 
-def solve_cumulants(p: Mapping[str, Any]) -> NDArray[np.float64]:
+def path_cumulants(p: Mapping[str, Any]) -> NDArray[np.float64]:
     """M and S (cycles, 2, samples, 2) by moments."""
     moments = Moments(p["N"], False, p["rtol"], p["atol"], p["max_steps"])
     phases = [
@@ -70,18 +70,16 @@ def solve_cumulants(p: Mapping[str, Any]) -> NDArray[np.float64]:
     return out
 
 
-def solve_one(method: str, p: dict[str, Any], wants: Callable[..., bool]) -> dict[str, Any]:
-    try:
-        out = solve_exact(p) if method == "exact" else solve_cumulants(p)
-    except IntegrationStopped as stop:
-        return {"t": math.nan, "M": math.nan, "S": math.nan} | failure(stop.code)
+def solve(path: Callable[[Mapping[str, Any]], NDArray[np.float64]], p: Point) -> dict[str, Any]:
+    """Times, M and S of the path that a method follows."""
+    out = path(p)
     outputs = {"t": sample_times(p).ravel(), "M": out[..., 0].ravel(), "S": out[..., 1].ravel()}
     return outputs | left_physics(outputs)
 
 
-def reference(method: str, p: Mapping[str, Any]) -> dict[str, NDArray[np.float64]]:
+def reference(start: Start, p: Mapping[str, Any]) -> dict[str, NDArray[np.float64]]:
     """By dense matrices or complex moments."""
-    battery = start(method, p["N"], up=False)
+    battery = start(p["N"], False)
     M, S = [], []
     for _ in range(p["cycles"]):
         battery.pulse(p["pulse_angle"])
@@ -116,18 +114,16 @@ MODELS = (
         id="battery.trajectory",
         title="M(t) and S(t) within the cycles of the quantum battery",
         source=f"{declare.SOURCE}, Figs. 2(b), 3",
-        methods=(declare.COHERENT_EXACT, declare.CUMULANT),
+        methods=(
+            declare.EXACT(
+                solve=partial(solve, path_exact),
+                reference=partial(reference, DenseBattery),
+                limit=declare.COHERENT_LIMIT,
+            ),
+            declare.CUMULANT(solve=partial(solve, path_cumulants), reference=partial(reference, MomentBattery)),
+        ),
         parameters=(
-            declare.N,
-            declare.GAMMA_COLLECTIVE,
-            declare.GAMMA_STORAGE,
-            declare.GAMMA,
-            declare.DEPHASING,
-            declare.PUMP,
-            declare.TAU_S,
-            declare.TAU_D,
-            declare.PULSE_ANGLE,
-            declare.CYCLES,
+            *declare.PROTOCOL,
             Parameter(
                 name="samples",
                 meaning="samples per phase, both ends included",
@@ -149,7 +145,6 @@ MODELS = (
                 name="S", meaning="S from S(S+1) = <S^2>, Eq. (7)", dims=("sample",), symbol="S", nan=declare.NO_LENGTH
             ),
         ),
-        run=pointwise(solve_one),
         example={"N": 140, "Gamma": 1600.0, "tau_s": 0.0187, "tau_d": 0.0187, "cycles": 10, "samples": 5},
         checks=(
             Check(
@@ -162,7 +157,6 @@ MODELS = (
                 atol=1e-11,
             ),
         ),
-        reference=reference,
         reference_tolerance=(1e-6, 2e-8),
         random_parameters=random_parameters,
         unit_of_time="1/gamma",

@@ -20,19 +20,24 @@ eigenvalue; for one axis, |g| <= gamma / (2 cos(pi/(N+1))).
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.integrate import solve_ivp
 
-from solvers.declarations import Limit, Parameter
+from solvers.declarations import Parameter
 from solvers.engines import macrospin
 from solvers.engines.chain_mean_field import integrate_chain
+from solvers.engines.master_equation.closed import is_pure
+from solvers.engines.master_equation.generator import build_generator
+from solvers.engines.master_equation.growth import growth_rate
 from solvers.engines.spin_system import SpinSystem, correlated
+from solvers.engines.validity import unfinished
 from solvers.model import Method
 from solvers.numerics.outcome import DONE, OUTCOME_TEXT
-from solvers.outcome import FAILED, OK, WARNED, InvalidInput, Remark
+from solvers.outcome import OK, WARNED, InvalidInput, PointFailed, Remark
 
 SOURCE = "Landau-Lifshitz theory from an open Heisenberg chain, Eqs. (3), (9), (12)-(14)"
 UNIT, UNIT_OF_TIME = "field", "1/(gamma field)"
@@ -111,22 +116,22 @@ START: tuple[Parameter, ...] = (
     Parameter(name="phi0", meaning="azimuth of all spins at the start", default=0.0, unit="rad", symbol=r"\phi_0"),
 )
 
-MEAN_FIELD = Method(name="mean_field", meaning="product states, site by site", source="Eqs. (12)-(14) corrected")
-MEAN_FIELD_UNIFORM = Method(
-    name="mean_field_uniform", meaning="bulk site of a uniform chain", source="Eqs. (12)-(14), (18) corrected"
+# The methods that several models have; each model gives its own functions.
+MEAN_FIELD = partial(
+    Method, name="mean_field", meaning="product states, site by site", source="Eqs. (12)-(14) corrected"
 )
-PRINTED = Method(
-    name="printed", meaning="bulk site, with the misprints in the terms of g and in the noise", source="Eqs. (12)-(14)"
+MEAN_FIELD_UNIFORM = partial(
+    Method,
+    name="mean_field_uniform",
+    meaning="bulk site of a uniform chain",
+    source="Eqs. (12)-(14), (18) corrected",
 )
-UNIFORM = ("mean_field_uniform", "uniform", "printed")
-
-
-def exact_limit(most: int) -> Limit:
-    """The size limit of an exact method, with the memory beyond it."""
-    return Limit(
-        text=f"N <= {most} (4^N real numbers in several copies: {7 * 8 * 4 ** (most + 1) / 2**30:.2g} GiB at N = {most + 1})",
-        holds=lambda p: np.asarray(p["N"]) <= most,
-    )
+PRINTED = partial(
+    Method,
+    name="printed",
+    meaning="bulk site, with the misprints in the terms of g and in the noise",
+    source="Eqs. (12)-(14)",
+)
 
 
 def rates(p: Mapping[str, Any]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -182,17 +187,24 @@ def completely_positive(p: Mapping[str, Any]) -> bool:
 
 
 def judged(
-    p: Mapping[str, Any], *, first_bad: float = np.nan, reason: str = "", code: int = DONE, reached: float = np.nan
+    p: Mapping[str, Any],
+    *,
+    first_bad: float = np.nan,
+    reason: str = "",
+    code: int = DONE,
+    reached: float = np.nan,
+    first_left: float = np.nan,
 ) -> tuple[int, Remark | None]:
-    """Status and remark: 2 if the integration did not end, 1 if it left physics or is not completely positive, else 0."""
+    """Status and remark: 1 if it left physics or is not completely positive, else 0; PointFailed if it did not end."""
     notes = []
     if not np.isnan(first_bad):
         notes.append(f"the moments belong to no state from t = {first_bad:.6g} on" + (f": {reason}" if reason else ""))
     kind = "OutOfPhysics"
     if code != DONE:
-        kind = "Diverged" if notes else "NotIntegrated"
-        notes.insert(0, f"stopped at t = {reached:.6g}: {OUTCOME_TEXT[code]}")
-        return FAILED, Remark(kind=kind, message="; ".join(notes))
+        text = f"stopped at t = {reached:.6g}: {OUTCOME_TEXT[code]}"
+        if not np.isnan(first_left):
+            return WARNED, Remark(kind="NotIntegrated", message="; ".join([unfinished(text, first_left), *notes]))
+        raise PointFailed("Diverged" if notes else "NotIntegrated", "; ".join([text, *notes]))
     if not completely_positive(p):
         kind = "NotCompletelyPositive"
         notes.append(
@@ -200,6 +212,27 @@ def judged(
             "completely positive"
         )
     return (WARNED, Remark(kind=kind, message="; ".join(notes))) if notes else (OK, None)
+
+
+def divergence(p: Mapping[str, Any], largest: float, time: float) -> str:
+    """What is said of expectation values that grow far beyond 1."""
+    return (
+        f"rho diverges: an expectation value is {largest:.3g} at t = {time:.6g}; L has an eigenvalue with the real part "
+        f"{growth_rate(build_generator(build_system(p))):.6g} > 0; the rates are not completely positive, their smallest "
+        f"Kossakowski eigenvalue is {min_kossakowski(p):.6g}"
+    )
+
+
+def closed_and_pure(p: Mapping[str, Any]) -> NDArray[np.bool_]:
+    """Whether there is no dissipation and a pure start, for one point or with the points (P,) in front."""
+    tables = [np.abs(p[name]).sum(axis=(-2, -1)) for name in ("on_site", "neighbour") if p[name] is not None]
+    closed = np.asarray((sum(tables) if tables else np.asarray(p["Gamma"])) == 0.0)
+    return closed if p["spins0"] is None else closed & is_pure(np.asarray(p["spins0"]))
+
+
+def couplings(p: Mapping[str, Any]) -> NDArray[np.float64]:
+    """V (3,)."""
+    return np.array([p["V_x"], p["V_y"], p["V_z"]])
 
 
 def field(p: Mapping[str, Any]) -> NDArray[np.float64]:
@@ -225,45 +258,93 @@ def validate(p: Mapping[str, Any]) -> None:
             )
 
 
-def bulk(method: str, p: Mapping[str, Any]) -> NDArray[np.float64]:
-    """The row of `solvers.engines.macrospin` of a bulk site, corrected or `printed`."""
-    on_site, neighbour = rates(p)
-    V = np.array([p["V_x"], p["V_y"], p["V_z"]])
-    g = neighbour[:, 1] - neighbour[:, 0]
+Row = NDArray[np.float64]
+"""What `solvers.engines.macrospin` takes of a point."""
+
+
+def site_row(p: Mapping[str, Any]) -> Row:
+    """The row of one site, corrected: between two neighbours like itself, the bulk site."""
+    on_site, _ = rates(p)
     total = on_site.sum(axis=1)
-    if method == "printed":
-        # gamma_x = gamma_y = 0 is assumed in the printed equations; `outside` refuses anything else
-        decay, source, torque = total[2] * np.array([0.5, 0.5, 1.0]), np.array([0.0, 0.0, total[2]]), g / 2
-    else:
-        decay, source, torque = 0.5 * (total.sum() + total), on_site[:, 1] - on_site[:, 0], -g
-    row = macrospin.row(field(p), V, torque=torque, decay=decay, source=source)
+    g = _torque(p)
+    return _row(p, torque=-g, decay=0.5 * (total.sum() + total), source=on_site[:, 1] - on_site[:, 0])
+
+
+def uniform_row(p: Mapping[str, Any]) -> Row:
+    """The row of a bulk site; PointFailed where the start is not uniform."""
+    must_be_uniform(p)
+    return site_row(p)
+
+
+def printed_row(p: Mapping[str, Any]) -> Row:
+    """The same by Eqs. (12)-(14) as printed; PointFailed also where these do not apply."""
+    must_be_uniform(p)
+    on_site, _ = rates(p)
+    if on_site[:2].any():
+        text = "Eqs. (12)-(14) are printed for gamma_x = gamma_y = 0; take mean_field_uniform, or on-site rates along z only"
+        raise PointFailed("OutsidePrinted", text)
+    total = on_site.sum(axis=1)[2]
+    decay, source = total * np.array([0.5, 0.5, 1.0]), np.array([0.0, 0.0, total])
+    return _row(p, torque=_torque(p) / 2, decay=decay, source=source)
+
+
+def must_be_uniform(p: Mapping[str, Any]) -> None:
+    """Raise PointFailed where the start differs from site to site."""
+    spins = start(p)
+    if np.abs(spins - spins[0]).max() > 1e-12:
+        text = "this method describes one bulk site of a uniform chain, but spins0 differs from site to site"
+        raise PointFailed("NotUniform", text)
+
+
+def _torque(p: Mapping[str, Any]) -> NDArray[np.float64]:
+    """g_a = g_a- - g_a+."""
+    _, neighbour = rates(p)
+    return neighbour[:, 1] - neighbour[:, 0]
+
+
+def _row(p: Mapping[str, Any], **terms: Any) -> Row:
+    row = macrospin.row(field(p), couplings(p), **terms)
     if abs(np.linalg.norm(start(p)[0]) - 1) > 1e-12:
         row[macrospin.CONSERVING] = 0.0  # which keeps |m| = 1, not the length of a mixed state
     return row
 
 
+def uniform_path(row: Row, p: Mapping[str, Any], when: NDArray[np.float64]) -> tuple[NDArray[np.float64], int, float]:
+    """M of a bulk site (T, 3) at `when`, the outcome of the integration and the time reached."""
+    path = np.empty((1, len(when), 3))
+    code, reached = np.empty(1, dtype=np.int64), np.empty(1)
+    tuning = (np.full(1, p["rtol"]), np.full(1, p["atol"]), np.full(1, p["max_steps"]))
+    macrospin.paths(row[None], start(p)[:1], when, path, *tuning, code, reached)
+    return path[0], int(code[0]), float(reached[0])
+
+
 def mean_field_path(p: Mapping[str, Any], when: NDArray[np.float64]) -> tuple[NDArray[np.float64], int, float]:
     """Site-resolved mean field (T, N, 3) at `when`, the outcome of the integration and the time reached."""
     out = np.empty((len(when), 3 * p["N"]))
-    code, reached, _ = integrate_chain(
-        bulk("mean_field", p), start(p).ravel(), when, out, p["rtol"], p["atol"], p["max_steps"]
-    )
+    code, reached, _ = integrate_chain(site_row(p), start(p).ravel(), when, out, p["rtol"], p["atol"], p["max_steps"])
     return out.reshape(len(when), -1, 3), int(code), float(reached)
 
 
-def uniform_reference(method: str, p: Mapping[str, Any], when: NDArray[np.float64]) -> NDArray[np.float64]:
-    """M (T, 3) of a bulk site: the middle one of three alike, by the formula above, or the printed equations; SciPy's DOP853."""
-    V, B, (on_site, neighbour) = np.array([p["V_x"], p["V_y"], p["V_z"]]), field(p), rates(p)
-    g, total = neighbour[:, 1] - neighbour[:, 0], on_site.sum(axis=1)
+def uniform_reference(p: Mapping[str, Any], when: NDArray[np.float64]) -> NDArray[np.float64]:
+    """M (T, 3) of a bulk site: the middle one of three alike, by the formula above and SciPy's DOP853."""
+    V, B, g, (on_site, _) = couplings(p), field(p), _torque(p), rates(p)
+    total = on_site.sum(axis=1)
 
-    def corrected(_, m):
+    def slope(_, m):
         s = 2 * m
         turn = np.cross(B + V * s / 2 + np.cross(g, s) / 2, m)
         loss = sum(total[a] * np.where(np.arange(3) == a, 1.0, 0.5) * m for a in range(3))
         return turn - loss - (on_site[:, 1] - on_site[:, 0])
 
-    def printed(_, m):
-        (x, y, z), (bx, by, bz), (gx, gy, gz), G = m, B + V * m, g, total[2]
+    return _by_scipy(slope, p, when)
+
+
+def printed_reference(p: Mapping[str, Any], when: NDArray[np.float64]) -> NDArray[np.float64]:
+    """M (T, 3) by Eqs. (12)-(14) letter by letter and SciPy's DOP853."""
+    V, B, (gx, gy, gz), G = couplings(p), field(p), _torque(p), rates(p)[0].sum(axis=1)[2]
+
+    def slope(_, m):
+        (x, y, z), (bx, by, bz) = m, B + V * m
         return np.array(
             [
                 z * by - y * bz + 0.5 * (-gz * x * z - gy * x * y + gx * (y * y + z * z)) - 0.5 * G * x,
@@ -272,28 +353,13 @@ def uniform_reference(method: str, p: Mapping[str, Any], when: NDArray[np.float6
             ]
         )
 
-    rhs = printed if method == "printed" else corrected
+    return _by_scipy(slope, p, when)
+
+
+def _by_scipy(slope, p: Mapping[str, Any], when: NDArray[np.float64]) -> NDArray[np.float64]:
     end = max(float(when[-1]), 1e-12)
-    return np.asarray(solve_ivp(rhs, (0.0, end), start(p)[0], method="DOP853", t_eval=when, rtol=1e-11, atol=1e-12).y.T)
-
-
-def outside(method: str, p: Mapping[str, Any]) -> Remark | None:
-    """Why a uniform mean field does not apply at these parameters, if it does not."""
-    if method not in UNIFORM:
-        return None
-    spins = start(p)
-    if np.abs(spins - spins[0]).max() > 1e-12:
-        text = f"method {method} describes one bulk site of a uniform chain, but spins0 differs from site to site"
-        return Remark(kind="NotUniform", message=text)
-    if method == "printed" and rates(p)[0][:2].any():
-        text = "Eqs. (12)-(14) are printed for gamma_x = gamma_y = 0; take mean_field_uniform, or on-site rates along z only"
-        return Remark(kind="OutsidePrinted", message=text)
-    return None
-
-
-def failed(remark: Remark, names: tuple[str, ...]) -> dict[str, Any]:
-    """Outputs of a point that a method does not treat."""
-    return dict.fromkeys(names, np.nan) | {"status": FAILED, "remark": remark}
+    found = solve_ivp(slope, (0.0, end), start(p)[0], method="DOP853", t_eval=when, rtol=1e-11, atol=1e-12)
+    return np.asarray(found.y.T)
 
 
 def random_chain(rng: np.random.Generator, n: int) -> dict[str, Any]:

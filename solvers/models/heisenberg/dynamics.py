@@ -1,6 +1,7 @@
 """heisenberg.dynamics: magnetisation, spins, correlations and concurrence of the chain in time.
 
-    exact               density matrix in the real Pauli basis, N <= 10
+    exact               density matrix in the real Pauli basis, N <= 10; a wave function if closed and pure, N <= 16; status 1
+                        where rounding is amplified beyond rtol
     mean_field          product states, site by site, any N; conserves |m_j| without dissipation
     mean_field_uniform  a bulk site, N = infinity
     cumulant            second-order cumulants; may leave physics: status 1 from first_bad_time on
@@ -15,90 +16,84 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from solvers.batch import Batch, pointwise
+from solvers.batch import Batch, Point
 from solvers.declarations import AXIS, AXIS2, SITE, SITE2, TIME, Check, Limit, Output
 from solvers.engines.concurrence import concurrence
-from solvers.engines.literal import density_matrix_moments, exact_path, moment_path, product_density_matrix
-from solvers.engines.macrospin import paths
+from solvers.engines.limits import exact_limit
+from solvers.engines.master_equation.exact import evolve_exactly, judged
 from solvers.engines.master_equation.generator import build_generator
-from solvers.engines.master_equation.propagation import evolve
 from solvers.engines.master_equation.spectrum import MOST_SPINS, liouvillian_spectrum
 from solvers.engines.master_equation.states import (
-    density_matrix,
     moment_indices,
     product_state,
     purity,
+    smallest_dense_eigenvalue,
     split_moments,
 )
-from solvers.engines.moments.propagation import CUMULANTS, propagate
+from solvers.engines.moments.integration import CUMULANTS
+from solvers.engines.moments.propagation import propagate
 from solvers.engines.pair_states import first_unphysical, smallest_pair_eigenvalue
 from solvers.engines.spin_system import product_correlations
-from solvers.engines.validity import earliest
+from solvers.engines.validity import AFTER_BUDGET, earliest
 from solvers.model import Method, Model
 from solvers.models.heisenberg import chain
 from solvers.models.heisenberg.chain import MOST_EXACT, SOURCE, UNIT_OF_TIME
-from solvers.outcome import WARNED, Remark
+from solvers.outcome import OK, WARNED, PointFailed, Remark
+from solvers.references.spin_systems import exact_moments, moment_path, product_density_matrix
 from solvers.shared_parameters import times, tolerances
 
 EXACT = ("exact", "spectral")
-NAMES = (
-    "M",
-    "spins",
-    "correlations",
-    "concurrence",
-    "max_concurrence",
-    "purity",
-    "min_eigenvalue",
-    "min_kossakowski",
-    "first_bad_time",
-)
 ILL_CONDITIONED = 1e6
 DIVERGED = 1e3
 """Expectation values of Pauli strings are at most 1; beyond this rho is called diverged."""
-_STATE_BYTES = 128 * 2**20
 
 
-def solve_one(method: str, p: dict[str, Any], wants: Callable[..., bool]) -> Mapping[str, Any]:
-    """All wanted outputs at one point."""
-    if (remark := chain.outside(method, p)) is not None:
-        return chain.failed(remark, NAMES)
-    if method in EXACT:
-        return _exact(method, p, wants)
-    if method in chain.UNIFORM:
-        return _uniform(method, p)
-    return _sites(p) if method == "mean_field" else _cumulants(p)
+def solve_exact(p: Point) -> Mapping[str, Any]:
+    """By propagation of the density matrix, or of the wave function of a closed chain."""
+    found = evolve_exactly(
+        chain.build_system(p),
+        chain.start(p),
+        p["times"],
+        rtol=p["rtol"],
+        max_steps=p["max_steps"],
+        purity=p.wants("purity"),
+        smallest=p.wants("min_eigenvalue"),
+    )
+    outputs = _exact(p, (found.observed, found.purity, found.smallest))
+    outputs["status"], outputs["remark"] = judged(found, p["rtol"], outputs["status"], outputs["remark"])
+    return outputs
 
 
-def _exact(method: str, p: dict[str, Any], wants: Callable[..., bool]) -> Mapping[str, Any]:
+def solve_spectral(p: Point) -> Mapping[str, Any]:
+    """By the eigenvectors of L; by propagation near an exceptional point."""
+    found = _spectral(p, build_generator(chain.build_system(p)), product_state(chain.start(p)))
+    if found is not None:
+        return _exact(p, found)
+    outputs = dict(solve_exact(p))
+    if outputs["status"] == OK:
+        outputs |= {"status": WARNED, "remark": Remark(kind="ExceptionalPoint", message=_NEAR_EXCEPTIONAL)}
+    return outputs
+
+
+def _exact(p: Point, found: tuple[Any, Any, Any]) -> dict[str, Any]:
+    """All outputs from moments (T, K), purity (T,) and smallest eigenvalue (T,)."""
     n, when = p["N"], p["times"]
-    system = chain.build_system(p)
-    generator = build_generator(system)
-    r0 = product_state(chain.start(p))
-    found = _spectral(generator, r0, when, wants) if method == "spectral" else None
-    condition = "" if method == "exact" or found is not None else _NEAR_EXCEPTIONAL
-    if found is None:
-        found = _propagated(generator, r0, when, p, wants)
     observed, purities, smallest = found
     largest = float(np.abs(observed).max())
     if not largest < DIVERGED:
         k = int((~(np.abs(observed).max(axis=1) < DIVERGED)).argmax())
-        message = (
-            f"rho diverges: an expectation value is {largest:.3g} at t = {when[k]:.6g}; the rates are not completely "
-            f"positive, their smallest Kossakowski eigenvalue is {chain.min_kossakowski(p):.6g}"
-        )
-        return chain.failed(Remark(kind="Diverged", message=message), NAMES)
+        raise PointFailed("Diverged", chain.divergence(p, largest, float(when[k])))
     spins, raw = split_moments(observed, n)
     first_bad, reason = np.nan, ""
     if not chain.completely_positive(p):
         first_bad, reason = first_unphysical(when, spins, smallest_pair_eigenvalue(spins, raw))
     status, remark = chain.judged(p, first_bad=first_bad, reason=reason)
-    if condition and status == 0:
-        status, remark = WARNED, Remark(kind="ExceptionalPoint", message=condition)
     outputs: dict[str, Any] = {
         "M": spins.mean(axis=1),
         "spins": spins,
@@ -109,9 +104,9 @@ def _exact(method: str, p: dict[str, Any], wants: Callable[..., bool]) -> Mappin
         "status": status,
         "remark": remark,
     }
-    if wants("min_kossakowski"):
+    if p.wants("min_kossakowski"):
         outputs["min_kossakowski"] = chain.min_kossakowski(p)
-    if wants("concurrence", "max_concurrence"):
+    if p.wants("concurrence", "max_concurrence"):
         outputs["concurrence"] = _concurrences(spins, raw)
         outputs["max_concurrence"] = outputs["concurrence"].max()
     return outputs
@@ -123,57 +118,23 @@ _NEAR_EXCEPTIONAL = (
 )
 
 
-def _propagated(generator, r0, when, p: dict[str, Any], wants: Callable[..., bool]):
-    """Moments (T, K), purity (T,) and smallest eigenvalue (T,) by propagation; full states in pieces that fit memory."""
-    indices = moment_indices(generator.N)
-    full = wants("min_eigenvalue")
-    settings: dict[str, Any] = {
-        "rtol": p["rtol"],
-        "keep_purity": wants("purity") and not full,
-        "keep_states": full,
-        "max_applications": 100.0 * p["max_steps"],
-    }
-    rows = max(1, _STATE_BYTES // (8 * generator.dimension)) if full else len(when)
-    observed, purities, smallest = [], [], []
-    begin, state = 0.0, r0
-    for first in range(0, len(when), rows):
-        part = when[first : first + rows]
-        evolution = evolve(generator, state, part - begin, indices, **settings)
-        observed.append(evolution.observed)
-        if evolution.states is not None:
-            purities.append(purity(evolution.states))
-            smallest.append(np.array([_smallest(r) for r in evolution.states]))
-        elif evolution.purity is not None:
-            purities.append(evolution.purity)
-        state, begin = evolution.final, float(part[-1])
-    return (
-        np.concatenate(observed),
-        np.concatenate(purities) if purities else None,
-        np.concatenate(smallest) if smallest else None,
-    )
-
-
-def _spectral(generator, r0, when, wants: Callable[..., bool]):
+def _spectral(p: Point, generator, r0):
     """The same three by r(t) = sum_k c_k exp(lambda_k t) R_k, c = R^-1 r(0); None near an exceptional point."""
     spectrum = liouvillian_spectrum(generator)
     if spectrum.vectors is None or spectrum.condition > ILL_CONDITIONED:
         return None
     weights = np.linalg.solve(spectrum.vectors, r0.astype(np.complex128))
-    indices = moment_indices(generator.N)
+    when, indices = p["times"], moment_indices(generator.N)
     observed = np.empty((len(when), len(indices)))
-    purities, smallest = np.empty(len(when)), np.empty(len(when))
-    full = wants("min_eigenvalue")
+    purities, smallest = np.full((2, len(when)), np.nan)
     for k, t in enumerate(when.tolist()):
         r = (spectrum.vectors @ (weights * np.exp(spectrum.values * t))).real
         observed[k] = r[indices]
-        purities[k] = purity(r)
-        smallest[k] = _smallest(r) if full else np.nan
+        if p.wants("purity"):
+            purities[k] = purity(r)
+        if p.wants("min_eigenvalue"):
+            smallest[k] = smallest_dense_eigenvalue(r)
     return observed, purities, smallest
-
-
-def _smallest(r: NDArray[np.float64]) -> float:
-    """Smallest eigenvalue of rho, dense: those of a weakly mixed chain crowd at zero, where iterations crawl."""
-    return float(np.linalg.eigvalsh(density_matrix(r))[0]) if np.all(np.isfinite(r)) else float("nan")
 
 
 def _concurrences(spins: NDArray[np.float64], raw: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -186,24 +147,23 @@ def _concurrences(spins: NDArray[np.float64], raw: NDArray[np.float64]) -> NDArr
     return found
 
 
-def _uniform(method: str, p: dict[str, Any]) -> Mapping[str, Any]:
+def solve_uniform(row: Callable[[Mapping[str, Any]], chain.Row], p: Point) -> Mapping[str, Any]:
+    """A bulk site, with the row that a method makes of a point."""
     when = p["times"]
-    path = np.empty((1, len(when), 3))
-    code, reached = np.empty(1, dtype=np.int64), np.empty(1)
-    tuning = (np.full(1, p["rtol"]), np.full(1, p["atol"]), np.full(1, p["max_steps"]))
-    paths(chain.bulk(method, p)[None], chain.start(p)[:1], when, path, *tuning, code, reached)
-    M = path[0]
+    M, code, reached = chain.uniform_path(row(p), p, when)
     spins = np.repeat(M[:, None], p["N"], axis=1)
-    return {"M": M} | _judged(p, when, spins, code[0], reached[0], np.nan)
+    return {"M": M} | _judged(p, when, spins, code, reached, np.nan)
 
 
-def _sites(p: dict[str, Any]) -> Mapping[str, Any]:
+def solve_sites(p: Point) -> Mapping[str, Any]:
+    """Product states, site by site."""
     when = p["times"]
     spins, code, reached = chain.mean_field_path(p, when)
     return {"M": spins.mean(axis=1)} | _judged(p, when, spins, code, reached, np.nan)
 
 
-def _cumulants(p: dict[str, Any]) -> Mapping[str, Any]:
+def solve_cumulants(p: Point) -> Mapping[str, Any]:
+    """Second-order cumulants."""
     n, when = p["N"], p["times"]
     spins, raw = np.full((len(when), n, 3), np.nan), np.full((len(when), n, n, 3, 3), np.nan)
 
@@ -213,11 +173,11 @@ def _cumulants(p: dict[str, Any]) -> Mapping[str, Any]:
 
     tuning = {name: p[name] for name in ("rtol", "atol", "max_steps")}
     path = propagate(chain.build_system(p), CUMULANTS, chain.start(p), None, when, receive, **tuning)
-    found = _judged(p, when, spins, path.code, path.reached, path.first_bad, raw)
+    found = _judged(p, when, spins, path.code, path.reached, path.first_bad, raw, path.first_left)
     return {"M": spins.mean(axis=1), "correlations": raw - product_correlations(spins)} | found
 
 
-def _judged(p: Mapping[str, Any], when, spins, code, reached, first_bad, raw=None) -> dict[str, Any]:
+def _judged(p: Mapping[str, Any], when, spins, code, reached, first_bad, raw=None, first_left=np.nan) -> dict[str, Any]:
     """Spins with status, remark and the first time at which they belong to no state."""
     at_output, reason = np.nan, ""
     if code == 0:
@@ -227,38 +187,45 @@ def _judged(p: Mapping[str, Any], when, spins, code, reached, first_bad, raw=Non
     if not np.isnan(first_bad):  # the end of an integrator's step: rounded up to an output time, it means more
         first_bad = float(when[min(int(np.searchsorted(when, first_bad)), len(when) - 1)])
     first = earliest(first_bad, at_output)
-    status, remark = chain.judged(p, first_bad=first, reason=reason, code=int(code), reached=float(reached))
-    return {"spins": spins, "first_bad_time": first, "status": status, "remark": remark}
+    ended = {"code": int(code), "reached": float(reached), "first_left": first_left}
+    status, remark = chain.judged(p, first_bad=first, reason=reason, **ended)
+    return {"spins": spins, "first_bad_time": earliest(first, first_left), "status": status, "remark": remark}
 
 
-def cost(batch: Batch) -> NDArray[Any]:
-    """Relative cost of each point, by size and the time to propagate."""
-    n = float(batch["N"])
-    one = {"exact": 4.0**n, "spectral": 64.0**n / 50, "cumulant": n**3, "mean_field": n}.get(batch.method, 1.0)
+def cost(one: Callable[[float], float], batch: Batch) -> NDArray[Any]:
+    """Relative cost of each point, by that of `one` application at a size, and the time to propagate."""
     span = float(np.asarray(batch["times"])[-1])
     speed = sum(np.abs(batch[f"{v}_{a}"]) for v in "BV" for a in "xyz") + batch["Gamma"]
-    return np.asarray(one * (1.0 + span * speed), dtype=np.float64)
+    return np.asarray(one(float(batch["N"])) * (1.0 + span * speed), dtype=np.float64)
 
 
-def reference(method: str, p: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Exponentials of the Liouvillian matrix; Pauli algebra for moments; vector products for a bulk site."""
+def reference_exact(p: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Exponentials of the Liouvillian matrix."""
     system, when = chain.build_system(p), np.asarray(p["times"])
-    if method in EXACT:
-        rho = exact_path(system, product_density_matrix(chain.start(p)), when)
-        spins, raw = (np.array(m) for m in zip(*[density_matrix_moments(r) for r in rho], strict=True))
-        return {
-            "M": spins.mean(axis=1),
-            "spins": spins,
-            "correlations": raw - product_correlations(spins),
-            "purity": np.einsum("txy,tyx->t", rho, rho).real,
-            "min_eigenvalue": np.linalg.eigvalsh(rho)[:, 0],
-        }
-    if method in chain.UNIFORM:
-        if chain.outside(method, p):
-            return {}
-        return {"M": chain.uniform_reference(method, p, when)}
-    spins, raw = moment_path(system, method == "cumulant", chain.start(p), None, when)
+    spins, raw, rho = exact_moments(system, product_density_matrix(chain.start(p)), when)
+    return {
+        "M": spins.mean(axis=1),
+        "spins": spins,
+        "correlations": raw - product_correlations(spins),
+        "purity": np.einsum("txy,tyx->t", rho, rho).real,
+        "min_eigenvalue": np.linalg.eigvalsh(rho)[:, 0],
+    }
+
+
+def reference_moments(pairs: bool, p: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Pauli algebra on strings."""
+    spins, _ = moment_path(chain.build_system(p), pairs, chain.start(p), None, np.asarray(p["times"]))
     return {"M": spins.mean(axis=1), "spins": spins}
+
+
+def reference_uniform(p: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Vector products for a bulk site."""
+    return {"M": chain.uniform_reference(p, np.asarray(p["times"]))}
+
+
+def reference_printed(p: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The printed equations, letter by letter."""
+    return {"M": chain.printed_reference(p, np.asarray(p["times"]))}
 
 
 def random_parameters(rng: np.random.Generator) -> dict[str, Any]:
@@ -267,13 +234,26 @@ def random_parameters(rng: np.random.Generator) -> dict[str, Any]:
 
 
 OUTPUTS = (
-    Output(name="M", meaning="mean of <sigma> over the sites", dims=("time", "axis"), symbol=r"\mathbf{M}"),
-    Output(name="spins", meaning="<sigma_j>", dims=("time", "site", "axis"), symbol=r"\langle\sigma_j\rangle"),
+    Output(
+        name="M",
+        meaning="mean of <sigma> over the sites",
+        dims=("time", "axis"),
+        symbol=r"\mathbf{M}",
+        nan_if_warned=AFTER_BUDGET,
+    ),
+    Output(
+        name="spins",
+        meaning="<sigma_j>",
+        dims=("time", "site", "axis"),
+        symbol=r"\langle\sigma_j\rangle",
+        nan_if_warned=AFTER_BUDGET,
+    ),
     Output(
         name="correlations",
         meaning="<s_i^a s_j^b> - <s_i^a><s_j^b> in sigma, zero for i = j",
         dims=("time", "site", "site2", "axis", "axis2"),
         symbol="C_{ij}^{ab}",
+        nan_if_warned=AFTER_BUDGET,
         methods=(*EXACT, "cumulant"),
     ),
     Output(
@@ -306,7 +286,8 @@ OUTPUTS = (
     ),
     Output(
         name="first_bad_time",
-        meaning="first output time by which a spin was longer than 1 or a pair state not positive",
+        meaning="first output time by which a spin was longer than 1 or a pair state not positive, or not reached within the "
+        "step budget",
         unit=UNIT_OF_TIME,
         nan="the moments never left physics",
     ),
@@ -324,16 +305,38 @@ MODELS = (
                 name="exact",
                 meaning="density matrix in the real Pauli basis",
                 source="Eq. (9)",
-                limit=chain.exact_limit(MOST_EXACT),
+                solve=solve_exact,
+                reference=reference_exact,
+                cost=partial(cost, lambda n: 4.0**n),
+                limit=exact_limit(MOST_EXACT, chain.closed_and_pure),
             ),
-            chain.MEAN_FIELD,
-            chain.MEAN_FIELD_UNIFORM,
-            Method(name="cumulant", meaning="second-order cumulants of all pairs"),
-            chain.PRINTED,
+            chain.MEAN_FIELD(
+                solve=solve_sites, reference=partial(reference_moments, False), cost=partial(cost, lambda n: n)
+            ),
+            chain.MEAN_FIELD_UNIFORM(
+                solve=partial(solve_uniform, chain.uniform_row),
+                reference=reference_uniform,
+                cost=partial(cost, lambda n: 1.0),
+            ),
+            Method(
+                name="cumulant",
+                meaning="second-order cumulants of all pairs",
+                solve=solve_cumulants,
+                reference=partial(reference_moments, True),
+                cost=partial(cost, lambda n: n**3),
+            ),
+            chain.PRINTED(
+                solve=partial(solve_uniform, chain.printed_row),
+                reference=reference_printed,
+                cost=partial(cost, lambda n: 1.0),
+            ),
             Method(
                 name="spectral",
                 meaning="exact, by eigenvectors of the Liouvillian",
                 source="Eqs. (B1)-(B4) corrected",
+                solve=solve_spectral,
+                reference=reference_exact,
+                cost=partial(cost, lambda n: 64.0**n / 50),
                 limit=Limit(
                     text=f"N <= {MOST_SPINS} (dense 4^N x 4^N eigenvectors)",
                     holds=lambda p: np.asarray(p["N"]) <= MOST_SPINS,
@@ -351,9 +354,7 @@ MODELS = (
         ),
         outputs=OUTPUTS,
         dimensions=(TIME, SITE, SITE2, AXIS, AXIS2),
-        run=pointwise(solve_one),
         validate=chain.validate,
-        cost=cost,
         example=_FIG6 | {"N": 3, "times": np.linspace(0.0, 10.0, 41).tolist()},
         checks=(
             Check(
@@ -383,7 +384,6 @@ MODELS = (
                 atol=5e-4,
             ),
         ),
-        reference=reference,
         reference_tolerance=(1e-7, 1e-7),
         random_parameters=random_parameters,
         unit_of_time=UNIT_OF_TIME,

@@ -8,8 +8,7 @@ for V_x = V + anisotropy, V_y = V_z = V, with the chain of `chain` and the mean 
     uniform  a bulk site (Eqs. 12-14 corrected)
     printed  Eqs. (12)-(14) letter by letter
 
-The exact M is that of a closed pure chain by the eigenvectors of H, of up to four spins by products of one dense
-propagator, else by the Chebyshev series of `heisenberg.dynamics`.
+The exact M is that of `heisenberg.dynamics`, method exact.
 
 The paper's Fig. 4 (monotonic growth with the anisotropy of a closed chain) holds for |anisotropy| < 0.05 only.
 """
@@ -17,30 +16,26 @@ The paper's Fig. 4 (monotonic growth with the anisotropy of a closed chain) hold
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from solvers.batch import Batch, pointwise
+from solvers.batch import Batch, Point
 from solvers.declarations import Check, Dimension, Output, Parameter
 from solvers.engines.chain_mean_field import longest_spin
 from solvers.engines.concurrence import concurrence
-from solvers.engines.literal import density_matrix_moments, exact_path, moment_path, product_density_matrix
-from solvers.engines.macrospin import paths
-from solvers.engines.master_equation.closed import closed_moments, is_closed_and_pure
-from solvers.engines.master_equation.generator import build_generator
-from solvers.engines.master_equation.propagation import evolve
-from solvers.engines.master_equation.states import product_state
-from solvers.engines.master_equation.uniform_grid import MOST_SPINS, components_on_grid
+from solvers.engines.limits import exact_limit
+from solvers.engines.master_equation.exact import ExactEvolution, evolve_exactly, judged
 from solvers.model import Method, Model
 from solvers.models.heisenberg import chain
 from solvers.models.heisenberg.chain import MOST_EXACT, SOURCE, UNIT, UNIT_OF_TIME
-from solvers.numerics.outcome import DONE
-from solvers.outcome import Remark
+from solvers.outcome import PointFailed
+from solvers.references.spin_systems import exact_moments as slow_moments
+from solvers.references.spin_systems import moment_path, product_density_matrix
 from solvers.shared_parameters import tolerances
 
-NAMES = ("deviation", "mean_deviation", "C12_xx", "concurrence_12")
 DIVERGED = 1e3
 """Expectation values are at most 1; beyond this rho is called diverged."""
 
@@ -50,23 +45,18 @@ def couplings(p: Mapping[str, Any]) -> dict[str, Any]:
     return dict(p) | {"V_x": p["V"] + p["anisotropy"], "V_y": p["V"], "V_z": p["V"]}
 
 
-def solve_one(method: str, p: dict[str, Any], wants: Callable[..., bool]) -> Mapping[str, Any]:
+MeanField = Callable[[Mapping[str, Any], NDArray[np.float64]], tuple[NDArray[np.float64], int, float, float]]
+"""From a chain and times: M (T, 3), the outcome of the integration, the time reached, the first unphysical time."""
+
+
+def solve(mean_field: MeanField, point: Point) -> Mapping[str, Any]:
     """Deviation of one mean field at one point."""
-    p = couplings(p)
-    if (remark := chain.outside(method, p)) is not None:
-        return chain.failed(remark, NAMES)
+    p = couplings(point)
     when = np.linspace(0.0, p["t_end"], p["n_times"])
-    spins, pair = exact_moments(p, when)
-    largest = max(float(np.abs(spins).max()), float(np.nan_to_num(np.abs(pair)).max()))
-    if not largest < DIVERGED:
-        message = (
-            f"rho diverges: an expectation value is {largest:.3g} up to t_end; the rates are not completely positive"
-        )
-        return chain.failed(Remark(kind="Diverged", message=message), NAMES)
-    M, code, reached, first_bad = mean_field(method, p, when)
+    spins, pair, evolution = exact_moments(p, when)  # first: it refuses what is too much before it begins
+    M, code, reached, first_bad = mean_field(p, when)
     status, remark = chain.judged(p, first_bad=first_bad, code=code, reached=reached)
-    if code != DONE:
-        return dict.fromkeys(NAMES, np.nan) | {"status": status, "remark": remark}
+    status, remark = judged(evolution, p["rtol"], status, remark)
     deviation = ((M - spins.mean(axis=1)) ** 2).sum(axis=1)
     outputs: dict[str, Any] = {
         "deviation": deviation,
@@ -78,7 +68,7 @@ def solve_one(method: str, p: dict[str, Any], wants: Callable[..., bool]) -> Map
     }
     if p["N"] > 1:
         outputs["C12_xx"] = pair[:, 0, 0] - spins[:, 0, 0] * spins[:, 1, 0]
-        if wants("concurrence_12"):
+        if point.wants("concurrence_12"):
             outputs["concurrence_12"] = concurrence(spins[:, 0], spins[:, 1], pair)
     return outputs
 
@@ -90,39 +80,41 @@ def time_average(values: NDArray[np.float64]) -> float:
     return float((values.sum() - 0.5 * (values[0] + values[-1])) / (len(values) - 1))
 
 
-def exact_moments(p: Mapping[str, Any], when: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Spins (T, N, 3) and raw correlations (T, 3, 3) of the first two sites (NaN for one spin) of the exact chain."""
-    n, system, start = p["N"], chain.build_system(p), chain.start(p)
-    if is_closed_and_pure(system, start):
-        return closed_moments(system, start, when)
-    place = 4 ** np.arange(n - 1, -1, -1)
-    indices = (place[:, None] * np.arange(1, 4)).ravel()
-    if n > 1:
-        indices = np.concatenate([indices, (place[0] * np.arange(1, 4)[:, None] + place[1] * np.arange(1, 4)).ravel()])
-    generator, r0 = build_generator(system), product_state(start)
-    if n <= MOST_SPINS:
-        step = float(when[1]) if len(when) > 1 else 0.0
-        found = components_on_grid(generator, r0, step, len(when), indices)
-    else:
-        found = evolve(generator, r0, when, indices, rtol=p["rtol"], max_applications=100.0 * p["max_steps"]).observed
-    pair = found[:, 3 * n :].reshape(-1, 3, 3) if n > 1 else np.full((len(when), 3, 3), np.nan)
-    return found[:, : 3 * n].reshape(-1, n, 3), pair
+def exact_moments(
+    p: Mapping[str, Any], when: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], NDArray[np.float64], ExactEvolution]:
+    """Spins (T, N, 3), raw correlations (T, 3, 3) of the first two sites (NaN for one spin), and all of the evolution."""
+    n = p["N"]
+    pairs = np.array([[0, 1]] if n > 1 else np.empty((0, 2)), dtype=np.int64)
+    found = evolve_exactly(
+        chain.build_system(p), chain.start(p), when, rtol=p["rtol"], max_steps=p["max_steps"], pairs=pairs
+    )
+    spins = found.observed[:, : 3 * n].reshape(len(when), n, 3)
+    pair = found.observed[:, 3 * n :].reshape(-1, 3, 3) if n > 1 else np.full((len(when), 3, 3), np.nan)
+    largest = np.abs(found.observed).max(axis=1)
+    if not largest.max() < DIVERGED:
+        k = int((~(largest < DIVERGED)).argmax())
+        raise PointFailed("Diverged", chain.divergence(p, float(largest.max()), float(when[k])))
+    return spins, pair, found
 
 
-def mean_field(
-    method: str, p: Mapping[str, Any], when: NDArray[np.float64]
+def site_by_site(p: Mapping[str, Any], when: NDArray[np.float64]) -> tuple[NDArray[np.float64], int, float, float]:
+    """The mean of product states."""
+    spins, code, reached = chain.mean_field_path(p, when)
+    return spins.mean(axis=1), code, reached, _first_too_long(spins, when)
+
+
+def bulk_site(
+    row: Callable[[Mapping[str, Any]], chain.Row], p: Mapping[str, Any], when: NDArray[np.float64]
 ) -> tuple[NDArray[np.float64], int, float, float]:
-    """M (T, 3) of a mean field, the outcome of the integration, the time reached, the first unphysical time."""
-    if method == "site":
-        spins, code_of_path, time = chain.mean_field_path(p, when)
-        row, _ = longest_spin(spins)
-        return spins.mean(axis=1), code_of_path, time, float(when[row]) if row >= 0 else float("nan")
-    M = np.empty((1, len(when), 3))
-    code, reached = np.empty(1, dtype=np.int64), np.empty(1)
-    tuning_of_one = (np.full(1, p["rtol"]), np.full(1, p["atol"]), np.full(1, p["max_steps"]))
-    paths(chain.bulk(method, p)[None], chain.start(p)[:1], when, M, *tuning_of_one, code, reached)
-    row, _ = longest_spin(M[0][:, None])
-    return M[0], int(code[0]), float(reached[0]), float(when[row]) if row >= 0 else float("nan")
+    """A bulk site, with the row that a method makes of a point."""
+    M, code, reached = chain.uniform_path(row(p), p, when)
+    return M, code, reached, _first_too_long(M[:, None], when)
+
+
+def _first_too_long(spins: NDArray[np.float64], when: NDArray[np.float64]) -> float:
+    row, _ = longest_spin(spins)
+    return float(when[row]) if row >= 0 else float("nan")
 
 
 def cost(batch: Batch) -> NDArray[Any]:
@@ -131,19 +123,19 @@ def cost(batch: Batch) -> NDArray[Any]:
     return np.asarray(batch["n_times"] * 4.0**n + 8.0 ** np.minimum(n, 10) + 100.0 * batch["t_end"], dtype=np.float64)
 
 
-def reference(method: str, parameters: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Exponentials of the Liouvillian matrix against literal mean-field equations."""
+def sites_reference(p: Mapping[str, Any], when: NDArray[np.float64]) -> NDArray[np.float64]:
+    """M (T, 3) of product states by Pauli algebra."""
+    return moment_path(chain.build_system(p), False, chain.start(p), None, when)[0].mean(axis=1)
+
+
+def reference(
+    mean_field: Callable[[Mapping[str, Any], NDArray[np.float64]], NDArray[np.float64]], parameters: Mapping[str, Any]
+) -> Mapping[str, Any]:
+    """Exponentials of the Liouvillian matrix against a literal mean field."""
     p = couplings(parameters)
-    if chain.outside(method, p):
-        return {}
-    system, when = chain.build_system(p), np.linspace(0.0, p["t_end"], p["n_times"])
-    rho = exact_path(system, product_density_matrix(chain.start(p)), when)
-    spins, raw = (np.array(m) for m in zip(*[density_matrix_moments(r) for r in rho], strict=True))
-    if method == "site":
-        M = moment_path(system, False, chain.start(p), None, when)[0].mean(axis=1)
-    else:
-        M = chain.uniform_reference(method, p, when)
-    deviation = ((M - spins.mean(axis=1)) ** 2).sum(axis=1)
+    when = np.linspace(0.0, p["t_end"], p["n_times"])
+    spins, raw, _ = slow_moments(chain.build_system(p), product_density_matrix(chain.start(p)), when)
+    deviation = ((mean_field(p, when) - spins.mean(axis=1)) ** 2).sum(axis=1)
     return {
         "deviation": deviation,
         "mean_deviation": np.trapezoid(deviation, when) / p["t_end"],
@@ -179,19 +171,28 @@ MODELS = (
                 name="site",
                 meaning="site-resolved mean field against exact",
                 source="Eqs. (12)-(14) corrected",
-                limit=chain.exact_limit(MOST_EXACT),
+                solve=partial(solve, site_by_site),
+                reference=partial(reference, sites_reference),
+                cost=cost,
+                limit=exact_limit(MOST_EXACT, chain.closed_and_pure),
             ),
             Method(
                 name="uniform",
                 meaning="bulk site against exact",
                 source="Eqs. (12)-(14), (18) corrected",
-                limit=chain.exact_limit(MOST_EXACT),
+                solve=partial(solve, partial(bulk_site, chain.uniform_row)),
+                reference=partial(reference, chain.uniform_reference),
+                cost=cost,
+                limit=exact_limit(MOST_EXACT, chain.closed_and_pure),
             ),
             Method(
                 name="printed",
                 meaning="printed bulk equations against exact",
                 source="Eqs. (12)-(14)",
-                limit=chain.exact_limit(MOST_EXACT),
+                solve=partial(solve, partial(bulk_site, chain.printed_row)),
+                reference=partial(reference, chain.printed_reference),
+                cost=cost,
+                limit=exact_limit(MOST_EXACT, chain.closed_and_pure),
             ),
         ),
         parameters=(
@@ -255,9 +256,7 @@ MODELS = (
             ),
         ),
         dimensions=(TIMES,),
-        run=pointwise(solve_one),
         validate=chain.validate,
-        cost=cost,
         example=_FIG4 | {"N": 3, "t_end": 100.0, "n_times": 501},
         checks=(
             Check(
@@ -282,7 +281,6 @@ MODELS = (
                 atol=2e-5,
             ),
         ),
-        reference=reference,
         reference_tolerance=(1e-6, 1e-8),
         random_parameters=random_parameters,
         unit_of_time=UNIT_OF_TIME,

@@ -13,43 +13,37 @@ the rates are not completely positive, rho diverges (status 2).
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from solvers.batch import Batch, pointwise
+from solvers.batch import Batch, Point
 from solvers.declarations import AXIS, SITE, Check, Output
 from solvers.engines import macrospin
-from solvers.engines.literal import density_matrix_moments, liouvillian_matrix
+from solvers.engines.limits import density_matrix_limit
 from solvers.engines.master_equation.generator import build_generator
 from solvers.engines.master_equation.spectrum import dense_gap
 from solvers.engines.master_equation.states import moment_indices, product_state, split_moments
 from solvers.engines.master_equation.steady_state import steady_state
 from solvers.engines.moments.fixed_point import settle
+from solvers.engines.validity import judge_steady, must_rest
 from solvers.model import Method, Model
 from solvers.models.heisenberg import chain
 from solvers.models.heisenberg.chain import SOURCE, UNIT_OF_TIME
-from solvers.numerics.outcome import DONE, EVENT, OUTCOME_TEXT
-from solvers.outcome import FAILED, OK, WARNED, Remark
+from solvers.numerics.outcome import DONE, EVENT
+from solvers.outcome import OK, WARNED, PointFailed, Remark
+from solvers.references.spin_systems import density_matrix_moments, moments_at_rest, steady_density_matrix
 from solvers.shared_parameters import tolerances
 
 MOST_EXACT, DENSE = 6, 4
-NAMES = ("M", "spins", "gap", "residual", "min_kossakowski")
 AT_REST = 1e-12
 """Largest derivative at rest, in units of the largest rate."""
 
 
-def solve_one(method: str, p: dict[str, Any], wants: Callable[..., bool]) -> Mapping[str, Any]:
-    """The steady state at one point."""
-    if (remark := chain.outside(method, p)) is not None:
-        return chain.failed(remark, NAMES)
-    if method == "exact":
-        return _exact(p)
-    return _uniform(method, p) if method in chain.UNIFORM else _sites(p)
-
-
-def _exact(p: dict[str, Any]) -> Mapping[str, Any]:
+def solve_exact(p: Point) -> Mapping[str, Any]:
+    """The null vector of L."""
     n = p["N"]
     generator = build_generator(chain.build_system(p))
     # kept or not, the gap decides the status
@@ -63,15 +57,11 @@ def _exact(p: dict[str, Any]) -> Mapping[str, Any]:
             f"rho diverges: L has an eigenvalue with the real part {-gap:.3g}; the rates are not completely positive, "
             f"their smallest Kossakowski eigenvalue is {chain.min_kossakowski(p):.6g}"
         )
-        return chain.failed(Remark(kind="Diverged", message=message), NAMES)
+        raise PointFailed("Diverged", message)
     spins, _ = split_moments(found.r[moment_indices(n)], n)
     status, remark = chain.judged(p)
-    if not found.converged:
-        message = f"residual {found.residual:.3g}, gap {found.gap:.3g}: not converged to the usual accuracy"
-        status, remark = WARNED, Remark(kind="NotConverged", message=message)
-    elif not found.unique:
-        message = f"the gap is closed ({found.gap:.3g}): the steady state is not unique; given is the one reached from the start"
-        status, remark = WARNED, Remark(kind="NotUnique", message=message)
+    if (doubt := judge_steady(found)) is not None:
+        status, remark = WARNED, doubt
     return {
         "M": spins.mean(axis=0),
         "spins": spins,
@@ -83,14 +73,16 @@ def _exact(p: dict[str, Any]) -> Mapping[str, Any]:
     }
 
 
-def _sites(p: dict[str, Any]) -> Mapping[str, Any]:
+def solve_sites(p: Point) -> Mapping[str, Any]:
+    """Where product states come to rest, site by site."""
     tuning = {name: p[name] for name in ("rtol", "atol", "max_steps")}
     rest = settle(chain.build_system(p), 1, chain.start(p), None, **tuning)
     return _settled(p, rest.spins, rest.code, rest.time, rest.derivative, rest.at_rest, rest.stable)
 
 
-def _uniform(method: str, p: dict[str, Any]) -> Mapping[str, Any]:
-    row = chain.bulk(method, p)
+def solve_uniform(row_of: Callable[[Mapping[str, Any]], chain.Row], p: Point) -> Mapping[str, Any]:
+    """Where a bulk site comes to rest, with the row that a method makes of a point."""
+    row = row_of(p)
     m = chain.start(p)[0].copy()
     rate = float(np.abs(row[: macrospin.COUPLING + 3]).sum() + np.abs(row[macrospin.TORQUE : macrospin.CENTRE]).sum())
     rate = max(rate, 1e-300)
@@ -130,11 +122,7 @@ def _newton(row: NDArray[np.float64], start: NDArray[np.float64], rate: float) -
 
 def _settled(p, spins, code: int, time: float, derivative: float, at_rest: bool, stable: bool) -> Mapping[str, Any]:
     """Outputs of a mean field with status and remark."""
-    outputs = {"M": spins.mean(axis=0), "spins": spins}
-    if code != DONE or not at_rest:
-        text = "it does not come to rest" if code == DONE else OUTCOME_TEXT[code]
-        message = f"no state of rest by t = {time:.6g}: {text}; largest derivative {derivative:.3g}"
-        return outputs | {"status": FAILED, "remark": Remark(kind="NotAtRest", message=message)}
+    must_rest(code, at_rest, time, derivative)
     status, remark = chain.judged(p)
     if (longest := float(np.linalg.norm(spins, axis=1).max())) > 1 + 1e-6:
         message = f"the state of rest is no state: a spin has length {longest:.6g} > 1"
@@ -142,38 +130,41 @@ def _settled(p, spins, code: int, time: float, derivative: float, at_rest: bool,
     elif not stable and status == OK:
         message = "the state of rest is unstable; another start leads elsewhere"
         status, remark = WARNED, Remark(kind="Unstable", message=message)
-    return outputs | {"status": status, "remark": remark}
+    return {"M": spins.mean(axis=0), "spins": spins, "status": status, "remark": remark}
 
 
-def cost(batch: Batch) -> NDArray[Any]:
+def cost(one: Callable[[float], float], batch: Batch) -> NDArray[Any]:
     """Relative cost of each point, by size alone."""
-    n = float(batch["N"])
-    return np.full(batch.size, {"exact": 4.0**n, "mean_field": n}.get(batch.method, 1.0))
+    return np.full(batch.size, one(float(batch["N"])))
 
 
-def reference(method: str, p: Mapping[str, Any]) -> Mapping[str, Any]:
-    """exact: null vector of the Liouvillian matrix of Kronecker products, one row replaced by the trace; mean fields: a long run."""
-    if chain.outside(method, p):
-        return {}
-    if method in chain.UNIFORM:
-        return {"M": chain.uniform_reference(method, p, np.array([0.0, 800.0]))[1]}
-    if method != "exact":
-        return {}
-    size = 2 ** p["N"]
-    matrix = liouvillian_matrix(chain.build_system(p))
-    values = np.sort(np.linalg.eigvals(matrix).real)
-    matrix[0] = np.eye(size).ravel()
-    right = np.zeros(size * size, dtype=np.complex128)
-    right[0] = 1.0
-    rho = np.linalg.solve(matrix, right).reshape(size, size).astype(np.complex128)
+def reference_exact(p: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The null vector of the Liouvillian matrix."""
+    rho, gap = steady_density_matrix(chain.build_system(p))
     spins, _ = density_matrix_moments(rho)
-    return {"M": spins.mean(axis=0), "spins": spins, "gap": -values[-2]}
+    return {"M": spins.mean(axis=0), "spins": spins, "gap": gap}
+
+
+def reference_sites(p: Mapping[str, Any]) -> Mapping[str, Any]:
+    """A run by Pauli algebra on strings, and the root of the derivative near its end."""
+    spins, _ = moments_at_rest(chain.build_system(p), False, chain.start(p), None)
+    return {"M": spins.mean(axis=0), "spins": spins}
+
+
+def reference_uniform(p: Mapping[str, Any]) -> Mapping[str, Any]:
+    """A long run of a bulk site."""
+    return {"M": chain.uniform_reference(p, np.array([0.0, 800.0]))[1]}
+
+
+def reference_printed(p: Mapping[str, Any]) -> Mapping[str, Any]:
+    """A long run of the printed equations."""
+    return {"M": chain.printed_reference(p, np.array([0.0, 800.0]))[1]}
 
 
 def random_parameters(rng: np.random.Generator) -> dict[str, Any]:
-    """Chains of two or three spins with rates on all axes, all completely positive."""
+    """Chains of two or three spins with rates along z or on all axes, all completely positive."""
     chosen = chain.random_chain(rng, int(rng.integers(2, 4)))
-    return chosen | {"on_site": chosen["on_site"] + 0.1}
+    return chosen | {"on_site": chosen["on_site"] + 0.1 * (chosen["on_site"] > 0)}
 
 
 _FIG3 = {"B_x": 1.0, "B_y": 1.0, "B_z": -2.5, "V_x": 1.0, "V_y": 2.0, "V_z": 1.0, "Gamma": 0.1}
@@ -188,11 +179,22 @@ MODELS = (
                 name="exact",
                 meaning="linear system L rho = 0",
                 source="Eq. (9), appendix B corrected",
-                limit=chain.exact_limit(MOST_EXACT),
+                solve=solve_exact,
+                reference=reference_exact,
+                cost=partial(cost, lambda n: 4.0**n),
+                limit=density_matrix_limit(MOST_EXACT),
             ),
-            chain.MEAN_FIELD,
-            chain.MEAN_FIELD_UNIFORM,
-            chain.PRINTED,
+            chain.MEAN_FIELD(solve=solve_sites, reference=reference_sites, cost=partial(cost, lambda n: n)),
+            chain.MEAN_FIELD_UNIFORM(
+                solve=partial(solve_uniform, chain.uniform_row),
+                reference=reference_uniform,
+                cost=partial(cost, lambda n: 1.0),
+            ),
+            chain.PRINTED(
+                solve=partial(solve_uniform, chain.printed_row),
+                reference=reference_printed,
+                cost=partial(cost, lambda n: 1.0),
+            ),
         ),
         parameters=(
             chain.sites(shape=True),
@@ -229,9 +231,7 @@ MODELS = (
             ),
         ),
         dimensions=(SITE, AXIS),
-        run=pointwise(solve_one),
         validate=chain.validate,
-        cost=cost,
         example=_FIG3 | {"N": 3},
         checks=(
             Check(
@@ -249,7 +249,6 @@ MODELS = (
                 atol=1e-9,
             ),
         ),
-        reference=reference,
         reference_tolerance=(1e-7, 1e-8),
         random_parameters=random_parameters,
         unit_of_time=UNIT_OF_TIME,

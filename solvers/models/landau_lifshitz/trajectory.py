@@ -18,7 +18,8 @@ and Gilbert forms; Eq. (20) follows from (18) only for V = 0. |M| is conserved t
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -35,6 +36,7 @@ from solvers.shared_parameters import times, tolerances
 
 SOURCE = "Landau-Lifshitz theory from an open Heisenberg chain, Eqs. (2), (12)-(20)"
 UNIT_OF_FIELD, UNIT_OF_TIME = "field", "1/(gamma field)"
+Row = NDArray[np.float64]
 BEYOND = 1e-6
 """By how much |M| may exceed 1 before it is called unphysical."""
 
@@ -75,27 +77,44 @@ def _cross(b: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.array([[0.0, -b[2], b[1]], [b[2], 0.0, -b[0]], [-b[1], b[0], 0.0]])
 
 
-def coefficients(method: str, p: Mapping[str, Any]) -> NDArray[np.float64]:
+def row_landau_lifshitz(p: Mapping[str, Any]) -> Row:
     """The row of `solvers.engines.macrospin` of one point."""
-    B, V, g, alpha = _vector(p, "B"), _vector(p, "V"), _vector(p, "g"), p["alpha"]
-    if method == "landau_lifshitz":
-        return row(B, V, damping=alpha)
-    if method == "landau_lifshitz_gilbert":
-        return row(B, V, gyro=1 / (1 + alpha**2), damping=alpha / (1 + alpha**2))
-    R = decay(p["Gamma"])
-    if method == "bloch_bloembergen":
-        centre = stationary(p)
-        return row(B, V, decay=R, source=-R * centre, centre=centre)
-    noise = 0.0 if method == "callen" else p["Gamma"] / (2 * p["n_b"] + 1)
-    return row(B, V, damping=alpha, torque=-g, decay=R, source=[0.0, 0.0, noise])
+    return row(_vector(p, "B"), _vector(p, "V"), damping=p["alpha"])
 
 
-def run(batch: Batch) -> Results:
-    """All points, one after the other in one kernel call."""
+def row_gilbert(p: Mapping[str, Any]) -> Row:
+    """The same divided by 1 + alpha^2."""
+    alpha = p["alpha"]
+    return row(_vector(p, "B"), _vector(p, "V"), gyro=1 / (1 + alpha**2), damping=alpha / (1 + alpha**2))
+
+
+def row_bloembergen(p: Mapping[str, Any]) -> Row:
+    """Relaxation towards the stationary state."""
+    R, centre = decay(p["Gamma"]), stationary(p)
+    return row(_vector(p, "B"), _vector(p, "V"), decay=R, source=-R * centre, centre=centre)
+
+
+def row_generalized(p: Mapping[str, Any]) -> Row:
+    """All terms of Eq. (18)."""
+    return _relaxing(p, p["Gamma"] / (2 * p["n_b"] + 1))
+
+
+def row_callen(p: Mapping[str, Any]) -> Row:
+    """The same without noise."""
+    return _relaxing(p, 0.0)
+
+
+def _relaxing(p: Mapping[str, Any], noise: float) -> Row:
+    B, V, R = _vector(p, "B"), _vector(p, "V"), decay(p["Gamma"])
+    return row(B, V, damping=p["alpha"], torque=-_vector(p, "g"), decay=R, source=[0.0, 0.0, noise])
+
+
+def run(row_of: Callable[[Mapping[str, Any]], Row], batch: Batch) -> Results:
+    """All points, one after the other in one kernel call, with the row that a method makes of a point."""
     when = batch["times"]
     status = np.zeros(batch.size, dtype=np.int64)
     remarks: dict[int, Remark] = {}
-    points = np.array([coefficients(batch.method, batch.point(i)) for i in range(batch.size)])
+    points = np.array([row_of(batch.point(i)) for i in range(batch.size)])
     starts = polar(batch["theta0"], batch["phi0"])
     path = np.empty((batch.size, len(when), 3))
     codes, reached = np.empty(batch.size, dtype=np.int64), np.empty(batch.size)
@@ -120,26 +139,51 @@ def run(batch: Batch) -> Results:
     return Results(outputs, status, remarks)
 
 
-def reference(method: str, p: Mapping[str, Any]) -> Mapping[str, Any]:
-    """The equations as vector products, the Gilbert form as a linear system for dM/dt, by SciPy's DOP853."""
-    B, V, g, alpha = _vector(p, "B"), _vector(p, "V"), _vector(p, "g"), p["alpha"]
-    R, R0 = np.diag(decay(p["Gamma"])), np.array([0.0, 0.0, p["Gamma"] / (2 * p["n_b"] + 1)])
-    rest = stationary(p)
+Slope = Callable[[NDArray[np.float64]], NDArray[np.float64]]
 
-    def rhs(_, m):
+
+def slope_landau_lifshitz(p: Mapping[str, Any]) -> Slope:
+    """Eq. (2) in vector products."""
+    B, V, alpha = _vector(p, "B"), _vector(p, "V"), p["alpha"]
+
+    def slope(m):
         field = B + V * m
-        if method == "landau_lifshitz_gilbert":
-            return np.linalg.solve(np.eye(3) - alpha * _cross(m), -np.cross(m, field))
-        if method == "bloch_bloembergen":
-            return -np.cross(m - rest, field) - R @ (m - rest)
-        turn = -np.cross(m, field) - np.cross(m, np.cross(m, alpha * field))
-        if method == "landau_lifshitz":
-            return turn
-        return turn + np.cross(m, np.cross(m, g)) - R @ m - (0 * R0 if method == "callen" else R0)
+        return -np.cross(m, field) - np.cross(m, np.cross(m, alpha * field))
 
-    when = np.asarray(p["times"])
+    return slope
+
+
+def slope_gilbert(p: Mapping[str, Any]) -> Slope:
+    """A linear system for dM/dt."""
+    B, V, alpha = _vector(p, "B"), _vector(p, "V"), p["alpha"]
+    return lambda m: np.linalg.solve(np.eye(3) - alpha * _cross(m), -np.cross(m, B + V * m))
+
+
+def slope_bloembergen(p: Mapping[str, Any]) -> Slope:
+    """Eq. (20)."""
+    B, V, R, rest = _vector(p, "B"), _vector(p, "V"), np.diag(decay(p["Gamma"])), stationary(p)
+    return lambda m: -np.cross(m - rest, B + V * m) - R @ (m - rest)
+
+
+def slope_generalized(p: Mapping[str, Any]) -> Slope:
+    """Eq. (18) corrected."""
+    callen, R0 = slope_callen(p), np.array([0.0, 0.0, p["Gamma"] / (2 * p["n_b"] + 1)])
+    return lambda m: callen(m) - R0
+
+
+def slope_callen(p: Mapping[str, Any]) -> Slope:
+    """The same with R0 = 0."""
+    turn, g, R = slope_landau_lifshitz(p), _vector(p, "g"), np.diag(decay(p["Gamma"]))
+    return lambda m: turn(m) + np.cross(m, np.cross(m, g)) - R @ m
+
+
+def reference(slope_of: Callable[[Mapping[str, Any]], Slope], p: Mapping[str, Any]) -> Mapping[str, Any]:
+    """By SciPy's DOP853."""
+    when, slope = np.asarray(p["times"]), slope_of(p)
     start = polar(p["theta0"], p["phi0"])
-    found = solve_ivp(rhs, (0.0, float(when[-1])), start, method="DOP853", t_eval=when, rtol=1e-12, atol=1e-13)
+    found = solve_ivp(
+        lambda _, m: slope(m), (0.0, float(when[-1])), start, method="DOP853", t_eval=when, rtol=1e-12, atol=1e-13
+    )
     return {"M": found.y.T, "M_final": found.y[:, -1]}
 
 
@@ -183,17 +227,37 @@ MODELS = (
                 name="generalized",
                 meaning="precession, damping and torque at constant |M|, relaxation with noise",
                 source="Eq. (18) corrected",
+                batch=partial(run, row_generalized),
+                reference=partial(reference, slope_generalized),
             ),
-            Method(name="landau_lifshitz", meaning="D = alpha B_eff, no relaxation", source="Eq. (2)"),
+            Method(
+                name="landau_lifshitz",
+                meaning="D = alpha B_eff, no relaxation",
+                source="Eq. (2)",
+                batch=partial(run, row_landau_lifshitz),
+                reference=partial(reference, slope_landau_lifshitz),
+            ),
             Method(
                 name="landau_lifshitz_gilbert",
                 meaning="damping by dM/dt; equal to landau_lifshitz in a slower time",
                 source="text after Eq. (2), map corrected",
+                batch=partial(run, row_gilbert),
+                reference=partial(reference, slope_gilbert),
             ),
             Method(
-                name="bloch_bloembergen", meaning="relaxation towards the stationary state, D = 0", source="Eq. (20)"
+                name="bloch_bloembergen",
+                meaning="relaxation towards the stationary state, D = 0",
+                source="Eq. (20)",
+                batch=partial(run, row_bloembergen),
+                reference=partial(reference, slope_bloembergen),
             ),
-            Method(name="callen", meaning="generalized without noise", source="Eq. (18) with R0 = 0, corrected"),
+            Method(
+                name="callen",
+                meaning="generalized without noise",
+                source="Eq. (18) with R0 = 0, corrected",
+                batch=partial(run, row_callen),
+                reference=partial(reference, slope_callen),
+            ),
         ),
         parameters=(
             *vector_parameters("B", "magnetic field", "B"),
@@ -236,7 +300,6 @@ MODELS = (
             ),
         ),
         dimensions=(TIME, AXIS),
-        run=run,
         example={
             "B_z": -2.0,
             "V_z": 1.0,
@@ -282,7 +345,6 @@ MODELS = (
                 atol=1e-9,
             ),
         ),
-        reference=reference,
         reference_tolerance=(1e-8, 1e-8),
         random_parameters=random_parameters,
         conserved={"length of M without relaxation": (length_is_conserved, 1e-14)},

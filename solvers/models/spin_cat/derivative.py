@@ -12,15 +12,18 @@ With Gamma2 = 1, c_1m = (1/N) sum_{j != m} s_j, c_2m = (1/2N) sum_{j != m} (1 + 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from solvers.batch import pointwise
+from solvers.batch import Point
 from solvers.declarations import SITE, Check, Dimension, Output, Parameter
 from solvers.model import Method, Model
-from solvers.models.spin_cat.mean_field_equations import derivatives, literal_derivative
+from solvers.models.spin_cat.mean_field_equations import derivatives
+from solvers.models.spin_cat.reference import Derivative, exact_derivative, paper_derivative
 from solvers.numerics.compile import entry
 
 
@@ -32,29 +35,27 @@ def derivative_of(y, detunings, n, eta, exact):
     return dy
 
 
-def solve_one(method: str, parameters: dict[str, Any], wants: Callable[..., bool]) -> Mapping[str, Any]:
+def start_spins(p: Mapping[str, Any]) -> NDArray[np.float64]:
+    """Bloch vectors (N, 3), all down where none are given."""
+    return np.tile([0.0, 0.0, -1.0], (p["N"], 1)) if p["spins0"] is None else np.asarray(p["spins0"])
+
+
+def solve(exact: bool, p: Point) -> Mapping[str, Any]:
     """One point; the squeezing phase is put into the spins and taken out again."""
-    n = parameters["N"]
-    frame = np.exp(1j * (np.pi / 4 + parameters["phi"] / 2))
-    spins = parameters["spins0"]
+    n = p["N"]
+    frame = np.exp(1j * (np.pi / 4 + p["phi"] / 2))
+    spins = start_spins(p)
     sigma = 0.5 * (spins[:, 0] + 1j * spins[:, 1]) / frame
     y = np.concatenate([sigma.real, sigma.imag, spins[:, 2]])
-    dy = derivative_of(
-        y,
-        np.ascontiguousarray(parameters["detunings"]),
-        float(n),
-        parameters["eta"],
-        1.0 if method == "exact" else 0.0,
-    )
+    dy = derivative_of(y, np.ascontiguousarray(p["detunings"]), float(n), p["eta"], float(exact))
     return {"d_s": (dy[:n] + 1j * dy[n : 2 * n]) * frame, "d_z": dy[2 * n :]}
 
 
-def reference(method: str, parameters: Mapping[str, Any]) -> dict[str, Any]:
+def reference(derivative: Derivative, parameters: Mapping[str, Any]) -> dict[str, Any]:
     """The equations letter by letter."""
-    spins = np.asarray(parameters["spins0"])
+    spins = start_spins(parameters)
     s = 0.5 * (spins[:, 0] + 1j * spins[:, 1])
-    detunings = np.broadcast_to(parameters.get("detunings", 0.0), len(s))
-    d_s, d_z = literal_derivative(method, parameters["eta"], parameters["phi"], detunings, s, spins[:, 2])
+    d_s, d_z = derivative(parameters["eta"], parameters["phi"], parameters["detunings"], s, spins[:, 2])
     return {"d_s": d_s, "d_z": d_z}
 
 
@@ -80,8 +81,20 @@ MODELS = (
         title="Mean-field derivative of a product state of detuned spins",
         source=_SOURCE,
         methods=(
-            Method(name="paper", meaning="the paper's closure", source=_SOURCE),
-            Method(name="exact", meaning="the exact master equation's derivative", source="derived"),
+            Method(
+                name="paper",
+                meaning="the paper's closure",
+                source=_SOURCE,
+                solve=partial(solve, False),
+                reference=partial(reference, paper_derivative),
+            ),
+            Method(
+                name="exact",
+                meaning="the exact master equation's derivative",
+                source="derived",
+                solve=partial(solve, True),
+                reference=partial(reference, exact_derivative),
+            ),
         ),
         dimensions=(SITE, Dimension(name="axis", size=3, labels=("x", "y", "z"), meaning="spin axis")),
         parameters=(
@@ -108,8 +121,8 @@ MODELS = (
             ),
             Parameter(
                 name="spins0",
-                meaning="Bloch vectors (x, y, z) of the spins; <sigma^+> = (x + i y)/2",
-                default=[[0.0, 0.0, -1.0]] * 4,
+                meaning="Bloch vectors (x, y, z) of the spins, all down if not given; <sigma^+> = (x + i y)/2",
+                default=None,
                 dims=("N", 3),
             ),
         ),
@@ -117,7 +130,6 @@ MODELS = (
             Output(name="d_s", meaning="d<sigma^+>/dt", dims=("site",), unit="Gamma2", kind="complex"),
             Output(name="d_z", meaning="d<sigma^z>/dt", dims=("site",), unit="Gamma2"),
         ),
-        run=pointwise(solve_one),
         example={
             "N": 4,
             "eta": 0.2,
@@ -134,7 +146,6 @@ MODELS = (
                 origin="both up: S_-^2 |uu> = 2 |dd>, so |uu> decays at 4/N^2 = 1 and each z falls at 2",
             ),
         ),
-        reference=reference,
         reference_tolerance=(1e-10, 1e-12),
         random_parameters=random_parameters,
     ),

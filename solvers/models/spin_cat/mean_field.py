@@ -20,6 +20,11 @@ Detunings: `detunings` (N,) where given; else drawn (`classes` = 0) or set at qu
 
 Spin number i of (`seed`, `realisation`) is the same standard deviate at every N, eta and delta.
 
+Drawn Lorentzian detunings reach some N times their width. Spins further out than `follow_beyond` follow their field instead
+of precessing about it (`mean_field_far`): ten thousand to t = 100 take seconds and not minutes. Steady states stay exact;
+until then, at eta = N/32, delta = 0.02 and the default 3, c_1 was found off by at most 5e-4 (300 spins) and 2e-4 (1000), z
+by 4e-3 and 1e-3, the phase spread by .02 and .009. `follow_beyond` = 0 integrates every spin as it is.
+
 After a collapse (|c_1| below half its start) the run stops: what follows is stiff, slow and without order.
 
 Validity: correlations of relative order 1/N are neglected although the slow dynamics is of that order (physics notes,
@@ -29,19 +34,22 @@ section 6); parity is not seen.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from solvers.batch import Batch, pointwise
+from solvers.batch import Batch, Point
 from solvers.declarations import TIME, Check, Output, Parameter
 from solvers.model import Method, Model
 from solvers.models.spin_cat.detunings import DISTRIBUTIONS, class_detunings, standard_detunings
-from solvers.models.spin_cat.mean_field_equations import integrate_from_start, literal_derivative
+from solvers.models.spin_cat.mean_field_equations import integrate_from_start
+from solvers.models.spin_cat.mean_field_far import integrate_following, precession
+from solvers.models.spin_cat.reference import Derivative, exact_derivative, paper_derivative
 from solvers.numerics.outcome import DONE, EVENT, OUTCOME_TEXT
-from solvers.outcome import FAILED, Remark
+from solvers.outcome import InvalidInput, PointFailed
 from solvers.shared_parameters import seed, times, tolerances
 
 
@@ -60,28 +68,43 @@ def detuning_classes(parameters: Mapping[str, Any]) -> tuple[NDArray[np.float64]
     return values, weight * counts.astype(np.float64)
 
 
-def solve_one(method: str, parameters: dict[str, Any], wants: Callable[..., bool]) -> Mapping[str, Any]:
-    """One point."""
+def validate(parameters: Mapping[str, Any]) -> None:
+    """InvalidInput for classes that cannot stand for the distribution: one has no width, an odd number no two halves."""
+    classes, two = parameters["classes"], parameters["distribution"] == "two"
+    if parameters["detunings"] is not None or not classes or parameters["delta"] == 0.0:
+        return
+    if classes == 1 or (two and classes % 2):
+        why = "distribution two has two halves" if two else "a single class has no width"
+        raise InvalidInput(
+            f"parameter classes ({why}): allowed is {'an even number' if two else '2 or more'}, or 0 for single spins; "
+            f"given was {classes}; take {classes + 1}"
+        )
+
+
+def far_spins(parameters: Mapping[str, Any], detunings: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Signs (K,) of the detunings of those Lorentzian spins that follow their field, 0 for all others."""
+    beyond = parameters["follow_beyond"]
+    lorentzian = parameters["detunings"] is None and parameters["distribution"] == "lorentzian"
+    if not (lorentzian and beyond > 0.0):
+        return np.zeros_like(detunings)
+    return np.where(np.abs(detunings) > beyond, np.sign(detunings), 0.0)
+
+
+def solve(exact: bool, parameters: Point) -> Mapping[str, Any]:
+    """One point with either closure."""
     detunings, weights = detuning_classes(parameters)
     size, n = len(detunings), float(parameters["N"])
     y, out = np.empty(3 * size), np.empty((len(parameters["times"]), 3 * size))
-    code = integrate_from_start(
-        detunings,
-        weights,
-        n,
-        parameters["eta"],
-        1.0 if method == "exact" else 0.0,
-        np.ascontiguousarray(parameters["times"]),
-        parameters["rtol"],
-        parameters["atol"],
-        parameters["max_steps"],
-        y,
-        out,
-    )
+    times = np.ascontiguousarray(parameters["times"])
+    integration = (times, parameters["rtol"], parameters["atol"], parameters["max_steps"], y, out)
+    followers = far_spins(parameters, detunings)
+    if followers.any():
+        equations = (detunings, weights, n, parameters["eta"], float(exact), followers)
+        code = integrate_following(*equations, *integration)
+    else:
+        code = integrate_from_start(detunings, weights, n, parameters["eta"], float(exact), *integration)
     if code not in (DONE, EVENT):
-        absent = np.full(len(out), np.nan)
-        remark = Remark(kind="Integration", message=OUTCOME_TEXT[code])
-        return {"c1": absent, "z": absent, "spread": absent, "locked": np.nan, "status": FAILED, "remark": remark}
+        raise PointFailed("Integration", OUTCOME_TEXT[code])
 
     def mean(values: NDArray[Any]) -> Any:
         return (weights * values).sum(axis=-1) / n
@@ -91,9 +114,12 @@ def solve_one(method: str, parameters: dict[str, Any], wants: Callable[..., bool
         return sigma, mean(sigma), mean(states[..., 2 * size :])
 
     sigma, c1, z = order_and_inversion(out)
+    g = 2 * parameters["eta"] / n
+    if followers.any():
+        start, lowest = math.sqrt(g) / (1 + g), (1 - g) / (1 + g)
+        sigma = sigma + precession(detunings, followers, start, 1 - lowest, times, out[:, 2 * size :])
     angles = np.angle(sigma * c1.conj()[:, None])
     spread = np.sqrt(np.maximum(0.0, mean(angles**2) - mean(angles) ** 2))
-    g = 2 * parameters["eta"] / n
     _, c1_end, z_end = order_and_inversion(y)
     locked = code == DONE and z_end < 0 and abs(c1_end) > 0.5 * math.sqrt(g) / (1 + g)
     return {
@@ -104,13 +130,12 @@ def solve_one(method: str, parameters: dict[str, Any], wants: Callable[..., bool
     }
 
 
-def reference(method: str, parameters: Mapping[str, Any]) -> dict[str, Any]:
+def reference(derivative: Derivative, parameters: Mapping[str, Any]) -> dict[str, Any]:
     """Every spin by itself, sums over the others taken literally, in the paper's variables, with SciPy's Radau."""
     from scipy.integrate import solve_ivp
 
-    n, eta, phi = parameters["N"], parameters["eta"], parameters.get("phi", 0.0)
-    absent = {"detunings": None, "delta": 0.0, "distribution": "gaussian", "classes": 0, "seed": 0, "realisation": 0}
-    values, weights = detuning_classes(absent | dict(parameters))
+    n, eta, phi = parameters["N"], parameters["eta"], parameters["phi"]
+    values, weights = detuning_classes(parameters)
     if np.any(weights != np.round(weights)):
         raise ValueError("the reference treats whole spins: N must be a multiple of classes")
     detunings = np.repeat(values, weights.astype(int))
@@ -119,7 +144,7 @@ def reference(method: str, parameters: Mapping[str, Any]) -> dict[str, Any]:
     start = np.concatenate([np.full(n, s0.real), np.full(n, s0.imag), np.full(n, -(1 - g) / (1 + g))])
 
     def rates(t: float, y: NDArray[Any]) -> NDArray[Any]:
-        d_s, d_z = literal_derivative(method, eta, phi, detunings, y[:n] + 1j * y[n : 2 * n], y[2 * n :])
+        d_s, d_z = derivative(eta, phi, detunings, y[:n] + 1j * y[n : 2 * n], y[2 * n :])
         return np.concatenate([d_s.real, d_s.imag, d_z])
 
     last = float(parameters["times"][-1])
@@ -133,14 +158,17 @@ def reference(method: str, parameters: Mapping[str, Any]) -> dict[str, Any]:
 
 def random_parameters(rng: np.random.Generator) -> dict[str, Any]:
     """A few spins, detuned by less than what unlocks them."""
+    distribution = str(rng.choice(DISTRIBUTIONS))
     classes = int(rng.integers(2, 7))
+    if distribution == "two":
+        classes += classes % 2
     n = classes * int(rng.integers(5, 12))
     return {
         "N": n,
         "eta": rng.uniform(0.02, 0.05) * n,
         "phi": rng.uniform(-3, 3),
         "delta": rng.uniform(0, 0.04),
-        "distribution": str(rng.choice(DISTRIBUTIONS)),
+        "distribution": distribution,
         "classes": classes,
         "times": [3.0, 20.0],
     }
@@ -163,8 +191,22 @@ MODELS = (
         title="Detuned spins under two-spin loss and squeezing, mean field",
         source=_SOURCE,
         methods=(
-            Method(name="paper", meaning="the paper's closure, which double-counts coincident indices", source=_SOURCE),
-            Method(name="exact", meaning="the product state's closure, all coincidences right", source="derived"),
+            Method(
+                name="paper",
+                meaning="the paper's closure, which double-counts coincident indices",
+                source=_SOURCE,
+                solve=partial(solve, False),
+                reference=partial(reference, paper_derivative),
+                cost=cost,
+            ),
+            Method(
+                name="exact",
+                meaning="the product state's closure, all coincidences right",
+                source="derived",
+                solve=partial(solve, True),
+                reference=partial(reference, exact_derivative),
+                cost=cost,
+            ),
         ),
         dimensions=(TIME,),
         parameters=(
@@ -214,6 +256,14 @@ MODELS = (
                 kind="integer",
                 bounds=(0, 2.0**53),
             ),
+            Parameter(
+                name="follow_beyond",
+                meaning="Lorentzian spins detuned by more than this follow their field instead of precessing; 0: none",
+                default=3.0,
+                unit="Gamma2",
+                bounds=(0.0, math.inf),
+                physical=False,
+            ),
             times([0.0, 50.0, 100.0, 150.0, 200.0], "1/Gamma2"),
             *tolerances(),
         ),
@@ -242,7 +292,6 @@ MODELS = (
                 bounds=(0.0, 1.0),
             ),
         ),
-        run=pointwise(solve_one),
         example={
             "N": 10_000,
             "eta": 312.5,
@@ -286,10 +335,9 @@ MODELS = (
                 origin="collapses at t = 77; physics notes, figures",
             ),
         ),
-        reference=reference,
         reference_tolerance=(1e-6, 1e-6),
         random_parameters=random_parameters,
-        cost=cost,
+        validate=validate,
         unit_of_time="1/Gamma2",
     ),
 )

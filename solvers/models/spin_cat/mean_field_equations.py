@@ -23,10 +23,6 @@ the start value of |c_1|).
 from __future__ import annotations
 
 import math
-from typing import Any
-
-import numpy as np
-from numpy.typing import NDArray
 
 from solvers.numerics.compile import FASTMATH, entry, kernel
 from solvers.numerics.coupled_blocks import coupled_blocks
@@ -210,24 +206,3 @@ def integrate_from_start(detunings, weights, n, eta, exact, times, rtol, atol, m
     p = (detunings, weights, n, eta, exact, 0.5 * amplitude)
     code, _, _ = integrate_classes(p, y, times, out, rtol, atol, max_steps)
     return code
-
-
-def literal_derivative(
-    method: str, eta: float, phi: float, detunings: NDArray[Any], s: NDArray[Any], z: NDArray[Any]
-) -> tuple[NDArray[Any], NDArray[Any]]:
-    """The equations of the physics notes, section 5, letter by letter, with sums over j != m as an N x N matrix."""
-    n = len(s)
-    others = 1.0 - np.eye(n)
-    c1, c2 = others @ s / n, others @ (1 + z) / (2 * n)
-    if method == "paper":
-        loss, gain = c2 / n + np.abs(c1) ** 2, c1 * (2 * c2 + n * np.abs(c1) ** 2)
-    else:
-        excited = (1 + z) / 2
-        total, m, x = others @ s, others @ excited, others @ (excited * s)
-        p, q, r = others @ np.abs(s) ** 2, others @ s**2, others @ (np.abs(s) ** 2 * s)
-        loss = (m + np.abs(total) ** 2 - p) / n**2
-        gain = (2 * (m * total - x) + total * np.abs(total) ** 2 - total.conj() * q - 2 * total * p + 2 * r) / n**2
-    turn = np.exp(1j * phi)
-    d_s = 1j * detunings * s - 2j * eta * turn * z * c1.conj() - 2 * s * loss + z * gain
-    d_z = 8 * eta * np.imag(turn.conj() * s * c1) - 4 * (1 + z) * loss - 4 * np.real(s * gain.conj())
-    return d_s, d_z

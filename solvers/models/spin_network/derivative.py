@@ -7,23 +7,26 @@ exact       Tr(s_k L[rho]), Tr(s_k s_l L[rho])
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 import numpy as np
 
-from solvers.batch import pointwise
+from solvers.batch import Point
 from solvers.declarations import AXIS, AXIS2, SITE, SITE2, Check, Output
-from solvers.engines.literal import density_matrix_moments, lindblad_action, moment_equations
+from solvers.engines.limits import density_matrix_limit
 from solvers.engines.master_equation.generator import build_generator
 from solvers.engines.master_equation.states import moment_indices, split_moments
 from solvers.engines.moments.equations import build_coefficients
 from solvers.engines.moments.first_order import mean_field_derivative
+from solvers.engines.moments.integration import CUMULANTS
+from solvers.engines.moments.integration import MEAN_FIELD as FIRST_ORDER
 from solvers.engines.moments.packing import pack, unpack_connected, unpack_spins
 from solvers.engines.moments.propagation import refuse_beyond_memory
 from solvers.engines.moments.second_order import cumulant_derivative
-from solvers.engines.spin_system import product_correlations
 from solvers.model import Method, Model
+from solvers.models.spin_network import reference
 from solvers.models.spin_network.network import (
     CUMULANT,
     MEAN_FIELD,
@@ -33,9 +36,7 @@ from solvers.models.spin_network.network import (
     UNIT_OF_TIME,
     build_system,
     check_start,
-    exact_limit,
     random_network,
-    start_density_matrix,
     start_moments,
     start_state,
 )
@@ -50,26 +51,32 @@ def product_rule(spins, d_spins):
     return product
 
 
-def solve_one(method: str, parameters: dict[str, Any], wants: Callable[..., bool]) -> Mapping[str, Any]:
-    """The derivatives at one point."""
-    n = parameters["N"]
-    system = build_system(parameters)
-    if method == "exact":
-        indices = moment_indices(n)
-        d_spins, d_pairs = split_moments(build_generator(system).apply(start_state(parameters))[indices], n)
-        return {"d_spins": d_spins, "d_correlations": d_pairs}
+def solve_exact(parameters: Point) -> Mapping[str, Any]:
+    """Moments of L rho."""
+    n, generator = parameters["N"], build_generator(build_system(parameters))
+    d_spins, d_pairs = split_moments(generator.apply(start_state(parameters))[moment_indices(n)], n)
+    return {"d_spins": d_spins, "d_correlations": d_pairs}
+
+
+def solve_mean_field(parameters: Point) -> Mapping[str, Any]:
+    """First order; pairs by the product rule."""
+    n, system = parameters["N"], build_system(parameters)
+    spins, _ = start_moments(parameters)
+    refuse_beyond_memory(n, FIRST_ORDER)
+    dy = np.empty(3 * n)
+    mean_field_derivative(build_coefficients(system, FIRST_ORDER), spins.T.ravel().copy(), dy)
+    d_spins = unpack_spins(dy, n)
+    return {"d_spins": d_spins, "d_correlations": product_rule(spins, d_spins)}
+
+
+def solve_cumulant(parameters: Point) -> Mapping[str, Any]:
+    """Second order."""
+    n, system = parameters["N"], build_system(parameters)
     spins, correlations = start_moments(parameters)
-    refuse_beyond_memory(n, 1 if method == "mean_field" else 2)
-    if method == "mean_field":
-        p = build_coefficients(system, 1)
-        dy = np.empty(3 * n)
-        mean_field_derivative(p, spins.T.ravel().copy(), dy)
-        d_spins = unpack_spins(dy, n)
-        return {"d_spins": d_spins, "d_correlations": product_rule(spins, d_spins)}
-    p = build_coefficients(system, 2)
+    refuse_beyond_memory(n, CUMULANTS)
     y = pack(spins, correlations)
     dy = np.empty_like(y)
-    cumulant_derivative(p, y, dy)
+    cumulant_derivative(build_coefficients(system, CUMULANTS), y, dy)
     d_spins = unpack_spins(dy, n)
     return {"d_spins": d_spins, "d_correlations": unpack_connected(dy, n) + product_rule(spins, d_spins)}
 
@@ -78,18 +85,6 @@ def validate(parameters: Mapping[str, Any]) -> None:
     """ValueError for input that is no network or no start."""
     build_system(parameters)
     check_start(parameters, physical=False)
-
-
-def reference(method: str, parameters: Mapping[str, Any]) -> Mapping[str, Any]:
-    """The same by Kronecker products (exact) or Pauli algebra on strings (moments)."""
-    system = build_system(parameters)
-    if method == "exact":
-        d_spins, d_pairs = density_matrix_moments(lindblad_action(system, start_density_matrix(parameters)))
-    else:
-        spins, correlations = start_moments(parameters)
-        correlations = product_correlations(spins) if correlations is None else correlations
-        d_spins, d_pairs = moment_equations(system, pairs=method == "cumulant")(spins, correlations)
-    return {"d_spins": d_spins, "d_correlations": d_pairs}
 
 
 def random_parameters(rng: np.random.Generator) -> dict[str, Any]:
@@ -108,13 +103,15 @@ MODELS = (
         title="Time derivatives of spins and pair correlations of a spin network",
         source=SOURCE,
         methods=(
-            CUMULANT,
-            MEAN_FIELD,
+            CUMULANT(solve=solve_cumulant, reference=partial(reference.moment_derivative, True)),
+            MEAN_FIELD(solve=solve_mean_field, reference=partial(reference.moment_derivative, False)),
             Method(
                 name="exact",
                 meaning="moments of the Lindblad generator",
                 source="Eq. (28)",
-                limit=exact_limit(MOST_EXACT),
+                solve=solve_exact,
+                reference=reference.exact_derivative,
+                limit=density_matrix_limit(MOST_EXACT),
             ),
         ),
         parameters=NETWORK,
@@ -131,7 +128,6 @@ MODELS = (
             ),
         ),
         dimensions=(SITE, SITE2, AXIS, AXIS2),
-        run=pointwise(solve_one),
         validate=validate,
         example={
             "N": 2,
@@ -155,7 +151,6 @@ MODELS = (
                 atol=1e-14,
             ),
         ),
-        reference=reference,
         reference_tolerance=(1e-11, 1e-12),
         random_parameters=random_parameters,
         unit_of_time=UNIT_OF_TIME,

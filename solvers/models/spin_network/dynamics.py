@@ -4,34 +4,38 @@ The generator is that of `solvers.engines.spin_system`; `network` states how the
 
     mean_field     first order; any N; conserves |s_i| without dissipation
     cumulant       second order, Eq. (30); exact for N <= 2 and disjoint pairs; errors from product states O(t^4) in s, O(t^3) in C
-    exact          density matrix in the real Pauli basis, N <= 12
+    exact          density matrix in the real Pauli basis, N <= 12; a wave function if closed and pure, N <= 16; status 1 where
+                   rounding is amplified beyond rtol
     quantum_jumps  wave functions with jumps, N <= 16, for Gamma >= 0
 
 Second order is not positive: |s_i| > 1 or a negative pair eigenvalue says that the closure has left physics. Such a point
-keeps its numbers, with status 1 and the first bad time (the end of an integrator's step); a divergence has status 2.
+keeps its numbers, with status 1 and the first bad time (the end of an integrator's step); a divergence has status 2. Where
+the step budget of a moment method is spent, the output times before are kept: status 1, later ones NaN.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from solvers.batch import Batch, pointwise
-from solvers.declarations import AXIS, AXIS2, SITE, SITE2, TIME, Check, Limit, Output
-from solvers.engines.literal import density_matrix_moments, exact_path, moment_path
-from solvers.engines.master_equation.generator import build_generator
-from solvers.engines.master_equation.propagation import evolve
-from solvers.engines.master_equation.states import moment_indices, split_moments
-from solvers.engines.moments.propagation import CUMULANTS, propagate
-from solvers.engines.moments.propagation import MEAN_FIELD as FIRST_ORDER
+from solvers.batch import Point
+from solvers.declarations import AXIS, AXIS2, SITE, SITE2, TIME, Check, Output
+from solvers.engines.limits import WAVE_FUNCTION_LIMIT, exact_limit
+from solvers.engines.master_equation.exact import evolve_exactly, judged
+from solvers.engines.master_equation.states import split_moments
+from solvers.engines.moments.integration import CUMULANTS
+from solvers.engines.moments.integration import MEAN_FIELD as FIRST_ORDER
+from solvers.engines.moments.propagation import propagate
 from solvers.engines.pair_states import first_unphysical, smallest_pair_eigenvalue
 from solvers.engines.spin_system import product_correlations
 from solvers.engines.trajectories import sample
-from solvers.engines.validity import earliest, judge
+from solvers.engines.validity import AFTER_BUDGET, earliest, judge
 from solvers.model import Method, Model
+from solvers.models.spin_network import reference
 from solvers.models.spin_network.network import (
     CUMULANT,
     MEAN_FIELD,
@@ -41,64 +45,57 @@ from solvers.models.spin_network.network import (
     UNIT_OF_TIME,
     build_system,
     check_start,
-    exact_limit,
+    closed_and_pure,
+    exact_start,
     product_start,
     random_network,
-    start_density_matrix,
+    size_cost,
     start_moments,
-    start_state,
 )
 from solvers.shared_parameters import seed, times, tolerances, trajectories
 
 
-def solve_one(method: str, parameters: dict[str, Any], wants: Callable[..., bool], key: int) -> Mapping[str, Any]:
-    """All outputs at one point."""
-    if method == "exact":
-        return _exact(parameters, wants)
-    if method == "quantum_jumps":
-        return _jumps(parameters, wants, key)
-    return _moments(FIRST_ORDER if method == "mean_field" else CUMULANTS, parameters, wants)
-
-
-def _exact(parameters: dict[str, Any], wants: Callable[..., bool]) -> Mapping[str, Any]:
+def solve_exact(parameters: Point) -> Mapping[str, Any]:
+    """By the density matrix, or the wave function of a closed system."""
     n = parameters["N"]
     system = build_system(parameters)
-    evolution = evolve(
-        build_generator(system),
-        start_state(parameters),
+    found = evolve_exactly(
+        system,
+        exact_start(parameters),
         parameters["times"],
-        moment_indices(n),
         rtol=parameters["rtol"],
-        keep_purity=wants("purity"),
-        max_applications=100 * parameters["max_steps"],
+        max_steps=parameters["max_steps"],
+        purity=parameters.wants("purity"),
     )
-    spins, correlations = split_moments(evolution.observed, n)
-    return _outputs(system, parameters["times"], spins, correlations, wants, positive=system.positive) | {
-        "purity": evolution.purity
-    }
+    spins, correlations = split_moments(found.observed, n)
+    outputs = _outputs(parameters, system, spins, correlations, positive=system.positive)
+    outputs["status"], outputs["remark"] = judged(found, parameters["rtol"], outputs["status"], outputs["remark"])
+    return outputs | {"purity": found.purity}
 
 
-def _jumps(parameters: dict[str, Any], wants: Callable[..., bool], key: int) -> Mapping[str, Any]:
+def solve_jumps(parameters: Point) -> Mapping[str, Any]:
+    """Means over trajectories, with standard errors."""
     n = parameters["N"]
     system = build_system(parameters)
     drawn = sample(
         system,
         product_start(parameters),
         parameters["times"],
-        key=key,
+        key=parameters.key,
         trajectories=parameters["trajectories"],
         collective=False,
         max_steps=parameters["max_steps"],
     )
     spins, correlations = split_moments(drawn.mean, n)
     spins_sem, correlations_sem = split_moments(drawn.sem, n)
-    return _outputs(system, parameters["times"], spins, correlations, wants, positive=True) | {
+    return _outputs(parameters, system, spins, correlations, positive=True) | {
         "spins_sem": spins_sem,
         "correlations_sem": correlations_sem,
     }
 
 
-def _moments(order: int, parameters: dict[str, Any], wants: Callable[..., bool]) -> Mapping[str, Any]:
+def solve_moments(order: int, parameters: Point) -> Mapping[str, Any]:
+    """By moments of first or second order."""
     n, when = parameters["N"], parameters["times"]
     system = build_system(parameters)
     spins = np.full((len(when), n, 3), np.nan)
@@ -119,27 +116,36 @@ def _moments(order: int, parameters: dict[str, Any], wants: Callable[..., bool])
         atol=parameters["atol"],
         max_steps=parameters["max_steps"],
     )
-    return _outputs(
-        system, when, spins, correlations, wants, first_bad=path.first_bad, code=path.code, reached=path.reached
-    )
+    ended = {"first_bad": path.first_bad, "code": path.code, "reached": path.reached, "first_left": path.first_left}
+    return _outputs(parameters, system, spins, correlations, **ended)
 
 
 def _outputs(
-    system, when, spins, correlations, wants, *, first_bad=np.nan, code=0, reached=np.nan, positive=False
+    parameters: Point,
+    system,
+    spins,
+    correlations,
+    *,
+    first_bad=np.nan,
+    code=0,
+    reached=np.nan,
+    first_left=np.nan,
+    positive=False,
 ) -> dict[str, Any]:
     """Outputs with status and remark; a positive, exact evolution needs no monitor but the wanted one."""
     smallest, at_output, reason = None, np.nan, ""
-    if wants("min_pair_eigenvalue") or not positive:
+    if parameters.wants("min_pair_eigenvalue") or not positive:
         smallest = smallest_pair_eigenvalue(spins, correlations)
         if code == 0:
-            at_output, reason = first_unphysical(when, spins, smallest)
+            at_output, reason = first_unphysical(parameters["times"], spins, smallest)
     first = earliest(first_bad, at_output)
-    status, remark = judge(system, first_bad=first, reason=reason, code=code, reached=reached)
+    ended = {"code": code, "reached": reached, "first_left": first_left}
+    status, remark = judge(system, first_bad=first, reason=reason, **ended)
     return {
         "spins": spins,
         "correlations": correlations,
         "min_pair_eigenvalue": smallest,
-        "first_bad_time": first,
+        "first_bad_time": earliest(first, first_left),
         "status": status,
         "remark": remark,
     }
@@ -151,56 +157,36 @@ def validate(parameters: Mapping[str, Any]) -> None:
     check_start(parameters)
 
 
-def cost(batch: Batch) -> NDArray[Any]:
-    """Relative cost of each point, by size alone."""
-    n = float(batch["N"])
-    one = {"exact": 4.0**n, "cumulant": n**3, "mean_field": n**2, "quantum_jumps": 2.0**n}[batch.method]
-    return np.full(batch.size, one)
-
-
-def reference(method: str, parameters: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Exponentials of the Liouvillian matrix, or Pauli algebra on strings with DOP853; {} for a stochastic method."""
-    if method == "quantum_jumps":
-        return {}
-    system = build_system(parameters)
-    when = np.asarray(parameters["times"])
-    if method == "exact":
-        rho = exact_path(system, start_density_matrix(parameters), when)
-        moments = [density_matrix_moments(r) for r in rho]
-        spins, correlations = (np.array(m) for m in zip(*moments, strict=True))
-        extra = {"purity": np.einsum("txy,tyx->t", rho, rho).real}
-    else:
-        spins, correlations = moment_path(system, method == "cumulant", *start_moments(parameters), when)
-        extra = {}
-    return {
-        "spins": spins,
-        "correlations": correlations,
-        "min_pair_eigenvalue": smallest_pair_eigenvalue(spins, correlations),
-    } | extra
-
-
 def random_parameters(rng: np.random.Generator) -> dict[str, Any]:
     """A network of two or three spins with every kind of term."""
     return random_network(rng, int(rng.integers(2, 4))) | {"times": np.sort(rng.uniform(0.0, 1.0, 3))}
 
 
 OUTPUTS = (
-    Output(name="spins", meaning="<s_i^a>", dims=("time", "site", "axis"), symbol=r"\langle\vec{s}_i\rangle"),
+    Output(
+        name="spins",
+        meaning="<s_i^a>",
+        dims=("time", "site", "axis"),
+        symbol=r"\langle\vec{s}_i\rangle",
+        nan_if_warned=AFTER_BUDGET,
+    ),
     Output(
         name="correlations",
         meaning="raw <s_i^a s_j^b>, zero for i = j",
         dims=("time", "site", "site2", "axis", "axis2"),
         symbol=r"C_{ij}^{ab}",
+        nan_if_warned=AFTER_BUDGET,
     ),
     Output(
         name="min_pair_eigenvalue",
         meaning="smallest eigenvalue of all pair density matrices (N = 1: of the spin's)",
         dims=("time",),
         symbol=r"\lambda_{\min}",
+        nan_if_warned=AFTER_BUDGET,
     ),
     Output(
         name="first_bad_time",
-        meaning="first time with |s_i| > 1 or a negative pair eigenvalue",
+        meaning="first time with |s_i| > 1 or a negative pair eigenvalue, or not reached within the step budget",
         nan="the moments never left physics",
         unit=UNIT_OF_TIME,
     ),
@@ -230,21 +216,33 @@ MODELS = (
         title="Spins and pair correlations of a spin network in time",
         source=SOURCE,
         methods=(
-            CUMULANT,
-            MEAN_FIELD,
+            CUMULANT(
+                solve=partial(solve_moments, CUMULANTS),
+                reference=partial(reference.moment_dynamics, True),
+                cost=size_cost(lambda n: n**3),
+            ),
+            MEAN_FIELD(
+                solve=partial(solve_moments, FIRST_ORDER),
+                reference=partial(reference.moment_dynamics, False),
+                cost=size_cost(lambda n: n**2),
+            ),
             Method(
                 name="exact",
                 meaning="density matrix in the real Pauli basis, Chebyshev series of the propagator",
                 source="Eqs. (1), (28)",
-                limit=exact_limit(MOST_EXACT),
+                solve=solve_exact,
+                reference=reference.exact_dynamics,
+                cost=size_cost(lambda n: 4.0**n),
+                limit=exact_limit(MOST_EXACT, closed_and_pure),
             ),
             Method(
                 name="quantum_jumps",
                 meaning="wave functions with random jumps, for Gamma >= 0 and product starts; means with standard errors",
-                limit=Limit(
-                    text="N <= 16 (about 30 wave functions of 16 x 2^N bytes and N 2^N coefficients: 0.1 GiB at N = 17)",
-                    holds=lambda p: np.asarray(p["N"]) <= 16,
-                ),
+                solve=solve_jumps,
+                reference=reference.exact_dynamics,
+                draws_numbers=True,
+                cost=size_cost(lambda n: 2.0**n),
+                limit=WAVE_FUNCTION_LIMIT,
             ),
         ),
         parameters=(
@@ -256,9 +254,7 @@ MODELS = (
         ),
         outputs=OUTPUTS,
         dimensions=(TIME, SITE, SITE2, AXIS, AXIS2),
-        run=pointwise(solve_one, stochastic=("quantum_jumps",)),
         validate=validate,
-        cost=cost,
         example={
             "N": 3,
             "h": [[0.8, 0.0, 0.0]] * 3,
@@ -292,7 +288,6 @@ MODELS = (
                 atol=1e-9,
             ),
         ),
-        reference=reference,
         reference_tolerance=(1e-6, 1e-8),
         random_parameters=random_parameters,
         unit_of_time=UNIT_OF_TIME,

@@ -16,17 +16,18 @@ s^x + s^y + s^z; (173) lacks a factor 2 of the field and -2 of the coupling; (17
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from solvers.declarations import Limit, Parameter
-from solvers.engines.literal import product_density_matrix
+from solvers.batch import Batch
+from solvers.declarations import Parameter
+from solvers.engines.master_equation.closed import is_pure
 from solvers.engines.master_equation.states import (
     check_density_matrix,
-    density_matrix,
     moment_indices,
     pauli_vector,
     product_state,
@@ -104,22 +105,24 @@ NETWORK: tuple[Parameter, ...] = (
     ),
 )
 
-CUMULANT = Method(
+# The methods that all models have; each model gives its own functions.
+CUMULANT = partial(
+    Method,
     name="cumulant",
     meaning="second-order cumulants: third cumulants of three different sites vanish",
     source="Eq. (30)",
 )
-MEAN_FIELD = Method(
-    name="mean_field", meaning="every pair factorised", source="Eqs. (108)-(111), (173)-(177) corrected"
+MEAN_FIELD = partial(
+    Method,
+    name="mean_field",
+    meaning="every pair factorised",
+    source="Eqs. (108)-(111), (173)-(177) corrected",
 )
 
 
-def exact_limit(most: int) -> Limit:
-    """The size limit of the exact method; the message carries the bytes a larger system would take."""
-    return Limit(
-        text=f"N <= {most} (4^N real numbers and six work copies: {7 * 8 * 4 ** (most + 1) / 2**30:.2g} GiB at N = {most + 1})",
-        holds=lambda p: np.asarray(p["N"]) <= most,
-    )
+def size_cost(cost: Callable[[float], float]) -> Callable[[Batch], NDArray[Any]]:
+    """Relative cost of each point by the number of spins alone."""
+    return lambda batch: np.full(batch.size, cost(float(batch["N"])))
 
 
 def build_system(parameters: Mapping[str, Any]) -> SpinSystem:
@@ -207,7 +210,7 @@ def start_state(parameters: Mapping[str, Any]) -> NDArray[np.float64]:
     """The start in the real Pauli basis (4^N,); ValueError when spins0 and correlations0 do not determine it."""
     n = parameters["N"]
     if parameters["rho0"] is not None:
-        rho = np.asarray(parameters["rho0"])
+        rho: NDArray[np.complex128] = np.asarray(parameters["rho0"])
         r = pauli_vector((rho + rho.conj().T) / 2)
         r[0] = 1.0
         return r
@@ -225,6 +228,22 @@ def start_state(parameters: Mapping[str, Any]) -> NDArray[np.float64]:
             "to method exact, or leave correlations0 out for a product state"
         )
     return r
+
+
+def exact_start(parameters: Mapping[str, Any]) -> NDArray[np.float64]:
+    """The start for the exact evolution: Bloch vectors (N, 3) of a product state, else a vector in the Pauli basis (4^N,)."""
+    if parameters["rho0"] is None and parameters["correlations0"] is None:
+        return start_moments(parameters)[0]
+    return start_state(parameters)
+
+
+def closed_and_pure(parameters: Mapping[str, Any]) -> NDArray[np.bool_]:
+    """Whether there is no dissipation and spins0 a pure product state, for one point or with the points (P,) in front."""
+    rates = sum(np.asarray(parameters[f"gamma_{name}"]).sum(axis=-1) for name in ("minus", "plus", "z"))
+    closed = np.asarray(rates + np.abs(parameters["dissipator"]).sum(axis=(-2, -1)) == 0.0)
+    if parameters["rho0"] is not None or parameters["correlations0"] is not None:
+        return np.zeros_like(closed)
+    return closed if parameters["spins0"] is None else closed & is_pure(np.asarray(parameters["spins0"]))
 
 
 def check_start(parameters: Mapping[str, Any], physical: bool = True) -> None:
@@ -264,14 +283,6 @@ def check_start(parameters: Mapping[str, Any], physical: bool = True) -> None:
                 f"parameter correlations0 belongs to no state: with spins0, a pair density matrix has the eigenvalue "
                 f"{smallest:.6g} < 0"
             )
-
-
-def start_density_matrix(parameters: Mapping[str, Any]) -> NDArray[np.complex128]:
-    """The start as a matrix (2^N, 2^N), for references."""
-    if parameters["rho0"] is not None:
-        return np.asarray(parameters["rho0"])
-    spins, correlations = start_moments(parameters)
-    return product_density_matrix(spins) if correlations is None else density_matrix(start_state(parameters))
 
 
 def random_network(rng: np.random.Generator, n: int) -> dict[str, Any]:

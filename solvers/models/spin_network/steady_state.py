@@ -10,22 +10,25 @@ equations may have several states of rest, unstable ones among them (a start tha
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from solvers.batch import Batch, pointwise
+from solvers.batch import Point
 from solvers.declarations import AXIS, AXIS2, SITE, SITE2, Check, Output
-from solvers.engines.literal import density_matrix_moments, liouvillian_matrix
+from solvers.engines.limits import density_matrix_limit
 from solvers.engines.master_equation.generator import build_generator
 from solvers.engines.master_equation.states import moment_indices, purity, split_moments
 from solvers.engines.master_equation.steady_state import steady_state
 from solvers.engines.moments.fixed_point import settle
+from solvers.engines.moments.integration import CUMULANTS
+from solvers.engines.moments.integration import MEAN_FIELD as FIRST_ORDER
 from solvers.engines.pair_states import first_unphysical, smallest_pair_eigenvalue
-from solvers.engines.validity import judge
+from solvers.engines.validity import judge, judge_steady, must_rest
 from solvers.model import Method, Model
+from solvers.models.spin_network import reference
 from solvers.models.spin_network.network import (
     CUMULANT,
     MEAN_FIELD,
@@ -34,35 +37,28 @@ from solvers.models.spin_network.network import (
     UNIT_OF_TIME,
     build_system,
     check_start,
-    exact_limit,
     random_network,
+    size_cost,
     start_moments,
     start_state,
 )
-from solvers.numerics.outcome import DONE, OUTCOME_TEXT
-from solvers.outcome import FAILED, OK, WARNED, Remark
+from solvers.outcome import OK, WARNED, Remark
 from solvers.shared_parameters import tolerances
 
 
-def solve_one(method: str, parameters: dict[str, Any], wants: Callable[..., bool]) -> Mapping[str, Any]:
-    """The steady state at one point."""
-    if method == "exact":
-        return _exact(parameters, wants)
+def solve_moments(order: int, parameters: Point) -> Mapping[str, Any]:
+    """The state of rest of the moment equations that is reached from the start."""
     system = build_system(parameters)
     rest = settle(
         system,
-        1 if method == "mean_field" else 2,
+        order,
         *start_moments(parameters),
         rtol=parameters["rtol"],
         atol=parameters["atol"],
         max_steps=parameters["max_steps"],
     )
+    must_rest(rest.code, rest.at_rest, rest.time, rest.derivative)
     smallest = smallest_pair_eigenvalue(rest.spins[None], rest.correlations[None])
-    outputs = {"spins": rest.spins, "correlations": rest.correlations, "min_pair_eigenvalue": smallest[0]}
-    if rest.code != DONE or not rest.at_rest:
-        text = "it does not come to rest" if rest.code == DONE else OUTCOME_TEXT[rest.code]
-        message = f"no state of rest by t = {rest.time:.6g}: {text}; largest derivative {rest.derivative:.3g}"
-        return outputs | {"status": FAILED, "remark": Remark(kind="NotAtRest", message=message)}
     bad, reason = first_unphysical(np.zeros(1), rest.spins[None], smallest)
     status, remark = judge(system)
     if not np.isnan(bad):
@@ -70,10 +66,17 @@ def solve_one(method: str, parameters: dict[str, Any], wants: Callable[..., bool
     elif not rest.stable and status == OK:
         status = WARNED
         remark = Remark(kind="Unstable", message="the state of rest is unstable; another start leads elsewhere")
-    return outputs | {"status": status, "remark": remark}
+    return {
+        "spins": rest.spins,
+        "correlations": rest.correlations,
+        "min_pair_eigenvalue": smallest[0],
+        "status": status,
+        "remark": remark,
+    }
 
 
-def _exact(parameters: dict[str, Any], wants: Callable[..., bool]) -> Mapping[str, Any]:
+def solve_exact(parameters: Point) -> Mapping[str, Any]:
+    """The null vector of L."""
     n = parameters["N"]
     system = build_system(parameters)
     # kept or not, the gap decides the status
@@ -82,18 +85,8 @@ def _exact(parameters: dict[str, Any], wants: Callable[..., bool]) -> Mapping[st
     )
     spins, correlations = split_moments(found.r[moment_indices(n)], n)
     status, remark = judge(system)
-    if not found.converged:
-        status = WARNED
-        remark = Remark(
-            kind="NotConverged",
-            message=f"residual {found.residual:.3g}, gap {found.gap:.3g}: not converged to the usual accuracy",
-        )
-    elif not found.unique:
-        status = WARNED
-        remark = Remark(
-            kind="NotUnique",
-            message=f"the gap is closed ({found.gap:.3g}): the steady state is not unique; given is the one reached from the start",
-        )
+    if (doubt := judge_steady(found)) is not None:
+        status, remark = WARNED, doubt
     return {
         "spins": spins,
         "correlations": correlations,
@@ -112,36 +105,12 @@ def validate(parameters: Mapping[str, Any]) -> None:
     check_start(parameters)
 
 
-def cost(batch: Batch) -> NDArray[Any]:
-    """Relative cost of each point, by size alone."""
-    n = float(batch["N"])
-    return np.full(batch.size, {"exact": 4.0**n, "cumulant": n**3, "mean_field": n**2}[batch.method])
-
-
-def reference(method: str, parameters: Mapping[str, Any]) -> Mapping[str, Any]:
-    """exact: null vector of the Liouvillian matrix built of Kronecker products, one row replaced by the trace; {} else."""
-    if method != "exact":
-        return {}
-    size = 2 ** parameters["N"]
-    matrix = liouvillian_matrix(build_system(parameters))
-    values = np.sort(np.linalg.eigvals(matrix).real)
-    matrix[0] = np.eye(size).ravel()
-    right = np.zeros(size * size, dtype=np.complex128)
-    right[0] = 1.0
-    rho = np.linalg.solve(matrix, right).reshape(size, size).astype(np.complex128)
-    spins, correlations = density_matrix_moments(rho)
-    return {
-        "spins": spins,
-        "correlations": correlations,
-        "purity": np.trace(rho @ rho).real,
-        "gap": -values[-2],
-    }
-
-
 def random_parameters(rng: np.random.Generator) -> dict[str, Any]:
     """A network of two or three spins with every kind of term."""
     return random_network(rng, int(rng.integers(2, 4)))
 
+
+MOST_EXACT = 6
 
 _BOND = np.zeros((2, 2, 3, 3))
 _BOND[0, 1, 2, 2] = 1.0
@@ -156,10 +125,21 @@ MODELS = (
                 name="exact",
                 meaning="L rho = 0 in the real Pauli basis: dense up to N = 4, GMRES on exp(tau L) above",
                 source="Eqs. (1), (28)",
-                limit=exact_limit(6),
+                solve=solve_exact,
+                reference=reference.exact_steady_state,
+                cost=size_cost(lambda n: 4.0**n),
+                limit=density_matrix_limit(MOST_EXACT),
             ),
-            CUMULANT,
-            MEAN_FIELD,
+            CUMULANT(
+                solve=partial(solve_moments, CUMULANTS),
+                reference=partial(reference.moment_steady_state, True),
+                cost=size_cost(lambda n: n**3),
+            ),
+            MEAN_FIELD(
+                solve=partial(solve_moments, FIRST_ORDER),
+                reference=partial(reference.moment_steady_state, False),
+                cost=size_cost(lambda n: n**2),
+            ),
         ),
         parameters=(*NETWORK, *tolerances(rtol=1e-10, atol=1e-12, max_steps=200_000)),
         outputs=(
@@ -193,9 +173,7 @@ MODELS = (
             ),
         ),
         dimensions=(SITE, SITE2, AXIS, AXIS2),
-        run=pointwise(solve_one),
         validate=validate,
-        cost=cost,
         example={
             "N": 2,
             "h": [[0.8, 0.0, 0.0], [0.8, 0.0, 0.0]],
@@ -211,7 +189,6 @@ MODELS = (
                 atol=1e-12,
             ),
         ),
-        reference=reference,
         reference_tolerance=(1e-8, 1e-10),
         random_parameters=random_parameters,
         unit_of_time=UNIT_OF_TIME,

@@ -1,0 +1,129 @@
+"""The moment equations in time: by explicit steps, and by implicit ones where stability alone keeps those short.
+
+Implicit steps are taken when Hairer's test says that the explicit ones are limited by stability and what lies ahead would
+take more of them than implicit steps cost. Few unknowns: Rodas5P with a full Jacobian; many: with GMRES.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numpy.typing import NDArray
+
+from solvers.engines.moments.equations import Coefficients
+from solvers.engines.moments.first_order import mean_field_rhs, watch_lengths
+from solvers.engines.moments.implicit import LARGEST_SPACE, full_jacobian, iterative
+from solvers.engines.moments.second_order import cumulant_rhs, watch_pairs
+from solvers.numerics.compile import entry
+from solvers.numerics.outcome import DONE, MAX_STEPS, NOT_STIFF, STIFF
+from solvers.numerics.rosenbrock import autonomous, implicit_segment
+from solvers.numerics.runge_kutta import explicit_segment
+
+MEAN_FIELD, CUMULANTS = 1, 2
+FULL = 120
+"""Number of unknowns up to which the Jacobian is a full matrix."""
+MOST = 2_000_000
+"""Number of unknowns up to which implicit steps are taken at all: GMRES keeps 61 vectors of them (1 GB)."""
+IMPLICIT_STEPS = 500
+"""Implicit steps that an evolution is expected to take, to compare prices."""
+STAGES, ITERATIONS = 8, 8
+"""Linear systems per implicit step, and iterations of GMRES per system, to compare prices."""
+
+_first_explicit = explicit_segment(mean_field_rhs, watch_lengths)
+_first_full = implicit_segment(mean_field_rhs, full_jacobian(mean_field_rhs), watch_lengths, autonomous)
+_first_iterative = implicit_segment(mean_field_rhs, iterative(mean_field_rhs, False), watch_lengths, autonomous)
+_second_explicit = explicit_segment(cumulant_rhs, watch_pairs)
+_second_full = implicit_segment(cumulant_rhs, full_jacobian(cumulant_rhs), watch_pairs, autonomous)
+_second_iterative = implicit_segment(cumulant_rhs, iterative(cumulant_rhs, True), watch_pairs, autonomous)
+
+
+@entry
+def mean_field_explicit(p, y, times, out, rtol, atol, max_steps, t, h, row, watch):
+    """A segment of explicit steps; see `solvers.numerics.runge_kutta.explicit_segment`."""
+    return _first_explicit(p, y, times, out, rtol, atol, max_steps, t, h, row, watch)
+
+
+@entry
+def mean_field_full(p, y, times, out, rtol, atol, max_steps, t, h, row, watch):
+    """A segment of implicit steps with a full Jacobian."""
+    return _first_full(p, y, times, out, rtol, atol, max_steps, t, h, row, watch)
+
+
+@entry
+def mean_field_iterative(p, y, times, out, rtol, atol, max_steps, t, h, row, watch):
+    """A segment of implicit steps with GMRES."""
+    return _first_iterative(p, y, times, out, rtol, atol, max_steps, t, h, row, watch)
+
+
+@entry
+def cumulants_explicit(p, y, times, out, rtol, atol, max_steps, t, h, row, watch):
+    """A segment of explicit steps; see `solvers.numerics.runge_kutta.explicit_segment`."""
+    return _second_explicit(p, y, times, out, rtol, atol, max_steps, t, h, row, watch)
+
+
+@entry
+def cumulants_full(p, y, times, out, rtol, atol, max_steps, t, h, row, watch):
+    """A segment of implicit steps with a full Jacobian."""
+    return _second_full(p, y, times, out, rtol, atol, max_steps, t, h, row, watch)
+
+
+@entry
+def cumulants_iterative(p, y, times, out, rtol, atol, max_steps, t, h, row, watch):
+    """A segment of implicit steps with GMRES."""
+    return _second_iterative(p, y, times, out, rtol, atol, max_steps, t, h, row, watch)
+
+
+_EXPLICIT = {MEAN_FIELD: mean_field_explicit, CUMULANTS: cumulants_explicit}
+_FULL = {MEAN_FIELD: mean_field_full, CUMULANTS: cumulants_full}
+_ITERATIVE = {MEAN_FIELD: mean_field_iterative, CUMULANTS: cumulants_iterative}
+
+
+def integrate(
+    p: Coefficients,
+    order: int,
+    y: NDArray[np.float64],
+    times: NDArray[np.float64],
+    out: NDArray[np.float64],
+    rtol: float,
+    atol: float,
+    max_steps: int,
+) -> tuple[int, float, int]:
+    """Carry the moments y (n,), those at t = 0, over `times` (T,) into `out` (T, n), NaN where they are not reached.
+
+    Returns an outcome code, the time reached and the steps tried; y becomes the state there.
+    """
+    row = int(np.searchsorted(times, 0.0, side="right"))
+    out[:row], out[row:] = y, np.nan
+    if row == len(times):
+        return DONE, 0.0, 0
+    implicit = (_FULL if y.size <= FULL else _ITERATIVE)[order]
+    t, h, steps, block, watch = 0.0, 0.0, 0, max_steps, True
+    while True:
+        block = min(block, max_steps - steps)
+        code, t, h, row, used = _EXPLICIT[order](p, y, times, out, rtol, atol, block, t, h, row, watch)
+        steps += used
+        if code == MAX_STEPS and steps < max_steps:  # more than was foreseen
+            block, watch = max_steps, True
+            continue
+        if code != STIFF:
+            return int(code), float(t), int(steps)
+        ahead = (times[-1] - t) / h
+        if ahead > _implicit_price(y.size, p.Omega.shape[1], order) and y.size <= MOST:
+            code, t, h, row, used = implicit(p, y, times, out, rtol, atol, max_steps - steps, t, h, row, True)
+            steps += used
+            if code != NOT_STIFF:
+                return int(code), float(t), int(steps)
+            block, watch = max_steps, True
+        else:
+            block, watch = int(4 * ahead) + 1000, False
+
+
+def _implicit_price(size: int, n: int, order: int) -> float:
+    """What an evolution by implicit steps is expected to cost, in explicit steps."""
+    if size <= FULL:
+        evaluation = 9.0 * n * n * (3 * n if order == CUMULANTS else 1) + 100.0 * n * (n if order == CUMULANTS else 1)
+        step = 4 * size + (size**3 / 3 + STAGES * size**2) / evaluation
+    else:
+        step = 4.0 * STAGES * min(ITERATIONS, LARGEST_SPACE)
+    return math.ceil(IMPLICIT_STEPS * step / 6)

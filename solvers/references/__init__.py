@@ -1,0 +1,1 @@
+"""Slow solutions letter by letter from the definitions, shared by the references of several systems; no engine uses them."""

@@ -1,0 +1,113 @@
+"""`models`: what can be computed."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import click
+
+from sweep.cli.model_names import complete_id, find_model
+from sweep.cli.words import json_option
+
+if TYPE_CHECKING:
+    from solvers.model import Model
+    from sweep.records import Json
+
+
+@click.command()
+@click.argument("model_id", metavar="[ID]", required=False, shell_complete=complete_id)
+@json_option
+def models(model_id: str | None, as_json: bool) -> None:
+    """List the models; or the methods, parameters and outputs of the model ID."""
+    if model_id is None and as_json:
+        from solvers import models as all_models
+
+        click.echo(json.dumps({name: describe(model) for name, model in all_models().items()}, indent=1))
+        return
+    if model_id is None:
+        from sweep.cli.catalogue import catalogue
+
+        known = catalogue()
+        width = max(map(len, known), default=0)
+        for name, entry in known.items():
+            click.echo(f"{name:{width}}  {entry.title} [{', '.join(entry.methods)}]")
+        return
+    model = find_model(model_id)
+    click.echo(json.dumps(describe(model), indent=1) if as_json else _text(model))
+
+
+def describe(model: Model) -> Json:
+    """Everything about a model as plain JSON values."""
+    from sweep.spec.sweep_spec import plain
+
+    return {
+        "id": model.id,
+        "title": model.title,
+        "source": model.source,
+        "methods": [
+            {"name": m.name, "meaning": m.meaning, "limit": m.limit.text if m.limit else None} for m in model.methods
+        ],
+        "parameters": [
+            {
+                "name": p.name,
+                "meaning": p.meaning,
+                "unit": p.unit,
+                "symbol": p.symbol,
+                "kind": p.kind,
+                "default": plain(p.default),
+                "allowed": p.allowed,
+                "dims": list(p.dims),
+                "shape": p.shape,
+            }
+            for p in model.parameters
+        ],
+        "outputs": [
+            {
+                "name": o.name,
+                "meaning": o.meaning,
+                "unit": o.unit,
+                "symbol": o.symbol,
+                "dims": list(o.dims),
+                "kind": o.kind,
+                "methods": list(o.methods) or [m.name for m in model.methods],
+            }
+            for o in model.outputs
+        ],
+        "status": {str(code): text for code, text in model.status_text.items()},
+        "example": {name: plain(value) for name, value in model.example.items()},
+    }
+
+
+def _text(model: Model) -> str:
+    import numpy as np
+
+    from sweep.spec.sweep_spec import plain
+
+    lines = [f"{model.id}: {model.title}", f"Source: {model.source}", "", "Methods (the first is the default)"]
+    for m in model.methods:
+        limit = f"; {m.limit.text}" if m.limit else ""
+        lines.append(f"  {m.name}: {m.meaning}{f' ({m.source})' if m.source else ''}{limit}")
+    lines += ["", "Parameters"]
+    width = max(len(p.name) for p in model.parameters)
+    for p in model.parameters:
+        default = (
+            "not given"
+            if p.default is None
+            else np.array2string(np.asarray(plain(p.default)), threshold=8, edgeitems=2)
+        )
+        unit = "" if p.unit == "1" else f" [{p.unit}]"
+        marks = "; sets a shape, not an axis" if p.shape else ""
+        lines.append(f"  {p.name:{width}}  {p.meaning}{unit}; {p.allowed}; default {default}{marks}")
+    lines += ["", "Outputs"]
+    width = max(len(o.name) for o in model.outputs)
+    for o in model.outputs:
+        unit = "" if o.unit == "1" else f" [{o.unit}]"
+        only = f"; only {', '.join(o.methods)}" if o.methods else ""
+        dims = f" ({', '.join(o.dims)})" if o.dims else ""
+        lines.append(f"  {o.name:{width}}{dims}  {o.meaning}{unit}{only}")
+    lines += ["", "Status"] + [f"  {code}: {text}" for code, text in model.status_text.items()]
+    return "\n".join(lines)
+
+
+COMMANDS = (models,)

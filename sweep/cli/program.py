@@ -1,0 +1,100 @@
+"""`spinsweep`: the group of all commands. Each is thin; what it does lives in the room it calls."""
+
+from __future__ import annotations
+
+import functools
+import importlib
+import sys
+import traceback
+import warnings
+from collections.abc import Callable
+from typing import Any
+
+import click
+
+from sweep.errors import SweepError
+from sweep.extras import missing
+
+_COMMANDS = {
+    "anisotropy": "classic",
+    "cancel": "runs",
+    "check": "model_files",
+    "completion": "completion",
+    "errors": "runs",
+    "export": "runs",
+    "list": "runs",
+    "models": "models",
+    "new": "starting",
+    "new-model": "model_files",
+    "phase-diagram": "classic",
+    "plan": "running",
+    "plot": "runs",
+    "resume": "running",
+    "retry": "running",
+    "run": "running",
+    "solve": "solving",
+    "status": "runs",
+    "storage": "classic",
+    "verify": "runs",
+}
+"""Command -> the file beside this one whose `COMMANDS` it is among."""
+
+
+class _Group(click.Group):
+    """Imports a command's file when it is asked for; prints our own errors as one sentence and exits with their status.
+
+    With --debug, the traceback as well.
+    """
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(_COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in _COMMANDS:
+            return None
+        commands: tuple[click.Command, ...] = importlib.import_module(f"sweep.cli.{_COMMANDS[cmd_name]}").COMMANDS
+        return next(command for command in commands if command.name == cmd_name)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        shown = warnings.showwarning
+        warnings.showwarning = functools.partial(_said_once, shown)
+        try:
+            return super().invoke(ctx)
+        except SweepError as error:
+            self._end(ctx, error.on_command_line(), error.exit_status)
+        except (click.ClickException, click.exceptions.Exit, click.Abort):
+            raise
+        except KeyboardInterrupt:
+            self._end(ctx, "interrupted", 4)
+        except OSError as error:
+            self._end(ctx, f"{error.strerror or error}{f': {error.filename}' if error.filename else ''}", 5)
+        except ModuleNotFoundError as error:
+            self._end(ctx, missing(error), 2)
+        finally:
+            warnings.showwarning = shown
+
+    @staticmethod
+    def _end(ctx: click.Context, text: str, status: int) -> None:
+        if ctx.params.get("debug"):
+            traceback.print_exc()
+        click.echo(f"spinsweep: {text}", err=True)
+        sys.exit(status)
+
+
+def _said_once(otherwise: Callable[..., None], message: Warning | str, category: type[Warning], *where: Any) -> None:
+    """A warning of the solvers as one sentence, without the place in the code that it comes from."""
+    if category.__module__.startswith("solvers."):
+        click.echo(f"spinsweep: {message}", err=True)
+    else:
+        otherwise(message, category, *where)
+
+
+@click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.option("--debug", is_flag=True, help="Show the traceback of an error.")
+@click.version_option(package_name="spinsweep")
+def main(debug: bool) -> None:
+    """Large parameter sweeps of open quantum spin ensembles.
+
+    Exit status: 0 complete, 2 refused before the start, 3 complete with failed points, 4 stopped (resumable),
+    5 aborted (resumable).
+    """

@@ -1,0 +1,129 @@
+"""Commands that run sweeps, and `plan`, which says what a run would be."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from sweep.cli.words import Command, json_option, pairs, run_folder, say_json
+
+if TYPE_CHECKING:
+    from sweep.execution.launch import Options
+    from sweep.records import Json
+
+
+def overrides(command: Command) -> Command:
+    """The options that change a spec."""
+    command = click.option(
+        "--axis",
+        "axes",
+        multiple=True,
+        metavar="NAME=VALUES",
+        help="Axis a:b:n, a:b:n:log or v1,v2,...; replaces the spec's axis or parameter of that name, or adds it.",
+    )(command)
+    return click.option(
+        "--set", "values", multiple=True, metavar="NAME=VALUE", help="Fix a parameter; also method, seed and name."
+    )(command)
+
+
+def running(command: Command) -> Command:
+    """The options that say how to run."""
+    for option in (
+        click.option("--quiet", is_flag=True, help="Say nothing but errors."),
+        click.option("--break-lease", is_flag=True, help="Take the run from another driver that you know is gone."),
+        click.option(
+            "--accept-code-change", is_flag=True, help="Go on although the solver sources have changed; recorded."
+        ),
+        click.option(
+            "--memory",
+            metavar="SIZE",
+            help="Memory of a worker of the local cluster, like 2GiB [default: a fair share].",
+        ),
+        click.option(
+            "--workers", type=click.IntRange(1, 4096), help="Processes of the local cluster [default: cores]."
+        ),
+        click.option(
+            "--cluster",
+            default="local",
+            show_default=True,
+            metavar="C",
+            help="local, a scheduler's address (tcp://host:8786) or a scheduler file.",
+        ),
+    ):
+        command = option(command)
+    return command
+
+
+def changed(raw: Json, values: tuple[str, ...], axes: tuple[str, ...]) -> Json:
+    """A spec's mapping with the words of --set and --axis put in."""
+    from sweep.spec.axis_forms import axis_from_text, from_text
+    from sweep.spec.documents import with_overrides
+
+    return with_overrides(raw, pairs(values, "--set", from_text), pairs(axes, "--axis", axis_from_text))
+
+
+def options_of(words: Json) -> Options:
+    """The options of `running` as a launch takes them."""
+    from sweep.execution.launch import Options
+
+    names = ("cluster", "workers", "memory", "accept_code_change", "break_lease", "quiet")
+    return Options(**{name: words[name] for name in names})
+
+
+@click.command()
+@click.argument("spec")
+@click.option("--out", type=click.Path(path_type=Path), help="Run folder [default: results/<name of the spec file>].")
+@overrides
+@running
+def run(spec: str, out: Path | None, values: tuple[str, ...], axes: tuple[str, ...], **words: Any) -> None:
+    """Run the sweep of the file SPEC, or continue it if it is there already."""
+    from sweep.execution import launch
+    from sweep.spec.documents import read
+    from sweep.spec.parsing import parse
+
+    parsed = parse(changed(read(spec), values, axes))
+    sys.exit(launch.run(parsed, out or Path("results") / Path(spec).stem, options_of(words)).exit_status)
+
+
+@click.command()
+@run_folder
+@running
+def resume(folder: Path, **words: Any) -> None:
+    """Compute what the run in the folder RUN has not committed yet."""
+    from sweep.execution import launch
+
+    sys.exit(launch.resume(folder, options_of(words)).exit_status)
+
+
+@click.command()
+@run_folder
+@running
+def retry(folder: Path, **words: Any) -> None:
+    """Compute the failed points of RUN again, and what is not committed yet."""
+    from sweep.execution import launch
+
+    sys.exit(launch.resume(folder, options_of(words), retry=True).exit_status)
+
+
+@click.command()
+@click.argument("spec")
+@overrides
+@click.option("--workers", type=click.IntRange(1), help="Workers for the estimate [default: cores].")
+@json_option
+def plan(spec: str, values: tuple[str, ...], axes: tuple[str, ...], workers: int | None, as_json: bool) -> None:
+    """Say what the sweep of SPEC will be and cost; nothing is written."""
+    from sweep.plan.estimates import estimate
+    from sweep.spec.documents import read
+    from sweep.spec.parsing import parse
+
+    found = estimate(parse(changed(read(spec), values, axes)), workers)
+    if as_json:
+        say_json(found)
+    else:
+        click.echo(found.text())
+
+
+COMMANDS = (run, resume, retry, plan)

@@ -1,0 +1,142 @@
+"""Commands about runs that are there: `status`, `errors`, `list`, `cancel`, `export`, `verify`, `plot`."""
+
+from __future__ import annotations
+
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import click
+
+from sweep.cli.words import json_option, pairs, run_folder, say_json
+from sweep.errors import SpecError
+
+
+@click.command()
+@run_folder
+@json_option
+@click.option("--watch", is_flag=True, help="Look again every few seconds until the run is complete or stops.")
+@click.option("--every", type=click.FloatRange(0.1), default=2.0, show_default=True, help="Seconds between looks.")
+def status(folder: Path, as_json: bool, watch: bool, every: float) -> None:
+    """Say how far the run in the folder RUN is."""
+    from sweep.results.status import status_of
+
+    while True:
+        now = status_of(folder)
+        if watch and sys.stdout.isatty() and not as_json:
+            click.clear()
+        if as_json:
+            say_json(now)
+        else:
+            click.echo(now.text())
+        if not watch or not now.running:
+            return
+        time.sleep(every)
+
+
+@click.command()
+@run_folder
+@json_option
+@click.option(
+    "--show", type=click.IntRange(1), metavar="NUMBER", help="One group's example in full, with its traceback."
+)
+def errors(folder: Path, as_json: bool, show: int | None) -> None:
+    """Group the failed points of RUN by cause, each with the command that repeats one of them."""
+    from sweep.folder.run_folder import RunFolder
+    from sweep.results import failures
+
+    found = failures.groups(RunFolder(folder))
+    if show is not None and show > len(found):
+        raise SpecError(f"--show {show}: there are {len(found)} groups")
+    if as_json:
+        say_json(found if show is None else found[show - 1])
+    else:
+        click.echo(failures.text(found, show))
+
+
+@click.command("list")
+@click.argument("folder", metavar="[FOLDER]", type=click.Path(path_type=Path), default=Path("results"))
+@json_option
+def list_runs(folder: Path, as_json: bool) -> None:
+    """List the runs in FOLDER [default: results]."""
+    from sweep.results.status import runs_in, runs_text
+
+    found = runs_in(folder)
+    if as_json:
+        say_json(found)
+    else:
+        click.echo(runs_text(found, folder))
+
+
+@click.command()
+@run_folder
+@click.option("--now", is_flag=True, help="Drop the tiles that run instead of letting them finish.")
+def cancel(folder: Path, now: bool) -> None:
+    """Ask the driver of RUN, wherever it is, to stop; what is committed stays."""
+    from sweep.folder.cancelling import ask
+
+    click.echo(ask(folder, now))
+
+
+@click.command()
+@run_folder
+@click.argument("output", metavar="FILE", type=click.Path(path_type=Path))
+@click.option("--var", "variables", multiple=True, metavar="VAR", help="A variable to export [default: all that fit].")
+def export(folder: Path, output: Path, variables: tuple[str, ...]) -> None:
+    """Write results of RUN into FILE.nc, FILE.csv or FILE.parquet."""
+    from sweep.results.export import export as write
+
+    click.echo(f"{output}: {', '.join(write(folder, output, variables))}")
+
+
+@click.command()
+@run_folder
+@click.option("--sample", type=click.IntRange(0), default=100, show_default=True, help="Points to compute anew.")
+@click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Which points.")
+@json_option
+def verify(folder: Path, sample: int, seed: int, as_json: bool) -> None:
+    """Check the chunks of RUN against their digests, and compute a sample of points anew."""
+    from sweep.folder.run_folder import RunFolder
+    from sweep.results.verify import verify as check
+
+    verdict = check(RunFolder(folder), sample, seed)
+    if as_json:
+        say_json(verdict)
+    else:
+        click.echo(verdict.text())
+    sys.exit(3 if verdict.problems else 0)
+
+
+@click.command()
+@run_folder
+@click.argument("variable", metavar="VAR")
+@click.option("-o", "--output", type=click.Path(path_type=Path), help="Picture file [default: RUN/plots/VAR.png].")
+@click.option(
+    "--sel", "selection", multiple=True, metavar="DIM=VALUE", help="Cut at the nearest value (or label) of a dimension."
+)
+@click.option("--x", "along", metavar="DIM", help="Dimension of the horizontal axis.")
+@click.option("--curves", is_flag=True, help="Curves with the other dimension as colours, where a map would be drawn.")
+@click.option(
+    "--part",
+    type=click.Choice(["abs", "real", "imag", "phase"]),
+    default="abs",
+    show_default=True,
+    help="Of complex values.",
+)
+@click.option("--db", is_flag=True, help="In decibels, 10 log10.")
+@click.option("--log", is_flag=True, help="On a logarithmic scale.")
+@click.option("--against", metavar="METHOD", help="The deviation of all other methods from this one.")
+@click.option(
+    "--mean", metavar="DIM", help="The mean over a dimension, with a band of its standard error beside curves."
+)
+def plot(folder: Path, variable: str, output: Path | None, selection: tuple[str, ...], **style: Any) -> None:
+    """Draw the variable VAR of the run in the folder RUN: a map over two axes, or curves."""
+    from sweep.pictures import plot as plotting
+    from sweep.spec.axis_forms import from_text
+
+    chosen = pairs(selection, "--sel", from_text)
+    click.echo(plotting.draw(folder, variable, output, chosen, plotting.Style(**style)))
+
+
+COMMANDS = (status, errors, list_runs, cancel, export, verify, plot)

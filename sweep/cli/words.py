@@ -1,0 +1,35 @@
+"""What commands share: NAME=VALUE words, the run folder as an argument, output as JSON or as text."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import click
+
+from sweep.errors import SpecError
+from sweep.records import Record
+
+Command = Callable[..., Any]
+
+run_folder = click.argument("folder", metavar="RUN", type=click.Path(path_type=Path))
+json_option = click.option("--json", "as_json", is_flag=True, help="As JSON.")
+
+
+def pairs(texts: Iterable[str], option: str, parse: Callable[[str, str], Any]) -> Mapping[str, Any]:
+    """Parse the values of NAME=VALUE words; `parse` is given where it stands and the text of the value."""
+    found = {}
+    for text in texts:
+        name, equals, value = text.partition("=")
+        if not equals or not name.strip() or not value.strip():
+            raise SpecError(f"{option} needs NAME=VALUE; given was {text!r}")
+        found[name.strip()] = parse(f"{option} {name.strip()}", value)
+    return found
+
+
+def say_json(found: Record | Iterable[Record]) -> None:
+    """Print a record, or a list of them, as JSON."""
+    value = found.to_json() if isinstance(found, Record) else [record.to_json() for record in found]
+    click.echo(json.dumps(value, indent=1))

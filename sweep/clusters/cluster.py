@@ -1,0 +1,70 @@
+"""A connected cluster, as the driver uses it, and what makes a kind of cluster."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from distributed import Client
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What a run asks of a cluster that is made for it: workers, memory of each (like 2GiB), and a module that every
+    worker loads as it starts."""
+
+    workers: int | None = None
+    memory: str | None = None
+    preload: str | None = None
+
+
+@dataclass(frozen=True)
+class Cluster:
+    """A cluster with a client connected to it. A kind that can do more than any Dask cluster overrides it.
+
+    `ours`: it was made for this run and ends with it; another one belongs to somebody else.
+    """
+
+    client: Client
+    ours: bool = False
+
+    @property
+    def dashboard(self) -> str:
+        """Address of the dashboard."""
+        return str(self.client.dashboard_link)
+
+    def threads(self) -> int:
+        """Threads of all workers now."""
+        workers = self.client.scheduler_info(n_workers=-1)["workers"].values()
+        return sum(worker["nthreads"] for worker in workers)
+
+    def started(self) -> set[Any]:
+        """Keys of the tasks that workers have, as against those that wait at the scheduler."""
+        return {key for keys in self.client.processing().values() for key in keys}
+
+    def replace(self, seen: set[int]) -> Sequence[int]:
+        """Replace workers that have stood still since `seen` was filled by the last call, and fill it anew."""
+        return []
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A kind of cluster.
+
+    `accepts` whether a name means this kind; `check` raises SpecError for one that does and cannot be used; `connect`
+    makes or finds the cluster and leaves its end to the stack. `written` is how a user writes its name.
+    """
+
+    written: str
+    accepts: Callable[[str], bool]
+    connect: Callable[[contextlib.ExitStack, str, Wanted], Cluster]
+    check: Callable[[str], None] = lambda name: None
+
+
+def quietly(close: Callable[[], Any]) -> None:
+    """Closing may fail when the other side is gone already, which is then of no interest."""
+    with contextlib.suppress(Exception):
+        close()

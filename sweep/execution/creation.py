@@ -1,0 +1,78 @@
+"""Making a run: the checks of its place, and the folder with everything in it."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import secrets
+import tempfile
+
+from dask.utils import format_time
+
+from solvers.fingerprint import sources_of
+from solvers.registry import module_of
+from sweep.errors import OTHER_FOLDER, Cure, RunError, resume
+from sweep.execution.progress import Progress
+from sweep.folder import files, layout, provenance
+from sweep.folder.run_folder import RunFolder
+from sweep.folder.run_record import RunRecord
+from sweep.plan.tiling import Plan, tile_shape
+from sweep.plan.timings import Timings
+from sweep.spec.array_files import adopted
+from sweep.spec.sweep_spec import SweepSpec
+from sweep.spec.toml_text import spec_text
+
+
+def check_place(folder: RunFolder, spec: SweepSpec) -> None:
+    """RunError unless the folder is free, or holds a run of this very sweep."""
+    if folder.occupied():
+        raise RunError(f"{folder.path} holds something that is no run of spinsweep", OTHER_FOLDER)
+    if folder.exists():
+        record = folder.record()
+        if record.hash != spec.hash():
+            other, on = OTHER_FOLDER, resume(folder.path)
+            raise RunError(
+                f"{folder.path} holds another sweep ({record.name})",
+                Cure(f"{other.command}, or {on.command}", other.python),
+            )
+
+
+def check_writable(folder: RunFolder) -> None:
+    """RunError unless files can be made where the run is to be; finds out by making one."""
+    place = folder.path if folder.exists() else folder.path.parent
+    try:
+        place.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=place):
+            pass
+    except OSError as error:
+        raise RunError(f"{place} cannot be written to ({error.strerror})", OTHER_FOLDER) from error
+
+
+def create(folder: RunFolder, spec: SweepSpec, timings: Timings, workers: int, progress: Progress) -> None:
+    """Cut the sweep into tiles and make its run folder, in one step."""
+    plan = Plan(spec, tile_shape(spec, timings, workers))
+    record = RunRecord(
+        id=secrets.token_hex(8),
+        name=spec.name,
+        tile=plan.tile,
+        hash=spec.hash(),
+        code=sources_of(module_of(plan.model)),
+        spec=spec.raw,
+        pilot=timings,
+        created=provenance.now(),
+        environment=provenance.environment(),
+    )
+
+    def fill(beside: RunFolder) -> None:
+        own = adopted(spec.raw, beside.meta)
+        text = spec_text(own)
+        layout.create(beside.data, plan, record.code, text)
+        files.write_text(beside.spec_file, text)
+        files.write_record(beside.plan_file, dataclasses.replace(record, spec=own))
+
+    folder.create(fill)
+    wall = timings.of_one_core(spec.points) / workers
+    progress.say(
+        f"{spec.points:,} points in {plan.tiles:,} {'tile' if plan.tiles == 1 else 'tiles'} of {math.prod(plan.tile):,}, "
+        f"about {format_time(wall)} on {workers} workers; {folder.path}"
+    )

@@ -1,0 +1,166 @@
+"""Start, continue or resume a run: what `spinsweep run` and `spinsweep resume` do, and `Sweep.run`."""
+
+from __future__ import annotations
+
+import sys
+import time
+from contextlib import AbstractContextManager, nullcontext, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TextIO
+
+import numpy as np
+
+from sweep.clusters.cluster import Cluster, Wanted
+from sweep.clusters.kinds import LOCAL, check_name, connect
+from sweep.errors import AbortedError
+from sweep.execution.creation import check_place, check_writable, create
+from sweep.execution.driver import Driver
+from sweep.execution.messages import Job
+from sweep.execution.progress import Progress
+from sweep.execution.recovery import check_code, recover, tiles_to_do
+from sweep.execution.result import RunResult
+from sweep.execution.scheduling import End, Outcome
+from sweep.execution.worker import probe
+from sweep.folder import provenance, starts
+from sweep.folder.cancelling import forget
+from sweep.folder.lease import Lease
+from sweep.folder.run_folder import RunFolder
+from sweep.folder.store import PENDING, POINT_FAILED, Store
+from sweep.plan.cores import cores
+from sweep.plan.pilot import PilotProcess
+from sweep.plan.variables import check_size
+from sweep.spec.sweep_spec import SweepSpec
+
+LOADED_BY_WORKERS = "sweep.execution.local_worker"
+
+
+@dataclass(frozen=True)
+class Options:
+    """How to run: on which cluster, with how many local workers, and what to overlook.
+
+    With `python`, what is said on the way tells how to go on in Python instead of on the command line.
+    """
+
+    cluster: str = LOCAL
+    workers: int | None = None
+    memory: str | None = None
+    accept_code_change: bool = False
+    break_lease: bool = False
+    quiet: bool = False
+    python: bool = False
+
+    def connect(self) -> AbstractContextManager[Cluster]:
+        """The cluster that they name."""
+        return connect(self.cluster, Wanted(self.workers, self.memory, LOADED_BY_WORKERS))
+
+
+def run(
+    spec: SweepSpec,
+    out: Path,
+    options: Options | None = None,
+    stream: TextIO | None = None,
+    cluster: AbstractContextManager[Cluster] | None = None,
+) -> RunResult:
+    """Run a spec into the folder `out`; a run of the same spec that is there already is continued."""
+    options = options or Options()
+    check_size(spec)
+    folder = RunFolder(out)
+    check_place(folder, spec)
+    check_name(options.cluster)
+    check_writable(folder)
+    progress = Progress(stream or sys.stderr, spec.points, quiet=options.quiet)
+    cluster = cluster or options.connect()
+    if folder.exists():
+        return _go_on(folder, options, cluster, progress)
+    with PilotProcess(spec) as pilot, cluster as connected:
+        progress.say(f"dashboard: {connected.dashboard}")
+        create(folder, spec, pilot.result(), connected.threads() or options.workers or cores(), progress)
+        return _go_on(folder, options, nullcontext(connected), progress, introduced=True)
+
+
+def resume(
+    out: Path,
+    options: Options | None = None,
+    stream: TextIO | None = None,
+    cluster: AbstractContextManager[Cluster] | None = None,
+    retry: bool = False,
+) -> RunResult:
+    """Compute what a run has not committed yet; with `retry`, its failed points as well."""
+    options = options or Options()
+    folder = RunFolder(out)
+    folder.record()
+    check_name(options.cluster)
+    progress = Progress(stream or sys.stderr, quiet=options.quiet)
+    return _go_on(folder, options, cluster or options.connect(), progress, retry=retry)
+
+
+def _go_on(
+    folder: RunFolder,
+    options: Options,
+    cluster: AbstractContextManager[Cluster],
+    progress: Progress,
+    introduced: bool = False,
+    retry: bool = False,
+) -> RunResult:
+    """Compute the tiles that are not committed; nothing is connected to when there are none."""
+    began = time.time()
+    with Lease(folder.lease, options.break_lease) as lease:
+        if lease.taken_over:
+            progress.say(f"taking over from {lease.taken_over}, which is gone")
+        record = folder.record()
+        plan = folder.plan(record)
+        code = check_code(folder, record, plan, options.accept_code_change, progress)
+        opened = Store(folder.data, plan, writable=True)
+        status = recover(folder, opened, progress)
+        done = (status != PENDING) & (status != POINT_FAILED) if retry else status != PENDING
+        tiles = tiles_to_do(plan, done, record.pilot)
+        if not tiles:
+            result = RunResult.of(folder, status, End(Outcome.COMPLETE))
+            progress.say(result.text(options.python))
+            return result
+        failed = int(np.count_nonzero(done & (status == POINT_FAILED)))
+        progress.start(plan.spec.points, int(np.count_nonzero(done)), failed)
+        forget(folder)
+        with cluster as connected:
+            if not introduced:
+                progress.say(f"dashboard: {connected.dashboard}")
+            job = Job(str(folder.path.resolve()), record.id, code, retry)
+            if not connected.ours:
+                _check_workers(connected, job)
+            end = Driver(folder, plan, job, connected, lease, progress, tiles, failed).run()
+            result = RunResult.of(folder, opened.status(), end)
+            progress.say(result.text(options.python))
+            with suppress(OSError):  # on a full disk the words above matter more
+                _record_start(options, connected, result, began, len(tiles))
+    return result
+
+
+def _check_workers(cluster: Cluster, job: Job) -> None:
+    """Every worker of a foreign cluster must see the run folder and have this code."""
+    try:
+        cluster.client.wait_for_workers(1, timeout=60)
+        cluster.client.run(probe, job)
+    except TimeoutError:
+        raise AbortedError("the scheduler has no workers; start some and run the command again") from None
+    except Exception as error:
+        raise AbortedError(
+            f"a worker cannot serve this run: {type(error).__name__}: {error}; workers need the run folder {job.folder} on "
+            "a shared file system and the same spinsweep"
+        ) from error
+
+
+def _record_start(options: Options, cluster: Cluster, result: RunResult, began: float, tiles: int) -> None:
+    start = starts.Start(
+        began=began,
+        seconds=time.time() - began,
+        cluster=options.cluster if cluster.ours else str(cluster.client.scheduler.address),
+        threads=cluster.threads() if cluster.client.status == "running" else None,
+        tiles_to_do=tiles,
+        outcome=result.outcome.value,
+        reason=result.reason,
+        done=result.done,
+        failed=result.failed,
+        environment=provenance.environment(),
+    )
+    starts.write(result.folder, start)

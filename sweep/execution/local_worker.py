@@ -1,0 +1,11 @@
+"""Loaded by every worker of a local cluster as it starts.
+
+Ctrl-C in a terminal reaches the whole process group. What happens then is the driver's to decide: its workers finish
+the tiles they are at.
+"""
+
+import signal
+
+import sweep.execution.worker  # noqa: F401  (imports the solvers while the cluster starts, not with the first tile)
+
+signal.signal(signal.SIGINT, signal.SIG_IGN)

@@ -1,0 +1,66 @@
+"""How a run ended, in numbers, as an exit status and in a sentence."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sweep.errors import Cure, resume
+from sweep.execution.scheduling import End, Outcome
+from sweep.folder.run_folder import RunFolder
+from sweep.folder.store import POINT_FAILED, POINT_WARNED
+
+
+@dataclass(frozen=True)
+class RunResult:
+    """How a run ended."""
+
+    folder: RunFolder
+    outcome: Outcome
+    reason: str
+    points: int
+    done: int
+    failed: int
+    warned: int
+
+    @classmethod
+    def of(cls, folder: RunFolder, status: NDArray[np.uint8], end: End) -> RunResult:
+        """The result of a run that has ended with these statuses of its points."""
+        return cls(
+            folder,
+            end.outcome,
+            end.reason,
+            status.size,
+            done=int(np.count_nonzero(status)),
+            failed=int(np.count_nonzero(status == POINT_FAILED)),
+            warned=int(np.count_nonzero(status == POINT_WARNED)),
+        )
+
+    @property
+    def exit_status(self) -> int:
+        """0 complete, 3 complete with failed points, 4 stopped, 5 aborted."""
+        if self.outcome is Outcome.COMPLETE:
+            return 3 if self.failed else 0
+        return 4 if self.outcome is Outcome.STOPPED else 5
+
+    @property
+    def cure(self) -> Cure:
+        """How to go on."""
+        return resume(self.folder.path)
+
+    def sentence(self) -> str:
+        """About the end."""
+        counts = f"{self.done:,} of {self.points:,} points done"
+        counts += f", {self.failed:,} failed" if self.failed else ""
+        counts += f", {self.warned:,} with a warning" if self.warned else ""
+        if self.outcome is Outcome.COMPLETE:
+            return f"complete: {counts}; {self.folder.path}"
+        return f"{self.outcome.value}: {self.reason}; {counts}"
+
+    def text(self, python: bool = False) -> str:
+        """About the end, and what to do next: typed into a terminal, or in Python."""
+        if self.outcome is Outcome.COMPLETE:
+            return self.sentence()
+        return f"{self.sentence()}; {self.cure.python if python else self.cure.command}"

@@ -1,0 +1,1 @@
+"""A run on disk: the Zarr store, and the bookkeeping beside it (plan, journal, errors, lease, starts)."""

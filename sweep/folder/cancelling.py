@@ -1,0 +1,53 @@
+"""Asking a driver to stop: a small file in `meta/` that it looks for, so that it may be on another host."""
+
+from __future__ import annotations
+
+import contextlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import ClassVar
+
+from sweep.errors import RunError, resume
+from sweep.folder import files, provenance
+from sweep.folder.lease import holder
+from sweep.folder.run_folder import RunFolder
+from sweep.records import Record
+
+_NAME = "cancel.json"
+
+
+@dataclass(frozen=True)
+class Wish(Record):
+    """To stop: at once (`now`), or when the tiles that run are finished."""
+
+    FIX: ClassVar[str] = "remove the file"
+
+    now: bool = False
+    asked: str = ""
+
+
+def ask(path: Path, now: bool) -> str:
+    """Leave the wish; returns a sentence about it. RunError when no driver is at work."""
+    folder = RunFolder(path)
+    folder.record()
+    found = holder(folder.lease)
+    if found is None or not found.live:
+        raise RunError(f"no driver is working on {path}", resume(path))
+    files.write_record(folder.meta / _NAME, Wish(now, provenance.now()))
+    manner = "drops what runs" if now else "finishes the tiles that run"
+    return f"{found} {manner} and stops within seconds; {resume(path).command}"
+
+
+def asked(folder: RunFolder) -> Wish | None:
+    """The wish that was left, if any."""
+    path = folder.meta / _NAME
+    try:
+        return Wish.from_json(files.read_json(path), path)
+    except (OSError, ValueError):
+        return None
+
+
+def forget(folder: RunFolder) -> None:
+    """Remove a wish, old or fulfilled."""
+    with contextlib.suppress(FileNotFoundError):
+        (folder.meta / _NAME).unlink()

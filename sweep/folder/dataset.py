@@ -1,0 +1,59 @@
+"""A run's results as xarray has them, and places in them by coordinate."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from solvers.suggest import did_you_mean
+from sweep.errors import GIVE_A_RUN, RunError, SpecError
+from sweep.folder.run_folder import RunFolder
+from sweep.spec.sweep_spec import METHOD, SOLVER
+
+if TYPE_CHECKING:
+    import xarray
+
+
+def open(path: str | Path) -> xarray.Dataset:
+    """Open a run as an `xarray.Dataset`, at any moment of the run.
+
+    Parameters
+    ----------
+    path : the run's folder, or the `data.zarr` in it.
+
+    A list of methods is the dimension `solver`. Values are read when they are used; points that are not computed yet are NaN, and 0 in `status`. Open it again to
+    see a store grow. Raises RunError when there is no run.
+    """
+    import xarray
+
+    given = Path(path)
+    data = given if given.name == "data.zarr" else RunFolder(given).data
+    if not (data / "zarr.json").is_file():
+        raise RunError(f"{given} is not a run folder (no data.zarr)", GIVE_A_RUN)
+    dataset: xarray.Dataset = xarray.open_zarr(data, chunks=None)
+    if METHOD in dataset.dims and dataset[METHOD].attrs.get("long_name") == METHOD:  # a store of format 1
+        dataset = dataset.rename({METHOD: SOLVER})
+    return dataset
+
+
+def dimension_named(name: str, names: Iterable[Hashable]) -> str:
+    """The dimension that a user means: the spec's word `method` is understood for `solver`."""
+    return SOLVER if name == METHOD and METHOD not in names else name
+
+
+def nearest(values: NDArray[Any], wanted: Any, where: str) -> int:
+    """The place of the number nearest to `wanted`, or of the label that it is; SpecError begins with `where`."""
+    if values.dtype.kind in "iuf":
+        if isinstance(wanted, bool) or not isinstance(wanted, int | float | np.number):
+            raise SpecError(f"{where} needs a number; given was {wanted!r}")
+        return int(np.argmin(np.abs(values - wanted)))
+    labels = [str(v) for v in values.tolist()]
+    if str(wanted) not in labels:
+        raise SpecError(
+            f"{where} needs one of {', '.join(labels)}; given was {wanted!r}{did_you_mean(str(wanted), labels)}"
+        )
+    return labels.index(str(wanted))

@@ -1,0 +1,152 @@
+"""What a new store holds: arrays, coordinates and attributes, so that xarray labels every axis by itself."""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import zarr
+from numpy.typing import NDArray
+from zarr.errors import ZarrUserWarning
+
+from solvers.declarations import Parameter
+from sweep.folder import provenance
+from sweep.folder.store import FLAGS, PENDING
+from sweep.plan.tiling import Plan
+from sweep.plan.variables import STATUS, Variable
+from sweep.records import Json
+from sweep.spec.sweep_spec import SweepDimension, plain
+
+
+@dataclass(frozen=True)
+class Coordinate:
+    """A coordinate of the store."""
+
+    name: str
+    dims: tuple[str, ...]
+    values: NDArray[Any]
+    attributes: Json
+
+
+def create(path: Path, plan: Plan, code: str, text: str) -> None:
+    """Create the whole store: arrays, coordinates, attributes (`text` is the spec as TOML), consolidated metadata."""
+    group = zarr.create_group(path, zarr_format=3, attributes=dict(_group_attributes(plan, code, text)))
+    for variable in plan.variables:
+        group.create_array(
+            variable.name,
+            shape=variable.shape,
+            chunks=variable.chunks,
+            dtype=variable.dtype,
+            fill_value=PENDING if variable.name == STATUS else np.nan,
+            dimension_names=variable.dims,
+            attributes=dict(_variable_attributes(variable)),
+        )
+    for coordinate in coordinates(plan):
+        values = coordinate.values
+        words = values.dtype.kind == "U"  # of variable length: fixed-length texts make zarr warn on every reading
+        array = group.create_array(
+            coordinate.name,
+            shape=values.shape,
+            chunks=tuple(max(n, 1) for n in values.shape),
+            dtype=str if words else values.dtype,
+            dimension_names=coordinate.dims,
+            attributes=dict(coordinate.attributes),
+        )
+        array[...] = values.astype(object) if words else values
+    with warnings.catch_warnings():
+        # Zarr warns that consolidated metadata are not yet in the specification; xarray warns when they are missing.
+        warnings.simplefilter("ignore", ZarrUserWarning)
+        zarr.consolidate_metadata(group.store)
+
+
+def label(meaning: str, symbol: str, name: str) -> str:
+    """`long_name` of an array: its meaning and its symbol in LaTeX, as xarray puts it on an axis."""
+    return f"{meaning or name} ${symbol}$" if symbol else meaning or name
+
+
+def _group_attributes(plan: Plan, code: str, text: str) -> Json:
+    spec, model = plan.spec, plan.model
+    scalars = [c.name for c in coordinates(plan) if c.dims != (c.name,)]
+    attributes = {
+        "Conventions": "CF-1.11",
+        "title": spec.name,
+        "source": f"spinsweep {provenance.version()}, model {model.id}, method {', '.join(spec.methods)}",
+        "history": f"{provenance.now()} created by spinsweep {provenance.version()}",
+        "references": model.source,
+        "model": model.id,
+        "spec": text,
+        "hash": spec.hash(),
+        "code_hash": code,
+    }
+    return attributes | ({"coordinates": " ".join(scalars)} if scalars else {})
+
+
+def _variable_attributes(variable: Variable) -> Json:
+    if variable.name == STATUS:
+        return {
+            "units": "1",
+            "long_name": "status of the point",
+            "standard_name": "status_flag",
+            "flag_values": list(FLAGS),
+            "flag_meanings": " ".join(FLAGS.values()),
+        }
+    if variable.output is None:
+        return {"units": "s", "long_name": "computing time of the point (its tile's, in equal parts)"}
+    output = variable.output
+    return {
+        "units": output.unit,
+        "long_name": label(output.meaning, output.symbol, output.name),
+        "symbol": output.symbol,
+        "ancillary_variables": "status",
+    }
+
+
+def coordinates(plan: Plan) -> list[Coordinate]:
+    """Every coordinate; dimensions first, then what else describes the points."""
+    spec, model = plan.spec, plan.model
+    found: list[Coordinate] = []
+    for dimension in spec.dimensions:
+        found += _grid_coordinates(plan, dimension)
+    used = {d for v in plan.variables for d in v.dims}
+    for own in model.dimensions:
+        if own.name in used:
+            attributes = {
+                "units": own.unit,
+                "long_name": label(own.meaning, own.symbol, own.name),
+                "symbol": own.symbol,
+            }
+            size = own.size if isinstance(own.size, str) else ""
+            given = next((p for p in model.parameters if p.name == size and p.dims), None)
+            if given is not None:
+                attributes["units"] = given.unit
+            found.append(Coordinate(own.name, (own.name,), model.coordinate(own, spec.parameters), attributes))
+    taken = {c.name for c in found} | {v.name for v in plan.variables}
+    for parameter in model.parameters:
+        value = spec.parameters.get(parameter.name)
+        if parameter.physical and not parameter.dims and value is not None and parameter.name not in taken:
+            found.append(Coordinate(parameter.name, (), np.asarray(plain(value)), _parameter_attributes(parameter)))
+    return found
+
+
+def _grid_coordinates(plan: Plan, dimension: SweepDimension) -> list[Coordinate]:
+    dims = (dimension.name,)
+    if dimension.labels:
+        return [Coordinate(dimension.name, dims, np.asarray(dimension.labels), {"units": "1", "long_name": "method"})]
+    found = []
+    if dimension.name not in dimension.columns:
+        text = f"point along {dimension.name}"
+        found.append(Coordinate(dimension.name, dims, np.arange(dimension.size), {"units": "1", "long_name": text}))
+    for name, values in dimension.columns.items():
+        found.append(Coordinate(name, dims, values, _parameter_attributes(plan.model.parameter(name))))
+    return found
+
+
+def _parameter_attributes(parameter: Parameter) -> Json:
+    return {
+        "units": parameter.unit,
+        "long_name": label(parameter.meaning, parameter.symbol, parameter.name),
+        "symbol": parameter.symbol,
+    }

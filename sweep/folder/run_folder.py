@@ -1,0 +1,111 @@
+"""RunFolder: the files of one run. `data.zarr` is what readers open; `meta/` is the bookkeeping beside it."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import shutil
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from sweep.errors import GIVE_A_RUN, RunError, SpecError
+from sweep.folder import files
+from sweep.folder.run_record import SOLVER_IN, RunRecord
+from sweep.plan.tiling import Plan
+from sweep.spec.array_files import resolved
+from sweep.spec.parsing import parse
+
+
+@dataclass(frozen=True)
+class RunFolder:
+    """Paths of a run folder `<out>`."""
+
+    path: Path
+
+    @property
+    def data(self) -> Path:
+        return self.path / "data.zarr"
+
+    @property
+    def meta(self) -> Path:
+        return self.path / "meta"
+
+    @property
+    def plan_file(self) -> Path:
+        return self.meta / "plan.json"
+
+    @property
+    def spec_file(self) -> Path:
+        return self.meta / "spec.toml"
+
+    @property
+    def lease(self) -> Path:
+        return self.meta / "lease.json"
+
+    @property
+    def errors(self) -> Path:
+        return self.meta / "errors.jsonl"
+
+    @property
+    def journal(self) -> Path:
+        return self.meta / "journal.jsonl"
+
+    @property
+    def runs(self) -> Path:
+        return self.meta / "runs"
+
+    def exists(self) -> bool:
+        """Whether a run is here."""
+        return self.plan_file.is_file()
+
+    def occupied(self) -> bool:
+        """Whether something that is no run of ours is here."""
+        if not self.path.exists():
+            return False
+        return not self.exists() and (not self.path.is_dir() or any(self.path.iterdir()))
+
+    def record(self) -> RunRecord:
+        """The content of plan.json; RunError when there is no run, or one that cannot be read."""
+        try:
+            found = files.read_json(self.plan_file)
+        except (FileNotFoundError, NotADirectoryError):
+            raise RunError(f"{self.path} is not a run folder (no meta/plan.json)", GIVE_A_RUN) from None
+        except (OSError, ValueError) as error:
+            raise RunError(f"{self.plan_file} cannot be read: {error}; {RunRecord.FIX}") from error
+        if isinstance(found, Mapping) and found.get("format") not in SOLVER_IN:
+            environment = found.get("environment")
+            made_by = environment.get("spinsweep") if isinstance(environment, Mapping) else None
+            raise RunError(
+                f"{self.path} has format {found.get('format')!r}, this spinsweep reads {', '.join(map(str, SOLVER_IN))}; "
+                f"use the version that made it: {made_by or 'unknown'}"
+            )
+        return RunRecord.from_json(found, self.plan_file)
+
+    def plan(self, record: RunRecord | None = None) -> Plan:
+        """The plan of the run, as it was created."""
+        record = record or self.record()
+        try:
+            spec = parse(resolved(record.spec, self.meta), SOLVER_IN[record.format])
+        except SpecError as error:
+            raise RunError(f"the run's spec is refused by this version of spinsweep: {error}") from error
+        return Plan(spec, record.tile)
+
+    def create(self, fill: Callable[[RunFolder], None]) -> None:
+        """Make the folder in one step: `fill` writes it beside its place, then it is renamed in."""
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        beside = RunFolder(self.path.with_name(f".{self.path.name}.{secrets.token_hex(4)}"))
+        try:
+            beside.meta.mkdir(parents=True)
+            beside.runs.mkdir()
+            fill(beside)
+            try:
+                os.rename(beside.path, self.path)
+            except OSError as error:
+                raise RunError(
+                    f"{self.path} appeared while this run was being created ({error.strerror}); start it again to continue that one"
+                ) from error
+        except BaseException:
+            shutil.rmtree(beside.path, ignore_errors=True)
+            raise
+        files.sync_folder(self.path.parent)

@@ -1,0 +1,36 @@
+"""`plan.json`: what a run was created with."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import ClassVar
+
+from sweep.plan.timings import Timings
+from sweep.records import Json, Record
+from sweep.spec.sweep_spec import SOLVER
+
+FORMAT = 2
+"""Version of the layout of a run folder. In format 1 the dimension of the methods was called `method`."""
+SOLVER_IN = {1: "method", FORMAT: SOLVER}
+"""The formats that can be read, and what their dimension of the methods is called."""
+
+
+@dataclass(frozen=True)
+class RunRecord(Record):
+    """The run's spec and tile, from which its plan follows; hashes of the spec and of the model's sources; the pilot's
+    timings, and where it was created. `code_before` are hashes of sources that the user has let go."""
+
+    FIX: ClassVar[str] = "restore it from a copy, or start a new run in another folder"
+
+    id: str
+    name: str
+    tile: tuple[int, ...]
+    hash: str
+    code: str
+    spec: Json
+    format: int = FORMAT
+    pilot: Timings = field(default_factory=Timings)
+    created: str = ""
+    environment: Mapping[str, str] = field(default_factory=dict)
+    code_before: tuple[str, ...] = ()

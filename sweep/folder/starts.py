@@ -1,0 +1,34 @@
+"""`runs/<id>.json`: how a start of a driver went."""
+
+from __future__ import annotations
+
+import secrets
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from sweep.folder import files
+from sweep.folder.run_folder import RunFolder
+from sweep.records import Record
+
+
+@dataclass(frozen=True)
+class Start(Record):
+    """A start: when, where, with how many threads, and how it ended."""
+
+    began: float
+    seconds: float
+    cluster: str
+    threads: int | None
+    tiles_to_do: int
+    outcome: str
+    reason: str
+    done: int
+    failed: int
+    environment: Mapping[str, str]
+
+
+def write(folder: RunFolder, start: Start) -> None:
+    """Record a start under a name of its own."""
+    name = f"{time.strftime('%Y%m%dT%H%M%S', time.gmtime(start.began))}-{secrets.token_hex(3)}.json"
+    files.write_record(folder.runs / name, start)

@@ -1,0 +1,87 @@
+"""What a sweep will be and cost, as a record and as text."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from dask.utils import format_bytes, format_time
+
+from sweep.plan.cores import cores
+from sweep.plan.pilot import run_pilot
+from sweep.plan.tiling import OVERHEAD_SECONDS, Plan, tile_shape
+from sweep.plan.variables import check_size, point_bytes
+from sweep.records import Record
+from sweep.spec.sweep_spec import SweepSpec
+
+
+@dataclass(frozen=True)
+class Estimate(Record):
+    """Size and cost of a sweep, from a pilot of a few points."""
+
+    name: str
+    model: str
+    methods: tuple[str, ...]
+    dimensions: Mapping[str, int]
+    points: int
+    tiles: int
+    tile: Mapping[str, int]
+    outputs: tuple[str, ...]
+    bytes: int
+    tile_bytes: int
+    worker_bytes: int
+    pilot_seconds_per_point: Mapping[str, float]
+    pilot_compile_seconds: Mapping[str, float]
+    core_hours: float
+    workers: int
+    wall_seconds: float
+    hash: str
+
+    def text(self) -> str:
+        """For reading."""
+        grid = " x ".join(f"{name} {size}" for name, size in self.dimensions.items())
+        tile = " x ".join(str(n) for n in self.tile.values())
+        seconds = ", ".join(f"{name} {format_time(s)}" for name, s in self.pilot_seconds_per_point.items())
+        return "\n".join(
+            [
+                f"sweep    {self.name}",
+                f"model    {self.model} ({', '.join(self.methods)})",
+                f"points   {self.points:,} = {grid}",
+                f"tiles    {self.tiles:,} of {tile} points",
+                f"results  {format_bytes(self.bytes)} before compression: {', '.join(self.outputs)}",
+                f"memory   about {format_bytes(self.worker_bytes)} per worker",
+                f"pilot    {seconds} per point",
+                f"cost     {self.core_hours:.3g} core-hours; about {format_time(self.wall_seconds)} on "
+                f"{self.workers} workers, start-up apart",
+            ]
+        )
+
+
+def estimate(spec: SweepSpec, workers: int | None = None) -> Estimate:
+    """Time a few points of a sweep and say what it will be; nothing is written."""
+    check_size(spec)
+    workers = workers or cores()
+    timings = run_pilot(spec)
+    plan = Plan(spec, tile_shape(spec, timings, workers))
+    core_seconds = timings.of_one_core(spec.points) + plan.tiles * OVERHEAD_SECONDS
+    chunk = math.prod(plan.tile) * point_bytes(spec)[1]
+    return Estimate(
+        name=spec.name,
+        model=spec.model,
+        methods=spec.methods,
+        dimensions={d.name: d.size for d in spec.dimensions},
+        points=spec.points,
+        tiles=plan.tiles,
+        tile=dict(zip((d.name for d in spec.dimensions), plan.tile, strict=True)),
+        outputs=spec.keep,
+        bytes=plan.bytes,
+        tile_bytes=chunk,
+        worker_bytes=timings.memory + 4 * chunk,
+        pilot_seconds_per_point=timings.seconds,
+        pilot_compile_seconds=timings.compiling,
+        core_hours=core_seconds / 3600,
+        workers=workers,
+        wall_seconds=core_seconds / workers,
+        hash=spec.hash(),
+    )

@@ -1,0 +1,105 @@
+"""The points of a run that failed or were warned about: grouped by cause, each with the command that repeats it."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from sweep.folder import files, point_errors
+from sweep.folder.point_errors import PointError
+from sweep.folder.run_folder import RunFolder
+from sweep.folder.run_record import RunRecord
+from sweep.folder.store import POINT_FAILED, POINT_WARNED, Store
+from sweep.records import Json, Record
+from sweep.spec.array_files import names_file
+from sweep.spec.sweep_spec import SweepSpec
+from sweep.spec.toml_text import value_text
+
+_NUMBER = re.compile(r"[-+]?\d+(\.\d+)?([eE][-+]?\d+)?")
+
+
+@dataclass(frozen=True)
+class Group(Record):
+    """Points of one cause: how many, one of them as an example, and the command that repeats it."""
+
+    count: int
+    failed: bool
+    type: str
+    method: str
+    message: str
+    parameters: Json
+    traceback: str
+    command: str
+
+
+def groups(folder: RunFolder) -> list[Group]:
+    """The failures and warnings that still stand, by cause: failures first, the largest group first."""
+    record = folder.record()
+    spec, standing = _standing(folder, record)
+    causes: dict[tuple[str, str, str, str], list[PointError]] = {}
+    for error in standing:
+        # Equal failures have everything in common but the numbers in the message.
+        cause = (error.status, error.type, error.method, _NUMBER.sub("#", error.message))
+        causes.setdefault(cause, []).append(error)
+    found = [_group(folder, record, spec, members) for members in causes.values()]
+    return sorted(found, key=lambda group: (not group.failed, -group.count))
+
+
+def _standing(folder: RunFolder, record: RunRecord) -> tuple[SweepSpec, list[PointError]]:
+    """The spec, and the recorded points as they are now: one retried with success, or failed again, counts so."""
+    plan = folder.plan(record)
+    status = Store(folder.data, plan).status()
+    latest = {(error.tile, error.place): error for error in files.read_records(folder.errors, PointError)}
+    code_of = {point_errors.FAILED: POINT_FAILED, point_errors.WARNED: POINT_WARNED}
+    return plan.spec, [
+        error
+        for (tile, place), error in latest.items()
+        if np.ravel(status[plan.region(tile)])[place] == code_of.get(error.status)
+    ]
+
+
+def _group(folder: RunFolder, record: RunRecord, spec: SweepSpec, members: Sequence[PointError]) -> Group:
+    example = members[0]
+    return Group(
+        count=len(members),
+        failed=example.status == point_errors.FAILED,
+        type=example.type,
+        method=example.method,
+        message=example.message,
+        parameters=example.parameters,
+        traceback=example.traceback,
+        command=_solve_command(folder, record, spec, example),
+    )
+
+
+def _solve_command(folder: RunFolder, record: RunRecord, spec: SweepSpec, error: PointError) -> str:
+    """The `spinsweep solve` line that repeats a point; arrays that were files are named by the run's copies."""
+    words = ["spinsweep", "solve", spec.model, "--method", error.method]
+    for name, value in {**spec.given, **error.parameters}.items():
+        own = record.spec.get("parameters", {}).get(name)
+        words += ["-p", f"{name}={folder.meta / own if names_file(own) else value_text(value)}"]
+    return shlex.join(words)
+
+
+def text(found: Sequence[Group], show: int | None = None) -> str:
+    """The groups for reading; with `show`, that group's example in full."""
+    if not found:
+        return "no point failed"
+    lines = []
+    for number, group in enumerate(found, 1):
+        if show not in (None, number):
+            continue
+        what = "failed" if group.failed else "with a warning (not all are recorded)"
+        lines.append(f"{number}. {group.count:,} points {what}: {group.type}: {group.message}")
+        place = ", ".join(f"{name} = {value}" for name, value in group.parameters.items())
+        lines.append(f"   for example at {place or 'the only point'}; again with:")
+        lines.append(f"   {group.command}")
+        if show is not None and group.traceback:
+            lines.append(group.traceback)
+    if show is None:
+        lines.append("the traceback of one: --show NUMBER")
+    return "\n".join(lines)

@@ -1,0 +1,121 @@
+"""How far runs are, as records and as text."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from dask.utils import format_time
+
+from sweep.errors import resume
+from sweep.folder import journal
+from sweep.folder.lease import holder
+from sweep.folder.run_folder import RunFolder
+from sweep.folder.store import FLAGS, POINT_FAILED, POINT_WARNED, Store
+from sweep.records import Record
+
+
+@dataclass(frozen=True)
+class DriverStatus(Record):
+    """The driver of a run, as its lease has it."""
+
+    host: str
+    pid: int
+    heartbeat: float
+
+
+@dataclass(frozen=True)
+class RunStatus(Record):
+    """How far a run is: `counts` of points by status word, `starts` of drivers so far, `core_seconds` of computing."""
+
+    folder: str
+    name: str
+    model: str
+    points: int
+    done: int
+    failed: int
+    warned: int
+    counts: Mapping[str, int]
+    tiles: int
+    tiles_done: int
+    core_seconds: float
+    running: bool
+    driver: DriverStatus | None
+    starts: int
+    hash: str
+
+    @property
+    def state(self) -> str:
+        """`running`, `complete` or `stopped`."""
+        if self.running:
+            return "running"
+        return "complete" if self.done == self.points else "stopped"
+
+    def text(self) -> str:
+        """For reading, with what to type next."""
+        state = self.state
+        if state == "stopped":
+            state = f"not running; {resume(self.folder).command}"
+        elif self.running and self.driver is not None:
+            age = format_time(time.time() - self.driver.heartbeat)
+            state = f"running: process {self.driver.pid} on {self.driver.host}, heartbeat {age} ago"
+        share = 100 * self.done / self.points
+        return "\n".join(
+            [
+                f"sweep    {self.name} ({self.model})",
+                f"points   {self.done:,} of {self.points:,} done ({share:.0f} %), {self.failed:,} failed, "
+                f"{self.warned:,} with a warning",
+                f"tiles    {self.tiles_done:,} of {self.tiles:,}, {format_time(self.core_seconds)} of computing",
+                f"state    {state}",
+            ]
+        )
+
+
+def status_of(path: Path) -> RunStatus:
+    """How far the run in a folder is."""
+    folder = RunFolder(path)
+    record = folder.record()
+    plan = folder.plan(record)
+    status = Store(folder.data, plan).status()
+    entries = journal.read(folder.journal)
+    driver = holder(folder.lease)
+    return RunStatus(
+        folder=str(path),
+        name=plan.spec.name,
+        model=plan.spec.model,
+        points=plan.spec.points,
+        done=int(np.count_nonzero(status)),
+        failed=int(np.count_nonzero(status == POINT_FAILED)),
+        warned=int(np.count_nonzero(status == POINT_WARNED)),
+        counts={name: int(np.count_nonzero(status == code)) for code, name in FLAGS.items()},
+        tiles=plan.tiles,
+        tiles_done=len({entry.tile for entry in entries}),
+        core_seconds=float(sum(entry.seconds for entry in entries)),
+        running=driver is not None and driver.live,
+        driver=None if driver is None else DriverStatus(driver.host, driver.pid, driver.heartbeat),
+        starts=len(list(folder.runs.glob("*.json"))),
+        hash=record.hash,
+    )
+
+
+def runs_in(folder: Path) -> list[RunStatus]:
+    """The runs directly below a folder, or the folder itself if it is one."""
+    places = [folder] if RunFolder(folder).exists() else sorted(folder.iterdir()) if folder.is_dir() else []
+    return [status_of(place) for place in places if RunFolder(place).exists()]
+
+
+def runs_text(found: Sequence[RunStatus], folder: Path) -> str:
+    """A line per run."""
+    if not found:
+        return f"no runs in {folder}"
+    width = max(len(run.folder) for run in found)
+    lines = []
+    for run in found:
+        failed = f", {run.failed:,} failed" if run.failed else ""
+        lines.append(
+            f"{run.folder:{width}}  {run.state:8}  {run.done:,}/{run.points:,} points{failed}  {run.model}: {run.name}"
+        )
+    return "\n".join(lines)

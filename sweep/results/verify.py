@@ -1,0 +1,108 @@
+"""Verify a run: every committed chunk against its recorded digest, and a random sample of points computed anew."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from solvers import evaluate
+from sweep.folder import journal, provenance
+from sweep.folder.journal import JournalEntry
+from sweep.folder.run_folder import RunFolder
+from sweep.folder.run_record import RunRecord
+from sweep.folder.store import POINT_FAILED, Store, codes_of, digest
+from sweep.plan.tiling import Plan
+from sweep.plan.variables import STATUS
+from sweep.records import Record
+
+TOLERANCE = 1e-6
+"""Relative agreement that is asked for where bits cannot be: another processor or other versions."""
+
+
+@dataclass(frozen=True)
+class Verdict(Record):
+    """What was checked and what was wrong."""
+
+    tiles: int
+    points: int
+    bitwise: bool
+    problems: tuple[str, ...]
+
+    def text(self) -> str:
+        """For reading."""
+        how = "bit for bit" if self.bitwise else f"to {TOLERANCE:g} (another processor or other versions wrote the run)"
+        tiles = "1 tile agrees with its digest" if self.tiles == 1 else f"{self.tiles:,} tiles agree with their digests"
+        return "\n".join(self.problems) or f"{tiles}; {self.points:,} points computed anew agree {how}"
+
+
+def verify(folder: RunFolder, sample: int = 100, seed: int = 0) -> Verdict:
+    """Check all digests and `sample` points."""
+    record = folder.record()
+    plan = folder.plan(record)
+    store = Store(folder.data, plan)
+    status = store.status()
+    entries = journal.latest(folder.journal)
+    tiles, problems = 0, []
+    for index in range(plan.tiles):
+        if not status[plan.region(index)].any():
+            continue
+        tiles += 1
+        found = {v.name: store.read_tile(index, v.name) for v in plan.variables if v.name != STATUS}
+        if index not in entries or digest(found) != entries[index].digest:
+            problems.append(f"tile {index}: its chunks are not those that were written (digest differs)")
+    bitwise = _same_makers(record, entries)
+    points, differing = _sample(plan, store, status, sample, seed, bitwise)
+    return Verdict(tiles, points, bitwise, (*problems, *differing))
+
+
+def _same_makers(record: RunRecord, entries: Mapping[int, JournalEntry]) -> bool:
+    """Whether this machine and these versions are those that wrote the run, so that bits can be compared."""
+    here, there = provenance.environment(), record.environment
+    same = all(here[name] == there.get(name) for name in (*provenance.PACKAGES, "python"))
+    return same and {entry.cpu for entry in entries.values()} <= {provenance.cpu_model()}
+
+
+def _sample(
+    plan: Plan, store: Store, status: NDArray[np.uint8], sample: int, seed: int, bitwise: bool
+) -> tuple[int, list[str]]:
+    """How many points were computed anew, and those that differ, in words."""
+    compared, problems = 0, []
+    done = np.flatnonzero((status != 0) & (status != POINT_FAILED))
+    chosen = np.random.default_rng(seed).choice(done, size=min(sample, done.size), replace=False)
+    places = (
+        np.stack(np.unravel_index(chosen, status.shape), axis=1)
+        if chosen.size
+        else np.zeros((0, status.ndim), dtype=int)
+    )
+    tile_of = np.ravel_multi_index(tuple((places // np.asarray(plan.tile)).T), plan.grid) if chosen.size else []
+    for index in np.unique(tile_of).tolist():
+        tile = plan.at(index)
+        starts = np.asarray([part.start for part in tile.region])
+        local = np.ravel_multi_index(tuple((places[np.asarray(tile_of) == index] - starts).T), tile.shape)
+        points = {name: values[local] for name, values in tile.points.items()}
+        anew = evaluate(
+            plan.spec.model, tile.method, points=points, parameters=plan.spec.fixed(points), keep=plan.spec.keep
+        )
+        codes = codes_of(anew.status)
+        stored = store.read_tile(index, STATUS).ravel()[local]
+        for k, place in enumerate(local.tolist()):
+            compared += 1
+            wrong = [] if codes[k] == stored[k] else ["status"]
+            for name, values in anew.outputs.items():
+                before = store.read_tile(index, name).reshape((tile.size, *values.shape[1:]))[place]
+                if not _agree(before, values[k], bitwise):
+                    wrong.append(name)
+            if wrong:
+                where = ", ".join(f"{name} = {values[k]}" for name, values in points.items())
+                problems.append(f"{tile.method} at {where}: {', '.join(wrong)} computed anew differ")
+    return compared, problems
+
+
+def _agree(one: NDArray[Any], other: NDArray[Any], bitwise: bool) -> bool:
+    if bitwise:
+        return np.asarray(one).tobytes() == np.asarray(other).tobytes()
+    return bool(np.allclose(one, other, rtol=TOLERANCE, atol=TOLERANCE, equal_nan=True))

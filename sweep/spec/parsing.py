@@ -1,0 +1,256 @@
+"""What a TOML file says, validated against the model.
+
+    [sweep]       name, model, method (a list makes the first axis, `solver`), seed
+    [parameters]  values that are the same at every point
+    [axes]        one entry per dimension, in the order of the store
+    [zip.NAME]    parameters that vary together along one dimension NAME
+    [outputs]     keep = [...]
+    [run]         tile, retries, max_failures
+
+Every mistake is a `SpecError` that names the key, what is allowed, what was given and the nearest valid name.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from solvers import find
+from solvers.evaluate import parse_parameters
+from solvers.model import Model
+from solvers.suggest import did_you_mean
+from sweep.errors import SpecError
+from sweep.records import Json
+from sweep.spec.axis_forms import array_values, axis_values
+from sweep.spec.sweep_spec import METHOD, SOLVER, SweepDimension, SweepSpec
+
+_SECTIONS = {
+    "sweep": ("name", "model", "method", "seed"),
+    "parameters": None,
+    "axes": None,
+    "zip": None,
+    "outputs": ("keep",),
+    "run": ("tile", "retries", "max_failures"),
+}
+
+
+def parse(raw: Json, solver: str = SOLVER) -> SweepSpec:
+    """Turn the mapping that a TOML file holds into a validated SweepSpec; `solver` names the dimension of its methods."""
+    _known("the spec", raw, tuple(_SECTIONS), "section")
+    tables: dict[str, Json] = {}
+    for section, keys in _SECTIONS.items():
+        table = raw.get(section, {})
+        if not isinstance(table, Mapping):
+            raise SpecError(f"[{section}] must be a table, not {table!r}")
+        if keys is not None:
+            _known(f"[{section}]", table, keys, "key")
+        tables[section] = table
+    head = tables["sweep"]
+    model = _model(head.get("model"))
+    methods, several = _methods(model, head.get(METHOD))
+    dimensions = _dimensions(model, tables["axes"], tables["zip"])
+    if several:
+        dimensions = (SweepDimension(solver, len(methods), {}, methods), *dimensions)
+    if not dimensions:
+        raise SpecError(
+            "the spec has no axis: add one to [axes] (name = { linspace = [first, last, count] }), or a list of methods; "
+            f"for a single point use `spinsweep solve {model.id}`"
+        )
+    varying = tuple(name for d in dimensions for name in d.columns)
+    given, seed = _fixed(model, tables["parameters"], head, varying)
+    parameters = _spec_error(lambda: parse_parameters(model, given, varying))
+    keep = _keep(model, methods, tables["outputs"])
+    _check_names(model, dimensions)
+    name = head.get("name", model.title)
+    if not isinstance(name, str):
+        raise SpecError(f"[sweep] name must be a text, not {name!r}")
+    options = tables["run"]
+    return SweepSpec(
+        name=name,
+        model=model.id,
+        methods=methods,
+        seed=seed,
+        dimensions=dimensions,
+        parameters=parameters,
+        given=given,
+        keep=keep,
+        raw=raw,
+        tile=_tile(options, dimensions),
+        retries=_retries(options),
+        max_failures=_max_failures(options),
+    )
+
+
+def _known(where: str, table: Json, allowed: Sequence[str], what: str) -> None:
+    for key in table:
+        if key not in allowed:
+            raise SpecError(
+                f"{where} has no {what} {key!r}; allowed are {', '.join(allowed)}{did_you_mean(key, allowed)}"
+            )
+
+
+def _spec_error(call: Any) -> Any:
+    """The solvers' own messages name parameter, allowed range and nearest name: pass them on as they are."""
+    try:
+        return call()
+    except (ValueError, TypeError) as error:
+        raise SpecError(str(error)) from error
+
+
+def _model(name: Any) -> Model:
+    if not isinstance(name, str):
+        raise SpecError('the spec names no model; write model = "..." in [sweep]; `spinsweep models` lists them')
+    model: Model = _spec_error(lambda: find(name))
+    return model
+
+
+def _methods(model: Model, given: Any) -> tuple[tuple[str, ...], bool]:
+    several = isinstance(given, list)
+    names = given if isinstance(given, list) else [given]
+    if several and not names:
+        raise SpecError(f"[sweep] method is an empty list; {model.id} has {', '.join(m.name for m in model.methods)}")
+    for name in names:
+        if name is not None and not isinstance(name, str):
+            raise SpecError(f"[sweep] method must be a text or a list of texts, not {given!r}")
+    methods = tuple(_spec_error(lambda name=name: model.method(name)).name for name in names)
+    if len(set(methods)) != len(methods):
+        raise SpecError(f"[sweep] method names one method twice: {', '.join(methods)}")
+    return methods, several
+
+
+def _axis(model: Model, where: str, name: str, form: Any) -> NDArray[Any]:
+    parameter = _spec_error(lambda: model.parameter(name))
+    if parameter.shape:
+        free = [p.name for p in model.parameters if not p.shape and not p.dims]
+        raise SpecError(
+            f"{where} {name}: this parameter sets the shape of an output and is fixed for a whole sweep; put it in "
+            f"[parameters], or make one sweep per value (axes may be {', '.join(free)})"
+        )
+    values = axis_values(f"{where} {name}", form, parameter.kind)
+    parsed: NDArray[Any] = _spec_error(lambda: parameter.parse_many(values))
+    if parsed.ndim > 1:
+        raise SpecError(
+            f"{where} {name}: a whole array cannot be a point of an axis; use numbers, each of which then fills the array, "
+            "or put the array in [parameters] and vary what it is made from"
+        )
+    unique, counts = np.unique(parsed, return_counts=True)
+    if len(unique) < len(parsed) and where == "[axes]":
+        raise SpecError(f"{where} {name}: the value {unique[counts > 1][0]} is repeated; every value may occur once")
+    return parsed
+
+
+def _dimensions(model: Model, axes: Json, zips: Json) -> tuple[SweepDimension, ...]:
+    found: list[SweepDimension] = []
+    for name, form in axes.items():
+        if name in (METHOD, SOLVER):
+            raise SpecError(f'[axes] {name}: a list of methods goes into [sweep], method = ["...", "..."]')
+        values = _axis(model, "[axes]", name, form)
+        found.append(SweepDimension(name, len(values), {name: values}))
+    for group, table in zips.items():
+        if not isinstance(table, Mapping) or not table:
+            raise SpecError(
+                f"[zip.{group}] must be a table of parameters that vary together along the dimension {group}"
+            )
+        columns = {name: _axis(model, f"[zip.{group}]", name, form) for name, form in table.items()}
+        sizes = {name: len(values) for name, values in columns.items()}
+        if len(set(sizes.values())) > 1:
+            raise SpecError(f"[zip.{group}] all parameters need the same number of values; given were {sizes}")
+        found.append(SweepDimension(group, next(iter(sizes.values())), columns))
+    names = [name for d in found for name in d.columns]
+    for name in names:
+        if names.count(name) > 1:
+            raise SpecError(f"parameter {name} is varied in two places of [axes] and [zip]; leave one")
+    return tuple(found)
+
+
+def _fixed(model: Model, table: Json, head: Json, varying: Sequence[str]) -> tuple[Mapping[str, Any], int]:
+    given = {}
+    for name, value in table.items():
+        parameter = _spec_error(lambda name=name: model.parameter(name))
+        if name in varying:
+            raise SpecError(f"parameter {name} is fixed in [parameters] and varied in [axes] or [zip]; leave one")
+        given[name] = array_values(f"[parameters] {name}", value) if parameter.dims else value
+    seeds = [where for where, has in (("[sweep]", "seed" in head), ("[parameters]", "seed" in given)) if has]
+    seeds += ["[axes]"] if "seed" in varying else []
+    if len(seeds) > 1:
+        raise SpecError(f"seed is given in {' and '.join(seeds)}; leave one")
+    seed = head.get("seed", given.get("seed", 0))
+    if isinstance(seed, bool) or not isinstance(seed, int) or not 0 <= seed <= 2**53:
+        raise SpecError(f"seed must be a whole number from 0 to 2^53; given was {seed!r}")
+    if "seed" in head and any(p.name == "seed" for p in model.parameters):
+        given["seed"] = seed
+    return given, seed
+
+
+def _keep(model: Model, methods: Sequence[str], table: Json) -> tuple[str, ...]:
+    of_methods = [o.name for o in model.outputs if any(o in model.outputs_of(m) for m in methods)]
+    keep = table.get("keep")
+    if keep is None:
+        return tuple(of_methods)
+    if not isinstance(keep, list) or not keep:
+        raise SpecError(f"[outputs] keep must be a list of one or more of {', '.join(of_methods)}; given was {keep!r}")
+    for name in keep:
+        if name not in of_methods:
+            known = [o.name for o in model.outputs]
+            why = (
+                f"no method of this sweep ({', '.join(methods)}) gives it"
+                if name in known
+                else "there is no such output"
+            )
+            raise SpecError(
+                f"[outputs] keep: {name!r}: {why}; allowed are {', '.join(of_methods)}{did_you_mean(str(name), of_methods)}"
+            )
+    return tuple(dict.fromkeys(keep))
+
+
+def _check_names(model: Model, dimensions: Sequence[SweepDimension]) -> None:
+    taken = {o.name for o in model.outputs} | {d.name for d in model.dimensions} | {"status", "elapsed_seconds"}
+    names = [d.name for d in dimensions]
+    for d in dimensions:
+        clash = d.name in taken or (d.name not in d.columns and any(p.name == d.name for p in model.parameters))
+        if clash or names.count(d.name) > 1:
+            raise SpecError(
+                f"a dimension of the grid cannot be called {d.name!r}, because {model.id} uses that name; rename it"
+            )
+
+
+def _tile(table: Json, dimensions: Sequence[SweepDimension]) -> Mapping[str, int] | None:
+    """Points per axis; None leaves the tile to the plan."""
+    tile = table.get("tile", "auto")
+    if tile == "auto":
+        return None
+    if not isinstance(tile, Mapping) or any(
+        isinstance(v, bool) or not isinstance(v, int) or v < 1 for v in tile.values()
+    ):
+        raise SpecError(
+            f'[run] tile must be "auto" or points per axis, like {{ {dimensions[-1].name} = 20 }}; given was {tile!r}'
+        )
+    names = [d.name for d in dimensions] + [METHOD for d in dimensions if d.labels]
+    _known("[run] tile", tile, names, "axis")
+    return dict(tile)
+
+
+def _retries(table: Json) -> int:
+    retries = table.get("retries", 2)
+    if isinstance(retries, bool) or not isinstance(retries, int) or not 0 <= retries <= 100:
+        raise SpecError(f"[run] retries must be a whole number from 0 to 100; given was {retries!r}")
+    return retries
+
+
+def _max_failures(table: Json) -> float | int | None:
+    given = table.get("max_failures")
+    if given is None:
+        return None
+    if isinstance(given, str) and given.endswith("%"):
+        try:
+            share = float(given[:-1]) / 100
+        except ValueError:
+            share = -1.0
+        if 0 <= share <= 1:
+            return share
+    elif isinstance(given, int) and not isinstance(given, bool) and given >= 0:
+        return given
+    raise SpecError(f'[run] max_failures must be a number of points or a share like "5%"; given was {given!r}')

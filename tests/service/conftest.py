@@ -1,0 +1,79 @@
+"""Specs of toy sweeps, and `spinsweep` as a process of its own."""
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture
+def raw():
+    """A small valid spec, fresh for every test."""
+    return {
+        "sweep": {"name": "toy", "model": "toy.waves", "method": "quick"},
+        "parameters": {"N": 5, "times": [0.0, 1.0]},
+        "axes": {"a": {"linspace": [0.0, 3.0, 7]}, "b": {"values": [0.1, 0.2, 0.4, 0.8]}},
+    }
+
+
+class Spinsweep:
+    """Runs the command line in a process group of its own."""
+
+    def __init__(self, folder):
+        self.folder = folder
+        self.environment = dict(os.environ)
+        self.started = []
+
+    def start(self, *words):
+        process = subprocess.Popen(
+            [sys.executable, "-m", "sweep.cli", *map(str, words)],
+            cwd=self.folder,
+            env=self.environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+        )
+        self.started.append(process)
+        return process
+
+    def kill_all(self):
+        """Leave nothing behind, however the test ended."""
+        for process in self.started:
+            if process.poll() is None:
+                with contextlib.suppress(ProcessLookupError):
+                    os.killpg(process.pid, signal.SIGKILL)
+                process.communicate()
+
+    def __call__(self, *words, timeout=180):
+        process = self.start(*words)
+        out, err = process.communicate(timeout=timeout)
+        return subprocess.CompletedProcess(words, process.returncode, out, err)
+
+
+@pytest.fixture
+def spinsweep(tmp_path):
+    runner = Spinsweep(tmp_path)
+    yield runner
+    runner.kill_all()
+
+
+@pytest.fixture
+def cli():
+    """Run a command in this process; for those that start no cluster."""
+    from click.testing import CliRunner
+
+    from sweep.cli import main
+
+    def call(*words, status=0):
+        done = CliRunner().invoke(main, [str(w) for w in words])
+        assert done.exit_code == status, done.output
+        return done.output
+
+    return call

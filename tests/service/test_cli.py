@@ -1,0 +1,140 @@
+"""The command line as a user types it."""
+
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+
+import sweep
+
+SPEC = """
+[sweep]
+name = "toy"
+model = "toy.waves"
+[axes]
+a = { linspace = [0, 3, 12] }
+b = { linspace = [0, 1, 10] }
+"""
+
+
+@pytest.fixture
+def spec(tmp_path):
+    path = tmp_path / "spec.toml"
+    path.write_text(SPEC)
+    return path
+
+
+def test_help_names_every_command(cli):
+    text = cli("--help")
+    for command in ("models", "solve", "new", "plan", "run", "resume", "status", "plot", "phase-diagram"):
+        assert command in text
+        assert cli(command, "--help").startswith("Usage:")
+
+
+def test_models(cli):
+    assert "toy.waves" in cli("models")
+    text = cli("models", "toy.waves")
+    for word in ("first parameter", "[Gamma]", "N <= 12", "round, square", "complex amplitude; only exact"):
+        assert word in text
+    facts = json.loads(cli("models", "toy.waves", "--json"))
+    assert [p["name"] for p in facts["parameters"]] == ["a", "b", "N", "shape", "times"]
+    assert "did you mean toy.waves?" in cli("models", "toy.wave", status=2)
+
+
+def test_list_of_models_follows_their_files(cli, tmp_path, monkeypatch):
+    """It is read from a file that is kept, as long as no source changes; a broken file is told every time."""
+    monkeypatch.setenv("SPINSWEEP_CACHE_DIR", str(tmp_path / "cache"))
+    mine = tmp_path / "models"
+    cli("new-model", mine / "mine.py")
+    words = [sys.executable, "-m", "sweep", "models"]
+    environment = {**os.environ, "SPINSWEEP_MODEL_PATH": str(mine)}
+
+    def listed():
+        return subprocess.run(words, capture_output=True, text=True, check=True, env=environment)
+
+    first, again = listed(), listed()
+    assert "mine." in first.stdout
+    assert first.stdout == again.stdout
+    kept = json.loads((tmp_path / "cache" / "models.json").read_text())
+    assert {name.partition(".")[0] for name in kept["models"]} >= {"mine", "spin_cat", "battery"}
+    (mine / "mine.py").write_text((mine / "mine.py").read_text().replace('title="', 'title="Another '))
+    assert "Another" in listed().stdout
+    (mine / "mine.py").write_text("MODELS = 1\n")
+    for _ in range(2):
+        broken = listed()
+        assert "mine" in broken.stderr
+        assert "mine." not in broken.stdout
+        assert "spin_cat" in broken.stdout
+
+
+def test_solve(cli, tmp_path):
+    values = json.loads(cli("solve", "toy.waves", "-p", "a=0.5", "-p", "times=0:1:3", "--json"))
+    assert values["height"] == pytest.approx(4 + 0.5 * 0.479425538604203)
+    assert len(values["wave"]) == 3
+    assert "height" in cli("solve", "toy.waves", "--method", "exact", "-p", "shape=square")
+    cli("solve", "toy.waves", "--plot", tmp_path / "point.png")
+    assert (tmp_path / "point.png").stat().st_size > 5000
+    assert "did you mean b?" in cli("solve", "toy.waves", "-p", "bb=1", status=2)
+    assert "N <= 12" in cli("solve", "toy.waves", "--method", "exact", "-p", "N=13", status=3)
+
+
+def test_new_spec_runs_as_it_is(cli, spinsweep, tmp_path):
+    cli("new", "toy.waves", "-o", tmp_path / "new.toml")
+    assert "--force" in cli("new", "toy.waves", "-o", tmp_path / "new.toml", status=2)
+    done = spinsweep("run", "new.toml")
+    assert done.returncode == 0, done.stderr
+    assert sweep.open(tmp_path / "results" / "new").sizes["a"] == 11
+
+
+def test_plan_writes_nothing(cli, spec, tmp_path):
+    text = cli("plan", spec)
+    assert "120 = a 12 x b 10" in text
+    facts = json.loads(cli("plan", spec, "--json", "--axis", "b=0:1:1000", "--workers", 7))
+    assert facts["points"] == 12_000
+    assert facts["workers"] == 7
+    assert facts["pilot_seconds_per_point"]["quick"] < 1
+    assert [p.name for p in tmp_path.iterdir()] == ["spec.toml"]
+
+
+def test_run_status_plot(cli, spec, spinsweep, tmp_path):
+    done = spinsweep("run", "spec.toml", "--set", "N=7", "--axis", "b=0.1,0.2,0.3")
+    assert done.returncode == 0, done.stderr
+    lines = done.stderr.splitlines()
+    assert lines[0].startswith("dashboard: http://127.0.0.1:")
+    assert lines[-1].startswith("complete: 36 of 36 points done")
+    assert "\r" not in done.stderr  # plain lines in a pipe
+    folder = tmp_path / "results" / "spec"
+    facts = json.loads(cli("status", folder, "--json"))
+    assert (facts["done"], facts["points"], facts["failed"], facts["running"]) == (36, 36, 0, False)
+    assert "complete" in cli("status", folder)
+    path = cli("plot", folder, "height").strip()
+    assert path == str(folder / "plots" / "height.png")
+    assert "did you mean height?" in cli("plot", folder, "hight", status=2)
+    assert int(sweep.open(folder).N) == 7
+
+
+def test_errors_are_one_sentence(cli, spec, tmp_path):
+    for words in (
+        ("run", tmp_path / "none.toml"),
+        ("run", spec, "--set", "N=0"),
+        ("run", spec, "--axis", "q=0:1:2"),
+        ("run", spec, "--axis", "a"),
+        ("run", spec, "--cluster", "nowhere"),
+        ("resume", tmp_path),
+        ("status", tmp_path),
+        ("plot", tmp_path, "height"),
+        ("solve", "toy.waves", "-p", "a"),
+    ):
+        text = cli(*words, status=2)
+        assert text.startswith("spinsweep: ")
+        assert text.count("\n") == 1, text
+    assert [p.name for p in tmp_path.iterdir()] == ["spec.toml"]
+    assert "Traceback" in cli("--debug", "status", tmp_path, status=2)
+
+
+def test_classic_sweep_as_a_spec(cli):
+    text = cli("phase-diagram", "--spec", "--axis", "delta=0:0.1:5", "--set", "N=1000")
+    assert "delta = { linspace = [0.0, 0.1, 5.0] }" in text
+    assert "N = 1000" in text

@@ -1,0 +1,180 @@
+"""Faults injected into whole runs: whatever happens, what finishes has the bits of a quiet run, nothing committed is lost,
+and nothing hangs. `test_killed.py` has the kills of whole process groups and the signals."""
+
+import os
+import random
+import resource
+import signal
+import subprocess
+import time
+
+import psutil
+import pytest
+from support.bits import assert_same_bits
+from support.dask_processes import start_dask
+from support.watching import committed_points, lines_of, wait_for_tiles, write_spec
+
+import sweep
+from sweep.folder.store import POINT_FAILED
+
+pytestmark = pytest.mark.faults
+
+
+def workers_of(process):
+    """Worker processes of a driver: its children that run Dask's worker loop (the pilot and the tracker do not)."""
+    found = []
+    for child in psutil.Process(process.pid).children(recursive=True):
+        try:
+            if "multiprocessing.spawn" in " ".join(child.cmdline()):
+                found.append(child)
+        except psutil.Error:
+            continue
+    return found
+
+
+def quiet_run(spinsweep, folder):
+    done = spinsweep("run", "spec.toml", "--out", "quiet", "--workers", "1")
+    assert done.returncode in (0, 3), done.stderr
+    return folder / "quiet"
+
+
+@pytest.mark.parametrize("seed", [1, *(pytest.param(seed, marks=pytest.mark.slow) for seed in (2, 3, 4, 5))])
+def test_workers_killed_at_random(spinsweep, tmp_path, seed):
+    """Six kill -9 of random workers in one run, whose last tile waits for them; retries and splitting bring every point home."""
+    write_spec(tmp_path, "gate", at=11.0, tile=1)
+    gate = tmp_path / "gate"
+    spinsweep.environment["TOY_GATE"] = str(gate)
+    chance = random.Random(seed)
+    process = spinsweep.start("run", "spec.toml", "--out", "out")
+    wait_for_tiles(tmp_path / "out", 1, process)
+    kills = 0
+    while kills < 6:
+        assert process.poll() is None, "the run was over before the faults"
+        time.sleep(chance.uniform(0.05, 0.4))
+        if victims := workers_of(process):
+            chance.choice(victims).send_signal(signal.SIGKILL)
+            kills += 1
+    gate.touch()
+    _, err = process.communicate(timeout=180)
+    assert process.returncode == 0, err
+    assert "Traceback" not in err
+    assert_same_bits(quiet_run(spinsweep, tmp_path), tmp_path / "out")
+
+
+@pytest.mark.parametrize("seed", [1, pytest.param(2, marks=pytest.mark.slow)])
+def test_driver_killed_alone(spinsweep, tmp_path, seed):
+    """The driver dies, its workers follow it, and the next driver takes over; three times in a row."""
+    write_spec(tmp_path)
+    chance = random.Random(seed)
+    process = spinsweep.start("run", "spec.toml", "--out", "out")
+    for _ in range(3):
+        wait_for_tiles(tmp_path / "out", committed_points(tmp_path / "out") // 20 + 1, process)
+        time.sleep(chance.uniform(0.0, 0.2))
+        before = committed_points(tmp_path / "out")
+        orphans = workers_of(process)
+        process.kill()
+        process.communicate()
+        _, alive = psutil.wait_procs(orphans, timeout=30)
+        assert not alive, "workers outlive their driver"
+        assert committed_points(tmp_path / "out") >= before
+        process = spinsweep.start("resume", "out")
+    _, err = process.communicate(timeout=120)
+    assert process.returncode == 0, err
+    assert_same_bits(quiet_run(spinsweep, tmp_path), tmp_path / "out")
+
+
+@pytest.mark.parametrize("kind", ["segfault", pytest.param("kill", marks=pytest.mark.slow)])
+def test_points_that_take_their_worker_down(spinsweep, tmp_path, kind):
+    """Three of 36 points crash their process: each is found and marked, all others finish."""
+    (tmp_path / "spec.toml").write_text(
+        f'[sweep]\nmodel = "toy.faulty"\n[parameters]\nkind = "{kind}"\nat = 4.0\n'
+        "[axes]\na = { linspace = [0, 11, 12] }\nb = [0.1, 0.2, 0.3]\n[run]\ntile = { a = 12, b = 1 }\n"
+    )
+    done = spinsweep("run", "spec.toml", "--out", "out")
+    assert done.returncode == 3, done.stderr
+    data = sweep.open(tmp_path / "out")
+    assert bool(((data.status == POINT_FAILED) == (data.a == 4.0)).all())
+    assert bool((data["sum"] == data.a + data.b).where(data.a != 4.0, True).all())
+    errors = lines_of(tmp_path / "out" / "meta" / "errors.jsonl")
+    assert sorted(e["parameters"]["b"] for e in errors) == [0.1, 0.2, 0.3]
+    assert {e["type"] for e in errors} == {"WorkerLost"}
+
+
+@pytest.mark.slow
+def test_point_that_eats_all_memory(spinsweep, tmp_path):
+    (tmp_path / "spec.toml").write_text(
+        '[sweep]\nmodel = "toy.faulty"\n[parameters]\nkind = "eat"\nat = 1.0\n[axes]\na = [0.0, 1.0, 2.0]\n[run]\nretries = 0\n'
+    )
+    done = spinsweep("run", "spec.toml", "--out", "out", "--memory", "600MB", timeout=240)
+    assert done.returncode == 3, done.stderr
+    assert sweep.open(tmp_path / "out").status.values.tolist() == [1, 2, 1]
+
+
+@pytest.mark.parametrize("stops", [1, pytest.param(2, marks=pytest.mark.slow)])
+def test_frozen_worker_is_replaced(spinsweep, tmp_path, stops):
+    write_spec(tmp_path)
+    process = spinsweep.start("run", "spec.toml", "--out", "out")
+    wait_for_tiles(tmp_path / "out", 1, process)
+    for worker in workers_of(process)[:stops]:
+        worker.send_signal(signal.SIGSTOP)
+    _, err = process.communicate(timeout=120)
+    assert process.returncode == 0, err
+    assert "stood still and is replaced" in err
+    assert int((sweep.open(tmp_path / "out").status == 1).sum()) == 240
+
+
+def test_disk_that_is_full(spinsweep, tmp_path):
+    """Files cannot grow beyond 20 kB, as on a full disk; once there is room, the run goes on from what it had."""
+    (tmp_path / "spec.toml").write_text(
+        '[sweep]\nmodel = "toy.waves"\n[axes]\nb = [0.5, 0.6]\na = { linspace = [0, 3, 4000] }\n[run]\ntile = { b = 1 }\n'
+    )
+
+    def narrow():
+        os.setsid()
+        resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000))
+
+    process = subprocess.run(
+        [os.sys.executable, "-m", "sweep.cli", "run", "spec.toml", "--out", "out"],
+        cwd=tmp_path,
+        env=spinsweep.environment,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        preexec_fn=narrow,
+        check=False,
+    )
+    assert process.returncode == 5, process.stderr
+    assert "File too large" in process.stderr
+    assert "go on with: spinsweep resume out" in process.stderr
+    assert "Traceback" not in process.stderr
+    done = spinsweep("resume", "out")
+    assert done.returncode == 0, done.stderr
+    assert_same_bits(quiet_run(spinsweep, tmp_path), tmp_path / "out")
+
+
+def test_folder_that_cannot_be_written_to(spinsweep, tmp_path):
+    write_spec(tmp_path)
+    done = spinsweep("run", "spec.toml", "--out", "spec.toml/out")
+    assert done.returncode == 2
+    assert "cannot be written to" in done.stderr
+    assert "--out" in done.stderr
+
+
+@pytest.mark.slow
+def test_scheduler_that_vanishes(spinsweep, tmp_path):
+    write_spec(tmp_path)
+    (scheduler, *others), address, _ = start_dask(spinsweep, tmp_path)
+    process = spinsweep.start("run", "spec.toml", "--out", "out", "--cluster", address)
+    wait_for_tiles(tmp_path / "out", 2, process)
+    scheduler.kill()
+    _, err = process.communicate(timeout=120)
+    for other in others:
+        other.kill()
+        other.wait()
+    scheduler.wait()
+    assert process.returncode == 5, err
+    assert "spinsweep resume out" in err
+    before = committed_points(tmp_path / "out")
+    assert before >= 40
+    assert spinsweep("resume", "out").returncode == 0
+    assert_same_bits(quiet_run(spinsweep, tmp_path), tmp_path / "out")
