@@ -42,14 +42,14 @@ class _Subspace:
         used = self.used
         if used == len(self.basis):
             return
-        norm = np.linalg.norm(v)
-        for _ in range(2):
-            if not np.isfinite(norm) or norm == 0.0:
-                return
-            v = v / norm
+        size = np.linalg.norm(v)
+        if not np.isfinite(size) or size == 0.0:
+            return
+        v = v / size
+        for _ in range(2):  # once more, so that rounding does not spoil the orthogonality
             v = v - (self.basis[:used] @ v.conj()).conj() @ self.basis[:used]
-            norm = np.linalg.norm(v)
-        if norm < 1e-8:
+        norm = np.linalg.norm(v)
+        if norm < 1e-8:  # rounding, which need not lie in the invariant subspace
             return
         self.basis[used] = v / norm
         self.images[used] = self._apply(self.basis[used])
