@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from solvers.outcome import InvalidInput
 from solvers.suggest import did_you_mean
 
-Kind = Literal["real", "integer", "complex", "choice"]
+ValueKind = Literal["real", "integer", "complex", "choice"]
 _EXTENT = re.compile(r"^(?:(?P<factor>\d+)(?P<power>\*\*|\*))?(?P<name>[A-Za-z_]\w*)(?:\+(?P<plus>\d+))?$")
 
 
@@ -53,7 +53,7 @@ class Parameter:
     default: Any
     unit: str = "1"
     symbol: str = ""
-    kind: Kind = "real"
+    kind: ValueKind = "real"
     bounds: tuple[float, float] = (-math.inf, math.inf)
     open_below: bool = False
     open_above: bool = False

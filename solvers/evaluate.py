@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from solvers.batch import Batch
 from solvers.declarations import Output
 from solvers.model import Method, Model
-from solvers.outcome import FAILED, OK, WARNED, InvalidInput, Remark, Results, SolverWarning, remark_of
+from solvers.outcome import FAILED, OK, WARNED, InvalidInput, Kind, Remark, Results, SolverWarning, remark_of
 from solvers.registry import find
 from solvers.suggest import did_you_mean
 
@@ -117,7 +117,9 @@ def evaluate(
     inside = _inside_limit(chosen, batch)
     for i in np.flatnonzero(~inside).tolist():
         assert chosen.limit is not None
-        remarks[i] = Remark(kind="OutsideLimit", message=f"{model.id}, method {chosen.name}: needs {chosen.limit.text}")
+        remarks[i] = Remark(
+            kind=Kind.OUTSIDE_LIMIT, message=f"{model.id}, method {chosen.name}: needs {chosen.limit.text}"
+        )
     index = np.flatnonzero(inside)
     if len(index):
         part = batch if inside.all() else batch.select(index)
@@ -125,7 +127,7 @@ def evaluate(
     _refuse_what_is_not_finite(batch, outputs, status, remarks)
     failed = status == FAILED
     for i in np.flatnonzero(status != OK).tolist():
-        remarks.setdefault(i, Remark(kind=f"Status{status[i]}", message=model.status_text[int(status[i])]))
+        remarks.setdefault(i, Remark(kind=Kind.UNSAID, message=model.status_text[int(status[i])]))
     if failed.any():
         for array in outputs.values():
             array[failed] = np.nan
@@ -143,7 +145,7 @@ def _refuse_what_is_not_finite(
         for i in np.flatnonzero(bad).tolist():
             before = f"; besides: {remarks[i].message}" if i in remarks else ""
             text = f"{output.name} is not finite: a parameter, or what follows from it, is beyond the range of numbers"
-            remarks[i] = Remark(kind="NotFinite", message=text + before)
+            remarks[i] = Remark(kind=Kind.NOT_FINITE, message=text + before)
         status[bad] = FAILED
 
 

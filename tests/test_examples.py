@@ -97,7 +97,7 @@ def test_figure_4_of_the_spin_cat_paper(cluster, tmp_path):
     edge = script["ellipse"](data.eta.values, int(data.N), 1 / 32, 1.0)
     locked = data.locked.values == 1
     assert np.all(locked[data.eta.values < 620, 0])  # without detuning everything below N/16 locks
-    assert not locked[edge == 0].any()
+    assert not locked[edge == 0][:, 1:].any()  # beyond it nothing but delta = 0, whose phase never moves
 
 
 def test_real_kernels_have_the_same_bits_in_any_tile_and_order(cluster, tmp_path):

@@ -19,7 +19,7 @@ from solvers.engines.spin_system import EPSILON, SpinSystem, clusters
 from solvers.engines.wave_moments import norm_squared, pair_moments, spin_moments
 from solvers.numerics.compile import FASTMATH, entry, kernel
 from solvers.numerics.random import uniform_pair
-from solvers.outcome import InvalidInput
+from solvers.outcome import InvalidInput, Kind, PointFailed
 
 _TRUNCATION = 1e-12
 _LARGEST_RADIUS = 4.0
@@ -370,7 +370,9 @@ def sample(
     for index in range(trajectories):
         jumps = run_trajectory(p, np.uint64(key), index, spins0, times, collective, max_steps, out)
         if jumps < 0:
-            raise RuntimeError(f"trajectory {index} spent its step budget max_steps = {max_steps}; raise it")
+            raise PointFailed(
+                Kind.STEP_BUDGET_SPENT, f"trajectory {index} spent its step budget max_steps = {max_steps}; raise it"
+            )
         total += jumps
         change = out - mean
         mean += change / (index + 1)

@@ -7,7 +7,7 @@ import math
 from solvers.engines.master_equation.steady_state import SteadyState
 from solvers.engines.spin_system import SpinSystem
 from solvers.numerics.outcome import DONE, OUTCOME_TEXT
-from solvers.outcome import OK, WARNED, PointFailed, Remark
+from solvers.outcome import KIND_OF_CODE, OK, WARNED, Kind, PointFailed, Remark
 
 
 def judge(
@@ -30,8 +30,8 @@ def judge(
         text = f"stopped at t = {reached:.6g}: {OUTCOME_TEXT[code]}"
         if not math.isnan(first_left):
             message = "; ".join(filter(None, [unfinished(text, first_left), left]))
-            return WARNED, Remark(kind="NotIntegrated", message=message)
-        raise PointFailed("Diverged" if left else "NotIntegrated", "; ".join(filter(None, [text, left])))
+            return WARNED, Remark(kind=KIND_OF_CODE[code], message=message)
+        raise PointFailed(Kind.DIVERGED if left else KIND_OF_CODE[code], "; ".join(filter(None, [text, left])))
     indefinite = ""
     if not system.positive:
         indefinite = (
@@ -40,7 +40,7 @@ def judge(
         )
     if left or indefinite:
         return WARNED, Remark(
-            kind="ClosureOutOfPhysics" if left and not indefinite else "GammaIndefinite",
+            kind=Kind.OUT_OF_PHYSICS if left and not indefinite else Kind.NOT_COMPLETELY_POSITIVE,
             message="; ".join(filter(None, [left, indefinite])),
         )
     return OK, None
@@ -63,26 +63,26 @@ def judge_steady(found: SteadyState) -> Remark | None:
             if found.growth
             else "a growing or defective eigenvalue 0"
         )
-        raise PointFailed("Diverged", f"rho diverges: L has {how}; the rates are not completely positive")
+        raise PointFailed(Kind.DIVERGED, f"rho diverges: L has {how}; the rates are not completely positive")
     if not found.converged:
         return Remark(
-            kind="NotConverged",
+            kind=Kind.NOT_CONVERGED,
             message=f"residual {found.residual:.3g}, relative error of the state about {found.error:.2g}, gap "
             f"{found.gap:.6g} +- {found.gap_error:.2g}: not converged to the usual accuracy",
         )
     if not found.unique:
         return Remark(
-            kind="NotUnique",
+            kind=Kind.NOT_UNIQUE,
             message="the gap is closed: the steady state is not unique; given is the one reached from the start",
         )
     if found.gap == 0.0:
         return Remark(
-            kind="NeverRests",
+            kind=Kind.NOT_AT_REST,
             message="a coherence does not decay: given is the only stationary state, but not every start comes to rest",
         )
     if math.isnan(found.gap):
         return Remark(
-            kind="NotConverged",
+            kind=Kind.NOT_CONVERGED,
             message=f"the gap was not found, so that other steady states are not excluded; residual {found.residual:.3g}",
         )
     return None
@@ -93,7 +93,7 @@ def must_rest(code: int, at_rest: bool, time: float, derivative: float) -> None:
     if code != DONE or not at_rest:
         text = "it does not come to rest" if code == DONE else OUTCOME_TEXT[code]
         raise PointFailed(
-            "NotAtRest", f"no state of rest by t = {time:.6g}: {text}; largest derivative {derivative:.3g}"
+            Kind.NOT_AT_REST, f"no state of rest by t = {time:.6g}: {text}; largest derivative {derivative:.3g}"
         )
 
 

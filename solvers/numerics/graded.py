@@ -54,7 +54,7 @@ def invert(A: NDArray[Any]) -> Inverse:
     order = np.argsort(-np.abs(np.diag(A)), kind="stable")
     ordered = A[np.ix_(order, order)]
     with np.errstate(all="ignore"):
-        (factorise,) = get_lapack_funcs(("getrf",), (ordered,))
+        factorise: Any = get_lapack_funcs("getrf", (ordered,))
         factors, pivots, info = factorise(ordered)
         if info != 0:  # a pivot is exactly zero
             return Inverse(np.full((n, n), np.inf), float("inf"), order, None)

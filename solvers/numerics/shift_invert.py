@@ -21,7 +21,7 @@ from scipy.linalg import expm
 from scipy.sparse import csc_matrix, eye_array
 from scipy.sparse.linalg import splu
 
-from solvers.outcome import PointFailed
+from solvers.outcome import Kind, PointFailed
 
 Vector = NDArray[np.float64]
 
@@ -152,7 +152,8 @@ class Exponential:
                 break  # what is left stays zero
             if steps == self._most:
                 raise PointFailed(
-                    "Krylov", f"{steps} Krylov spaces reached t = {now:.3g} of {times[-1]:.3g}; raise max_steps or rtol"
+                    Kind.STEP_BUDGET_SPENT,
+                    f"{steps} Krylov spaces reached t = {now:.3g} of {times[-1]:.3g}; raise max_steps or rtol",
                 )
             steps += 1
             if not limited:  # nothing speaks against reaching the next output time at once
@@ -183,7 +184,7 @@ class Exponential:
             v, now = before @ v, times[row]
             out[row] = v
         if not np.isfinite(out).all():
-            raise PointFailed("Exponential", f"the exponential of the generator is not finite at t = {times[-1]:.3g}")
+            raise PointFailed(Kind.NOT_FINITE, f"the exponential of the generator is not finite at t = {times[-1]:.3g}")
         return out
 
     def _space(self, v: Vector, times: Vector, tolerance: float) -> tuple[Vector, NDArray[np.bool_], float]:

@@ -27,7 +27,7 @@ from solvers.engines.master_equation.generator import build_generator, energy_ra
 from solvers.engines.master_equation.propagation import evolve
 from solvers.engines.master_equation.states import product_state, smallest_dense_eigenvalue
 from solvers.engines.spin_system import SpinSystem, bonded_pairs, clusters
-from solvers.outcome import WARNED, Remark
+from solvers.outcome import WARNED, Kind, Remark
 
 _EPS = float(np.finfo(float).eps)
 LEAST_TOLERANCE = 1e-11
@@ -55,7 +55,7 @@ class ExactEvolution:
         else:
             text = "this is how far rounding is amplified over the given times"
         return Remark(
-            kind="Inaccurate",
+            kind=Kind.INACCURATE,
             message=f"the estimated error of the moments, {self.error:.2g}, is above rtol = {rtol:.2g}: {text}; what is "
             "conserved (lengths, purity of a closed system) is right all the same; shorten times, or leave out what is "
             "faster than the times of interest",

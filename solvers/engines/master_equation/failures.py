@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-from solvers.outcome import PointFailed
+from solvers.outcome import Kind, PointFailed
 
 
 class StepBudgetSpent(PointFailed):
     """More applications of the generator are needed than `max_steps` allows; known before the first."""
 
     def __init__(self, message: str) -> None:
-        super().__init__("StepBudgetSpent", message)
+        super().__init__(Kind.STEP_BUDGET_SPENT, message)
 
 
 class TooLong(PointFailed):
     """The arithmetic of the point is beyond any use of a sweep; known before it begins."""
 
     def __init__(self, message: str) -> None:
-        super().__init__("TooLong", message)
+        super().__init__(Kind.TOO_MUCH_WORK, message)
 
 
 class Diverged(PointFailed):
@@ -24,7 +24,7 @@ class Diverged(PointFailed):
 
     def __init__(self, time: float, rate: float) -> None:
         super().__init__(
-            "Diverged",
+            Kind.DIVERGED,
             f"rho diverges: it is beyond double precision at t = {time:.6g}; L has an eigenvalue with the real part "
             f"{rate:.6g} > 0, because the rates are not completely positive (Gamma has a negative eigenvalue); shorten "
             "times or correct the rates",
@@ -41,7 +41,7 @@ class LostInRounding(PointFailed):
 
     def __init__(self, time: float) -> None:
         super().__init__(
-            "LostInRounding",
+            Kind.LOST_IN_ROUNDING,
             f"the state at t = {time:.6g} is lost in rounding: the fastest motion counts more than 1e16 radians until "
             "then; shorten times, or leave out what is faster than the times of interest",
         )

@@ -65,19 +65,19 @@ def generator_on_units(system: SpinSystem) -> csr_matrix:
                 spectators = (spectators[:, None] + offset(site, np.arange(4))).ravel()
         row, column = np.nonzero(matrix)
         if len(sites) == 2:
-            place = [offset(sites[0], k >> 2) + offset(sites[1], k & 3) for k in (row, column)]
+            to, of = (offset(sites[0], k >> 2) + offset(sites[1], k & 3) for k in (row, column))
         else:
-            place = [offset(sites[0], k) for k in (row, column)]
-        rows.append((place[0][:, None] + spectators).ravel())
-        columns.append((place[1][:, None] + spectators).ravel())
+            to, of = (offset(sites[0], k) for k in (row, column))
+        rows.append((to[:, None] + spectators).ravel())
+        columns.append((of[:, None] + spectators).ravel())
         values.append(np.repeat(matrix[row, column], len(spectators)))
 
     for i, parts in enumerate(zip(*site_matrices(system), strict=True)):
         for matrix in parts:
             add((i,), _in_units(matrix, 1))
     pairs = bonded_pairs(system)
-    for pair, *parts in zip(pairs, *pair_matrices(system, pairs), strict=True):
-        for matrix in parts:
+    for pair, *kinds in zip(pairs, *pair_matrices(system, pairs), strict=True):
+        for matrix in kinds:
             add(pair, _in_units(matrix, 2))
     where = (np.concatenate(rows), np.concatenate(columns))
     matrix = coo_matrix((np.concatenate(values), where), shape=(size * size, size * size)).tocsr()

@@ -17,6 +17,7 @@ from solvers.engines.master_equation.failures import Diverged, StepBudgetSpent, 
 from solvers.engines.master_equation.generator import Generator
 from solvers.engines.master_equation.sectors import Sector, find_sector, largest_coset
 from solvers.engines.master_equation.states import smallest_dense_eigenvalue
+from solvers.outcome import Kind, PointFailed
 
 _STATE_BYTES = 256 * 2**20
 _DENSE_DIMENSION = 512
@@ -245,7 +246,8 @@ def _sum_series(generator, sector, state, times, before, record: _Record, bounds
             bounds = ((1.3 * low - 0.1 * bounds[1], 1.3 * high + 0.1 * bounds[1]), 1.5 * bounds[1] + 0.1 * abs(low))
             series = plan_series(bounds[0], bounds[1], total - now, tolerance)
             if applications > 50 * price or not np.isfinite(bounds[1]):
-                raise ArithmeticError("the Chebyshev series does not converge: the generator is too large")
+                text = "the Chebyshev series does not converge: the generator is too large"
+                raise PointFailed(Kind.NOT_CONVERGED, text)
             continue
         if end > now and norm > 0.0 and after > 0.0:
             rate = float(np.log(after / norm) / (end - now))

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from functools import partial
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,7 +20,13 @@ from solvers.numerics.krylov import gmres
 from solvers.numerics.rightmost import WATCHED, Rightmost, rightmost
 
 Vector = NDArray[np.complex128]
-Inverse = Callable[[Vector, complex], Vector]
+
+
+class Inverse(Protocol):
+    """(v, z) -> nearly (L - z)^-1 v."""
+
+    def __call__(self, v: Vector, z: complex) -> Vector: ...
+
 
 SPACE = 60
 CYCLES = 24
@@ -30,12 +37,24 @@ STARTS = 60
 DEPTH = 40
 
 
+def _gmres(
+    apply: Callable[[Vector], Vector], precondition: Callable[[Vector], Vector], b: Vector, tolerance: float, space: int
+) -> tuple[Vector, float, int]:
+    """GMRES for complex vectors as real ones of twice the length, since real combinations of Hermitian matrices are Hermitian."""
+
+    def real(f: Callable[[Vector], Vector]) -> Callable[[NDArray[np.float64]], NDArray[np.float64]]:
+        return lambda v: np.ascontiguousarray(f(v.view(np.complex128))).view(np.float64)
+
+    x, residual, steps = gmres(real(apply), real(precondition), b.view(np.float64), tolerance, space)
+    return x.view(np.complex128), residual, steps
+
+
 class LargeBlock:
     """L on an invariant block, as a sparse matrix on the block's units."""
 
     def __init__(self, matrix: csr_matrix, block: Block, secular: Secular, size: int, budget: float) -> None:
         self.matrix, self.block, self.size, self._secular = matrix, block, size, secular
-        self.norm = float(np.abs(matrix).sum(axis=1).max())
+        self.norm = float(abs(matrix).sum(axis=1).max())
         self._diagonal = matrix.diagonal()
         self._shift = 0.2 * float(np.abs(self._diagonal.real).mean()) + EPS * self.norm
         self._budget = budget
@@ -107,10 +126,7 @@ class LargeBlock:
         floor: float,
         choose: Callable[[Inverse], Callable[[Vector], Vector]],
     ) -> tuple[Vector, float]:
-        """x with apply(x) = b up to `floor`, by restarted GMRES; the approximate inverse that gains most goes on.
-
-        Real combinations of Hermitian matrices are Hermitian: the vectors are taken as real ones of twice the length.
-        """
+        """x with apply(x) = b up to `floor`, by restarted GMRES; the approximate inverse that gains most goes on."""
         x = np.zeros_like(b)
         residual, size = b, float(np.linalg.norm(b))
         gains: list[float | None] = [None] * len(self.inverses)
@@ -131,14 +147,8 @@ class LargeBlock:
                 if (gains[best] or 0.0) > 0.9:
                     break
             precondition = choose(self.inverses[use])
-            found, _, steps = gmres(
-                lambda v: apply(v.view(np.complex128)).view(np.float64),
-                lambda v, f=precondition: np.ascontiguousarray(f(v.view(np.complex128))).view(np.float64),
-                residual.view(np.float64),
-                max(0.3 * floor, 1e-13 * size),
-                SPACE,
-            )
-            tried = x + found.view(np.complex128)
+            found, _, steps = _gmres(apply, precondition, residual, max(0.3 * floor, 1e-13 * size), SPACE)
+            tried = x + found
             after = b - apply(tried)
             new = float(np.linalg.norm(after))
             gains[use] = max(new / size, 1e-300) ** (SPACE / max(steps, 1))
@@ -153,16 +163,7 @@ class LargeBlock:
     def _rank(self) -> None:
         """Put the approximate inverse that serves this block best first."""
         noise = np.exp(1j * np.arange(len(self.block.units)) ** 2 * 0.7)
-        gains = []
-        for inverse in self.inverses:
-            _, residual, _ = gmres(
-                lambda v: self.apply(v.view(np.complex128)).view(np.float64),
-                lambda v, f=inverse: np.ascontiguousarray(f(v.view(np.complex128), 0.0)).view(np.float64),
-                noise.view(np.float64),
-                0.0,
-                SPACE // 2,
-            )
-            gains.append(residual)
+        gains = [_gmres(self.apply, partial(inverse, z=0.0), noise, 0.0, SPACE // 2)[1] for inverse in self.inverses]
         self.inverses = [self.inverses[k] for k in np.argsort(gains, kind="stable")]
 
     def rest(self, start: Vector, above: float) -> Rest:

@@ -73,7 +73,7 @@ def rest_of_block(matrix: NDArray[np.complex128], block: Block, start: NDArray[n
             return Rest(0 * begin, False, *_rightmost(*eigenvalues(A, inverse)), 0, 0.0)
     values, errors = eigenvalues(A)
     rounding = float(errors.max())
-    y = to_real_part(begin, block.populations, upper) if block.mirrored else begin
+    y: NDArray[Any] = to_real_part(begin, block.populations, upper) if block.mirrored else begin
     y, zeros, error, state = _what_stays(A, values, rounding, y)
     found = _as_units(y, block, upper, len(start)) if block.mirrored else y
     nonzero = values.real[np.abs(values) > rounding]

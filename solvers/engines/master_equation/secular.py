@@ -48,7 +48,7 @@ def hamiltonian(system: SpinSystem) -> Matrix:
 
 def eigenbasis(H: Matrix) -> tuple[NDArray[np.float64], Matrix]:
     """Energies and eigenvectors of H that do not mix its invariant blocks."""
-    pattern = csr_matrix(np.abs(H) > 0.0)
+    pattern = csr_matrix((np.abs(H) > 0.0).astype(np.int8))
     count, label = connected_components(pattern, directed=False)
     energies, vectors = np.empty(len(H)), np.zeros_like(H)
     for k in range(count):

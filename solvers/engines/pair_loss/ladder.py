@@ -22,7 +22,7 @@ from scipy.sparse import csc_matrix, diags, identity, kron
 from scipy.special import gammaln
 
 from solvers.numerics.shift_invert import Exponential, Mode, nearest_mode
-from solvers.outcome import PointFailed
+from solvers.outcome import Kind, PointFailed
 
 EVEN, ODD = 0, 1
 _SHIFT = 1e-6
@@ -78,7 +78,7 @@ def steady_state(n: int, eta: float, parity: int) -> SteadyState:
     L = generator(n, eta, parity, parity)
     mode = nearest_mode(L, _SHIFT)
     if not mode.alone:
-        raise PointFailed("Rounding", f"rounding hides the steady state of {n} spins at eta = {eta:g}")
+        raise PointFailed(Kind.LOST_IN_ROUNDING, f"rounding hides the steady state of {n} spins at eta = {eta:g}")
     rho = mode.right.real.reshape(size, size)
     rho = 0.5 * (rho + rho.T)
     rho = rho / np.trace(rho)

@@ -27,7 +27,7 @@ from solvers.engines.pair_loss.density_matrix import largest_rate
 from solvers.engines.pair_loss.parity_basis import ParityBasis
 from solvers.numerics.compile import FASTMATH, entry, kernel
 from solvers.numerics.random import uniform_pair
-from solvers.outcome import PointFailed
+from solvers.outcome import Kind, PointFailed
 
 _REACH = 3.0
 _MOST_TERMS = 60
@@ -238,7 +238,9 @@ class Unravelling:
         last, step = float(times[-1]) if len(times) else 0.0, self.step
         needed = last / step if step > 0.0 else math.inf
         if not needed <= max_steps:
-            raise PointFailed("Integration", f"{needed:.3g} steps are needed and max_steps = {max_steps} allowed")
+            raise PointFailed(
+                Kind.STEP_BUDGET_SPENT, f"{needed:.3g} steps are needed and max_steps = {max_steps} allowed"
+            )
         arrays = np.empty((2, len(times), *self.start.shape), dtype=np.complex128)
         trajectory = 0
         while True:
@@ -259,8 +261,10 @@ class Unravelling:
                 out,
             )
             if jumps < 0:
-                reason = f"spent its step budget max_steps = {max_steps}; raise it" if jumps == -1 else "is not finite"
-                raise PointFailed("Integration", f"trajectory {trajectory} {reason}")
+                if jumps == -1:
+                    text = f"trajectory {trajectory} spent its step budget max_steps = {max_steps}; raise it"
+                    raise PointFailed(Kind.STEP_BUDGET_SPENT, text)
+                raise PointFailed(Kind.NOT_FINITE, f"trajectory {trajectory} is not finite")
             yield out
             trajectory += 1
 

@@ -17,6 +17,7 @@ from scipy.linalg import expm
 from solvers.engines.individual_loss import binomial_weights, jump, jump_table
 from solvers.engines.populations import propagate, rate_table
 from solvers.numerics.compile import entry
+from solvers.outcome import Kind, PointFailed
 
 Matrix = NDArray[np.float64]
 
@@ -102,7 +103,8 @@ def dephased_storage(N: int, gamma: float, dephasing: float, tau: float) -> Matr
         state = np.zeros((N + 1, K))
         state[N - k, k] = 1.0
         if propagate(state, rates, 0, 0.0, tau, True, True)[2] < 0:
-            raise ArithmeticError(f"storage with dephasing {dephasing:g} over {tau:g} loses its accuracy")
+            text = f"storage with dephasing {dephasing:g} over {tau:g} loses its accuracy"
+            raise PointFailed(Kind.LOST_IN_ROUNDING, text)
         kernel[:, k] = state.sum(axis=0)
     return kernel
 

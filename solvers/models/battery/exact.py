@@ -14,6 +14,7 @@ from solvers.engines.individual_loss import jump_table, lose
 from solvers.engines.populations import moments, propagate, rate_table
 from solvers.engines.pumped_populations import PumpedPropagator
 from solvers.models.battery.declarations import perfect
+from solvers.outcome import Kind, PointFailed
 
 State = list[NDArray[np.float64]]
 """R_q[n, k] for q = 0 (populations) or for q = 0..N."""
@@ -102,9 +103,10 @@ class Phase:
                     block, self._tables[q], q, self.collective, self.tau, self._dephased, positive and q == 0
                 )
             if steps < 0:
-                raise ArithmeticError(
+                raise PointFailed(
+                    Kind.LOST_IN_ROUNDING,
                     f"the populations lose their accuracy in a phase of {self.tau:g} at Gamma = {self.collective:g}, "
-                    "however short the steps; bring the rates closer together"
+                    "however short the steps; bring the rates closer together",
                 )
             if q == 0:
                 released, lost = self.collective * emission, self.gamma * excited

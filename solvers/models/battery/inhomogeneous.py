@@ -37,7 +37,7 @@ from solvers.models.battery.points import must_have_ended
 from solvers.models.battery.reference import DenseBattery, liouvillian, site_operators
 from solvers.numerics.compile import FASTMATH, entry, kernel
 from solvers.numerics.runge_kutta import runge_kutta
-from solvers.outcome import WARNED, Remark
+from solvers.outcome import WARNED, Kind, Remark
 from solvers.shared_parameters import times, tolerances
 
 LARGEST_CUMULANT, LARGEST_DENSE = 1000, 8
@@ -151,7 +151,7 @@ def solve(inversions: Callable[[Mapping[str, Any]], NDArray[np.float64]], p: Poi
         message = (
             f"an emitter's probability of being excited leaves [0, 1] at t = {first:g}: the closure has left physics"
         )
-        outputs |= {"status": WARNED, "remark": Remark(kind="OutOfPhysics", message=message)}
+        outputs |= {"status": WARNED, "remark": Remark(kind=Kind.OUT_OF_PHYSICS, message=message)}
     return outputs
 
 

@@ -28,7 +28,7 @@ from solvers.models.battery import cumulant_limit, exact_limit
 from solvers.models.battery import declarations as declare
 from solvers.models.battery.points import ratio
 from solvers.models.battery.reference import DenseBattery, MomentBattery, Start
-from solvers.outcome import WARNED, InvalidInput, Remark
+from solvers.outcome import WARNED, InvalidInput, Kind, Remark
 from solvers.shared_parameters import tolerances
 
 CONVERGED_SHARE = 0.01
@@ -72,7 +72,7 @@ def missed(what: float) -> dict[str, Any]:
     if what <= 1.0:
         return {}
     message = f"the limit cycle was not found to the tolerance: the last correction was {what:.2g} times as large"
-    return {"status": WARNED, "remark": Remark(kind="NotConverged", message=message)}
+    return {"status": WARNED, "remark": Remark(kind=Kind.NOT_CONVERGED, message=message)}
 
 
 def count_cycles(

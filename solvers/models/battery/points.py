@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from solvers.numerics.outcome import DONE, MAX_STEPS, OUTCOME_TEXT
-from solvers.outcome import WARNED, PointFailed, Remark
+from solvers.numerics.outcome import DONE, OUTCOME_TEXT
+from solvers.outcome import KIND_OF_CODE, WARNED, Kind, PointFailed, Remark
 
 
 def rates(p: Mapping[str, Any], collective: float, printed: bool = False) -> NDArray[np.float64]:
@@ -21,8 +21,7 @@ def rates(p: Mapping[str, Any], collective: float, printed: bool = False) -> NDA
 def must_have_ended(code: int) -> None:
     """Raise PointFailed for an integration that did not reach its end."""
     if code != DONE:
-        kind = "StepBudgetSpent" if code == MAX_STEPS else "IntegrationFailed"
-        raise PointFailed(kind, OUTCOME_TEXT[code])
+        raise PointFailed(KIND_OF_CODE[code], OUTCOME_TEXT[code])
 
 
 def left_physics(outputs: Mapping[str, Any]) -> dict[str, Any]:
@@ -31,7 +30,7 @@ def left_physics(outputs: Mapping[str, Any]) -> dict[str, Any]:
     if not bad:
         return {}
     message = f"<S^2> is negative in this closure: {', '.join(bad)} cannot be given (NaN)"
-    return {"status": WARNED, "remark": Remark(kind="NegativeSquare", message=message)}
+    return {"status": WARNED, "remark": Remark(kind=Kind.OUT_OF_PHYSICS, message=message)}
 
 
 def ratio(top: Any, bottom: Any) -> Any:

@@ -26,7 +26,7 @@ from solvers.model import Method, Model
 from solvers.models.collective_spin import declarations as declare
 from solvers.models.collective_spin.outcomes import of_ladder, of_samples, sampled_with_check, too_many_steps
 from solvers.numerics.outcome import DONE, OUTCOME_TEXT
-from solvers.outcome import FAILED, Remark
+from solvers.outcome import KIND_OF_CODE, PointFailed
 from solvers.shared_parameters import times, tolerances
 
 
@@ -61,8 +61,7 @@ def mean_field(p: Point) -> dict[str, Any]:
     )
     found = {"mean": mean, "second": mean[:, :, None] * mean[:, None, :], "first_bad_time": math.nan}
     if code != DONE:
-        message = f"stopped at t = {reached:.6g}: {OUTCOME_TEXT[code]}"
-        found |= {"status": FAILED, "remark": Remark(kind="NotIntegrated", message=message)}
+        raise PointFailed(KIND_OF_CODE[code], f"stopped at t = {reached:.6g}: {OUTCOME_TEXT[code]}")
     return found
 
 

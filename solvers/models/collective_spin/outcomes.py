@@ -15,7 +15,7 @@ from solvers.engines.phase_space.sample import GROWN, Sampled, first_growth, sta
 from solvers.engines.phase_space.single import Spin
 from solvers.models.collective_spin.declarations import largest_error
 from solvers.numerics.outcome import DONE, OUTCOME_TEXT
-from solvers.outcome import FAILED, OK, WARNED, Remark
+from solvers.outcome import FAILED, KIND_OF_CODE, OK, WARNED, Kind, PointFailed, Remark
 
 MOST_STEPS = 2**31
 """Steps of a trajectory that the addresses of random numbers can tell apart."""
@@ -24,8 +24,7 @@ MOST_STEPS = 2**31
 def of_ladder(path: Path, times: NDArray[np.float64]) -> dict[str, Any]:
     """`status`, `remark` and `first_bad_time` of an exact evolution."""
     if path.code != DONE:
-        message = f"stopped at t = {path.reached:.6g}: {OUTCOME_TEXT[path.code]}"
-        return {"first_bad_time": math.nan, "status": FAILED, "remark": Remark(kind="NotIntegrated", message=message)}
+        raise PointFailed(KIND_OF_CODE[path.code], f"stopped at t = {path.reached:.6g}: {OUTCOME_TEXT[path.code]}")
     bad = (np.abs(path.trace - 1) > 1e-6) | (path.smallest < -1e-6)
     if bad.any():
         when = float(times[np.argmax(bad)])
@@ -33,7 +32,7 @@ def of_ladder(path: Path, times: NDArray[np.float64]) -> dict[str, Any]:
             f"the trace is off by {np.abs(path.trace - 1).max():.2g} and the smallest population is "
             f"{path.smallest.min():.2g}, from t = {when:.6g} on; tighten rtol"
         )
-        return {"first_bad_time": when, "status": WARNED, "remark": Remark(kind="NoState", message=message)}
+        return {"first_bad_time": when, "status": WARNED, "remark": Remark(kind=Kind.INACCURATE, message=message)}
     return {"first_bad_time": math.nan, "status": OK}
 
 
@@ -46,7 +45,7 @@ def too_many_steps(duration: float, p: Mapping[str, Any]) -> dict[str, Any] | No
         f"t = {duration:.6g} takes {duration / p['step']:.3g} steps of {p['step']:g}, and max_steps is {most}; raise it or "
         "the step"
     )
-    return {"status": FAILED, "remark": Remark(kind="NotIntegrated", message=message)}
+    return {"status": FAILED, "remark": Remark(kind=Kind.STEP_BUDGET_SPENT, message=message)}
 
 
 def sampled_with_check(
@@ -76,7 +75,7 @@ def of_samples(sampled: Sampled, p: Spin, times: NDArray[np.float64] | None, ste
     }
     if not (np.isfinite(e.mean).all() and np.isfinite(e.second).all() and np.isfinite(e.length_variance).all()):
         message = f"the trajectories are not finite; a step of {p.step:g} is too long for these rates"
-        return found | {"status": FAILED, "remark": Remark(kind="NotFinite", message=message)}
+        return found | {"status": FAILED, "remark": Remark(kind=Kind.NOT_FINITE, message=message)}
     reasons = []
     row = first_growth(e, start_variance(p)) if sampled.trajectories > 1 else None
     if row is not None:
@@ -93,6 +92,6 @@ def of_samples(sampled: Sampled, p: Spin, times: NDArray[np.float64] | None, ste
     if step_error > max(sem, 1e-3):
         reasons.append(f"half the step changes <S>/S by {step_error:.2g}; take a smaller step")
     if reasons:
-        kind = "LengthSpread" if row is not None else "ErrorTooLarge"
+        kind = Kind.LENGTH_SPREAD if row is not None else Kind.INACCURATE
         found |= {"status": WARNED, "remark": Remark(kind=kind, message="; ".join(reasons))}
     return found

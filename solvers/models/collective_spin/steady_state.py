@@ -27,7 +27,7 @@ from solvers.engines.phase_space.single import DOWN, ISOTROPIC, RAMP
 from solvers.model import Method, Model
 from solvers.models.collective_spin import declarations as declare
 from solvers.models.collective_spin.outcomes import of_samples, sampled_with_check, too_many_steps
-from solvers.outcome import FAILED, OK, WARNED, Remark
+from solvers.outcome import FAILED, OK, WARNED, Kind, Remark
 from solvers.shared_parameters import tolerances
 
 STARTS = {"down": DOWN, "isotropic": ISOTROPIC, "ramp": RAMP}
@@ -41,7 +41,7 @@ def undamped(p: Mapping[str, Any]) -> dict[str, Any] | None:
     return dict.fromkeys(
         ("mean", "second", "mean_sem", "second_sem", "length_mean", "length_variance", "step_error", "samples"),
         math.nan,
-    ) | {"status": FAILED, "remark": Remark(kind="NotUnique", message=message)}
+    ) | {"status": FAILED, "remark": Remark(kind=Kind.NOT_UNIQUE, message=message)}
 
 
 def analytic(p: Point) -> dict[str, Any]:
@@ -72,7 +72,7 @@ def mean_field(p: Point) -> dict[str, Any]:
         "mean": p["S"] * mean,
         "second": p["S"] ** 2 * second,
         "status": WARNED if turning else OK,
-        "remark": Remark(kind="NoRest", message=message) if turning else None,
+        "remark": Remark(kind=Kind.NOT_AT_REST, message=message) if turning else None,
     }
 
 

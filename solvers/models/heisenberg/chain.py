@@ -37,7 +37,7 @@ from solvers.engines.spin_system import SpinSystem, correlated
 from solvers.engines.validity import unfinished
 from solvers.model import Method
 from solvers.numerics.outcome import DONE, OUTCOME_TEXT
-from solvers.outcome import OK, WARNED, InvalidInput, PointFailed, Remark
+from solvers.outcome import KIND_OF_CODE, OK, WARNED, InvalidInput, Kind, PointFailed, Remark
 
 SOURCE = "Landau-Lifshitz theory from an open Heisenberg chain, Eqs. (3), (9), (12)-(14)"
 UNIT, UNIT_OF_TIME = "field", "1/(gamma field)"
@@ -199,14 +199,14 @@ def judged(
     notes = []
     if not np.isnan(first_bad):
         notes.append(f"the moments belong to no state from t = {first_bad:.6g} on" + (f": {reason}" if reason else ""))
-    kind = "OutOfPhysics"
+    kind = Kind.OUT_OF_PHYSICS
     if code != DONE:
         text = f"stopped at t = {reached:.6g}: {OUTCOME_TEXT[code]}"
         if not np.isnan(first_left):
-            return WARNED, Remark(kind="NotIntegrated", message="; ".join([unfinished(text, first_left), *notes]))
-        raise PointFailed("Diverged" if notes else "NotIntegrated", "; ".join([text, *notes]))
+            return WARNED, Remark(kind=KIND_OF_CODE[code], message="; ".join([unfinished(text, first_left), *notes]))
+        raise PointFailed(Kind.DIVERGED if notes else KIND_OF_CODE[code], "; ".join([text, *notes]))
     if not completely_positive(p):
-        kind = "NotCompletelyPositive"
+        kind = Kind.NOT_COMPLETELY_POSITIVE
         notes.append(
             f"the Kossakowski matrix has the eigenvalue {min_kossakowski(p):.6g} < 0: solved all the same, but the evolution is not "
             "completely positive"
@@ -282,7 +282,7 @@ def printed_row(p: Mapping[str, Any]) -> Row:
     on_site, _ = rates(p)
     if on_site[:2].any():
         text = "Eqs. (12)-(14) are printed for gamma_x = gamma_y = 0; take mean_field_uniform, or on-site rates along z only"
-        raise PointFailed("OutsidePrinted", text)
+        raise PointFailed(Kind.OUTSIDE_LIMIT, text)
     total = on_site.sum(axis=1)[2]
     decay, source = total * np.array([0.5, 0.5, 1.0]), np.array([0.0, 0.0, total])
     return _row(p, torque=_torque(p) / 2, decay=decay, source=source)
@@ -293,7 +293,7 @@ def must_be_uniform(p: Mapping[str, Any]) -> None:
     spins = start(p)
     if np.abs(spins - spins[0]).max() > 1e-12:
         text = "this method describes one bulk site of a uniform chain, but spins0 differs from site to site"
-        raise PointFailed("NotUniform", text)
+        raise PointFailed(Kind.OUTSIDE_LIMIT, text)
 
 
 def _torque(p: Mapping[str, Any]) -> NDArray[np.float64]:

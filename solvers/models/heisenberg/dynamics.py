@@ -44,7 +44,7 @@ from solvers.engines.validity import AFTER_BUDGET, earliest
 from solvers.model import Method, Model
 from solvers.models.heisenberg import chain
 from solvers.models.heisenberg.chain import MOST_EXACT, SOURCE, UNIT_OF_TIME
-from solvers.outcome import OK, WARNED, PointFailed, Remark
+from solvers.outcome import OK, WARNED, Kind, PointFailed, Remark
 from solvers.references.spin_systems import exact_moments, moment_path, product_density_matrix
 from solvers.shared_parameters import times, tolerances
 
@@ -77,7 +77,7 @@ def solve_spectral(p: Point) -> Mapping[str, Any]:
         return _exact(p, found)
     outputs = dict(solve_exact(p))
     if outputs["status"] == OK:
-        outputs |= {"status": WARNED, "remark": Remark(kind="ExceptionalPoint", message=_NEAR_EXCEPTIONAL)}
+        outputs |= {"status": WARNED, "remark": Remark(kind=Kind.EXCEPTIONAL_POINT, message=_NEAR_EXCEPTIONAL)}
     return outputs
 
 
@@ -88,7 +88,7 @@ def _exact(p: Point, found: tuple[Any, Any, Any]) -> dict[str, Any]:
     largest = float(np.abs(observed).max())
     if not largest < DIVERGED:
         k = int((~(np.abs(observed).max(axis=1) < DIVERGED)).argmax())
-        raise PointFailed("Diverged", chain.divergence(p, largest, float(when[k])))
+        raise PointFailed(Kind.DIVERGED, chain.divergence(p, largest, float(when[k])))
     spins, raw = split_moments(observed, n)
     first_bad, reason = np.nan, ""
     if not chain.completely_positive(p):

@@ -31,7 +31,7 @@ from solvers.engines.master_equation.exact import ExactEvolution, evolve_exactly
 from solvers.model import Method, Model
 from solvers.models.heisenberg import chain
 from solvers.models.heisenberg.chain import MOST_EXACT, SOURCE, UNIT, UNIT_OF_TIME
-from solvers.outcome import PointFailed
+from solvers.outcome import Kind, PointFailed
 from solvers.references.spin_systems import exact_moments as slow_moments
 from solvers.references.spin_systems import moment_path, product_density_matrix
 from solvers.shared_parameters import tolerances
@@ -94,7 +94,7 @@ def exact_moments(
     largest = np.abs(found.observed).max(axis=1)
     if not largest.max() < DIVERGED:
         k = int((~(largest < DIVERGED)).argmax())
-        raise PointFailed("Diverged", chain.divergence(p, float(largest.max()), float(when[k])))
+        raise PointFailed(Kind.DIVERGED, chain.divergence(p, float(largest.max()), float(when[k])))
     return spins, pair, found
 
 

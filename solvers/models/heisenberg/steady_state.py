@@ -31,7 +31,7 @@ from solvers.model import Method, Model
 from solvers.models.heisenberg import chain
 from solvers.models.heisenberg.chain import SOURCE, UNIT_OF_TIME
 from solvers.numerics.outcome import DONE, EVENT
-from solvers.outcome import OK, WARNED, Remark
+from solvers.outcome import OK, WARNED, Kind, Remark
 from solvers.references.spin_systems import density_matrix_moments, moments_at_rest, steady_density_matrix
 from solvers.shared_parameters import tolerances
 
@@ -111,10 +111,10 @@ def _settled(p, spins, code: int, time: float, derivative: float, at_rest: bool,
     status, remark = chain.judged(p)
     if (longest := float(np.linalg.norm(spins, axis=1).max())) > 1 + 1e-6:
         message = f"the state of rest is no state: a spin has length {longest:.6g} > 1"
-        status, remark = WARNED, Remark(kind="OutOfPhysics", message=message)
+        status, remark = WARNED, Remark(kind=Kind.OUT_OF_PHYSICS, message=message)
     elif not stable and status == OK:
         message = "the state of rest is unstable; another start leads elsewhere"
-        status, remark = WARNED, Remark(kind="Unstable", message=message)
+        status, remark = WARNED, Remark(kind=Kind.UNSTABLE, message=message)
     return {"M": spins.mean(axis=0), "spins": spins, "status": status, "remark": remark}
 
 

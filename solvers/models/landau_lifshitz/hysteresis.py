@@ -36,8 +36,8 @@ from solvers.engines.macrospin import FIELD, REST, normalise, polar, relax, row
 from solvers.model import Method, Model
 from solvers.models.landau_lifshitz.trajectory import SOURCE, UNIT_OF_FIELD, vector_parameters
 from solvers.numerics.compile import entry, kernel
-from solvers.numerics.outcome import DONE, EVENT
-from solvers.outcome import FAILED, WARNED, Remark, Results
+from solvers.numerics.outcome import DONE, EVENT, OUTCOME_TEXT
+from solvers.outcome import FAILED, KIND_OF_CODE, WARNED, Kind, Remark, Results
 from solvers.shared_parameters import tolerances
 
 NUDGE = 3e-4
@@ -201,14 +201,14 @@ def run(fixed_start: bool, batch: Batch) -> Results:
     for i in range(count):
         if slow[i, 1]:
             status[i] = FAILED
-            text = "the step budget of one field was spent, or the motion is not finite; raise max_steps"
-            remarks[i] = Remark(kind="NotIntegrated", message=text)
+            code = int(slow[i, 1])
+            remarks[i] = Remark(kind=KIND_OF_CODE[code], message=f"at one field: {OUTCOME_TEXT[code]}")
         elif np.isfinite(slow[i, 0]):
             status[i] = WARNED
             text = (
                 f"critical slowing: M is not at rest at B_z = {slow[i, 0]:.6g} after alpha t scale = t_max; raise t_max"
             )
-            remarks[i] = Remark(kind="NotAtRest", message=text)
+            remarks[i] = Remark(kind=Kind.NOT_AT_REST, message=text)
     found = {"field": fields, "M_down": down, "M_up": up, "coercive_field": coercive, "loop_area": area}
     return Results({name: found[name] for name in batch.empty()}, status, remarks)
 

@@ -31,7 +31,7 @@ from solvers.declarations import AXIS, TIME, Check, Output, Parameter
 from solvers.engines.macrospin import first_crossings, paths, polar, row
 from solvers.model import Method, Model
 from solvers.numerics.outcome import DONE, OUTCOME_TEXT
-from solvers.outcome import FAILED, WARNED, Remark, Results
+from solvers.outcome import FAILED, KIND_OF_CODE, WARNED, Kind, PointFailed, Remark, Results
 from solvers.shared_parameters import times, tolerances
 
 SOURCE = "Landau-Lifshitz theory from an open Heisenberg chain, Eqs. (2), (12)-(20)"
@@ -64,7 +64,10 @@ def stationary(p: Mapping[str, Any]) -> NDArray[np.float64]:
                 break
         else:
             if not np.abs(change).max() < 1e-12:
-                raise RuntimeError("the stationary state of the Bloch-Bloembergen equation was not found for this V")
+                raise PointFailed(
+                    Kind.NOT_CONVERGED,
+                    "the stationary state of the Bloch-Bloembergen equation was not found for this V",
+                )
     return m
 
 
@@ -126,12 +129,12 @@ def run(row_of: Callable[[Mapping[str, Any]], Row], batch: Batch) -> Results:
         if codes[i] != DONE:
             status[i] = FAILED
             message = f"stopped at t = {reached[i]:.6g}: {OUTCOME_TEXT[int(codes[i])]}"
-            remarks[i] = Remark(kind="NotIntegrated", message=message)
+            remarks[i] = Remark(kind=KIND_OF_CODE[int(codes[i])], message=message)
         elif (bad := length[i] > 1 + BEYOND).any():
             first_bad[i] = when[bad.argmax()]
             status[i] = WARNED
             message = f"|M| = {length[i].max():.6g} > 1, from t = {first_bad[i]:.6g} on: M is no mean of spins"
-            remarks[i] = Remark(kind="TooLong", message=message)
+            remarks[i] = Remark(kind=Kind.OUT_OF_PHYSICS, message=message)
     outputs: dict[str, NDArray[Any]] = {"M": path, "M_final": path[:, -1], "first_bad_time": first_bad}
     if batch.wants("flip_time"):
         outputs["flip_time"] = np.empty(batch.size)

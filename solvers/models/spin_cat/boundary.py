@@ -43,7 +43,7 @@ from solvers.model import Method, Model
 from solvers.models.spin_cat import boundary_dynamic, boundary_existence, boundary_reference
 from solvers.models.spin_cat.boundary_pinned import dynamic_pinned
 from solvers.numerics.outcome import DONE, MAX_STEPS, OUTCOME_TEXT
-from solvers.outcome import FAILED, OK, WARNED, InvalidInput, Remark, Results
+from solvers.outcome import FAILED, KIND_OF_CODE, OK, WARNED, InvalidInput, Kind, Remark, Results
 
 MANY, SOME, SLOW = 1e4, 100.0, 1e-4
 """eta from which 1/eta is neglected (`boundary_pinned`): at any eta/N, and where eta/N is below the third number."""
@@ -105,7 +105,7 @@ def by_distribution(two: Callable[..., Arrays], gaussian: Callable[..., Arrays],
 
 
 _RESTLESS = Remark(
-    kind="NotAtRest",
+    kind=Kind.NOT_AT_REST,
     message="a trial neither came to rest nor unlocked within its budget of steps and was counted as locked",
 )
 
@@ -115,7 +115,7 @@ def results(batch: Batch, delta: NDArray[Any], z: NDArray[Any], code: NDArray[An
     status, remarks = np.full(batch.size, OK), {}
     for i, c in zip(np.flatnonzero(code != DONE).tolist(), code[code != DONE].tolist(), strict=True):
         status[i] = WARNED if c == MAX_STEPS else FAILED
-        remarks[i] = _RESTLESS if c == MAX_STEPS else Remark(kind="Integration", message=OUTCOME_TEXT[c])
+        remarks[i] = _RESTLESS if c == MAX_STEPS else Remark(kind=KIND_OF_CODE[c], message=OUTCOME_TEXT[c])
     found = {"delta_critical": delta, "z_critical": z}
     return Results({o.name: found[o.name] for o in batch.wanted}, status, remarks)
 

@@ -46,7 +46,7 @@ from solvers.models.spin_cat.quantum_parameters import (
 )
 from solvers.numerics.outcome import DONE, MAX_STEPS, OUTCOME_TEXT
 from solvers.numerics.random import standard_normals
-from solvers.outcome import WARNED, PointFailed, Remark
+from solvers.outcome import KIND_OF_CODE, WARNED, Kind, PointFailed, Remark
 from solvers.shared_parameters import seed, times, tolerances, trajectories
 
 STARTS = ("cat", "coherent", "four_component")
@@ -89,11 +89,11 @@ def exact(point: Point) -> Mapping[str, Any]:
         rtol=point["rtol"],
         max_steps=point["max_steps"],
     )
-    if evolution.code == MAX_STEPS:
-        text = f"{evolution.steps:.3g} steps are needed and max_steps = {point['max_steps']} allowed"
-        raise PointFailed("Integration", text)
     if evolution.code != DONE:
-        raise PointFailed("Integration", OUTCOME_TEXT[evolution.code])
+        text = OUTCOME_TEXT[evolution.code]
+        if evolution.code == MAX_STEPS:
+            text = f"{evolution.steps:.3g} steps are needed and max_steps = {point['max_steps']} allowed"
+        raise PointFailed(KIND_OF_CODE[evolution.code], text)
     observed = evolution.observed
     found: dict[str, Any] = {
         "fidelity": np.clip(observed[:, FIDELITY], 0.0, 1.0),  # a loose rtol may leave them by as much
@@ -105,12 +105,12 @@ def exact(point: Point) -> Mapping[str, Any]:
     if bad.any():
         first = float(point["times"][np.argmax(bad)])
         message = f"the trace is off by more than {_TRACE_ERROR:g} from t = {first:g} on; lower rtol"
-        found |= {"first_bad_time": first, "status": WARNED, "remark": Remark(kind="Trace", message=message)}
+        found |= {"first_bad_time": first, "status": WARNED, "remark": Remark(kind=Kind.INACCURATE, message=message)}
     elif evolution.doubt > point["rtol"]:
         message = (
             f"at rest to rounding; what rates below it do until the last time is known to {evolution.doubt:.1g} only"
         )
-        found |= {"status": WARNED, "remark": Remark(kind="Rounding", message=message)}
+        found |= {"status": WARNED, "remark": Remark(kind=Kind.LOST_IN_ROUNDING, message=message)}
     return found
 
 

@@ -49,7 +49,7 @@ from solvers.models.spin_cat.mean_field_equations import integrate_from_start
 from solvers.models.spin_cat.mean_field_far import integrate_following, precession
 from solvers.models.spin_cat.reference import Derivative, exact_derivative, paper_derivative
 from solvers.numerics.outcome import DONE, EVENT, OUTCOME_TEXT
-from solvers.outcome import InvalidInput, PointFailed
+from solvers.outcome import KIND_OF_CODE, InvalidInput, PointFailed
 from solvers.shared_parameters import seed, times, tolerances
 
 
@@ -104,7 +104,7 @@ def solve(exact: bool, parameters: Point) -> Mapping[str, Any]:
     else:
         code = integrate_from_start(detunings, weights, n, parameters["eta"], float(exact), *integration)
     if code not in (DONE, EVENT):
-        raise PointFailed("Integration", OUTCOME_TEXT[code])
+        raise PointFailed(KIND_OF_CODE[code], OUTCOME_TEXT[code])
 
     def mean(values: NDArray[Any]) -> Any:
         return (weights * values).sum(axis=-1) / n

@@ -22,7 +22,7 @@ from solvers.engines.pair_loss.ladder import excitations, steady_state
 from solvers.engines.pair_loss.parity_basis import PARITIES
 from solvers.model import Method, Model
 from solvers.models.spin_cat.quantum_parameters import SOURCE, parity, spins, squeezing
-from solvers.outcome import WARNED, Remark
+from solvers.outcome import WARNED, Kind, Remark
 
 MOST = 400
 LIMIT = Limit(
@@ -57,7 +57,7 @@ def exact(point: Point) -> Mapping[str, Any]:
     }
     if found.residual > _RESIDUAL * max(found.gap, 1e-300) and len(k) > 1:
         message = f"the residual {found.residual:.1g} is not small beside the gap {found.gap:.1g}"
-        return outputs | {"status": WARNED, "remark": Remark(kind="Residual", message=message)}
+        return outputs | {"status": WARNED, "remark": Remark(kind=Kind.NOT_CONVERGED, message=message)}
     return outputs
 
 

@@ -40,7 +40,7 @@ from solvers.models.spin_cat.reduced_equations import integrate_lanes, start_sta
 from solvers.models.spin_cat.reference import printed_run
 from solvers.numerics.compile import entry, kernel
 from solvers.numerics.outcome import DONE, EVENT, NOT_FINITE, OUTCOME_TEXT
-from solvers.outcome import FAILED, OK, WARNED, Remark, Results
+from solvers.outcome import FAILED, KIND_OF_CODE, OK, WARNED, Kind, Remark, Results
 from solvers.shared_parameters import tolerances
 
 REST = 1e-6
@@ -52,7 +52,7 @@ ROUNDING = 1e-14
 """Share of eta below which a rate is rounding."""
 
 _MOVING = Remark(
-    kind="NotAtRest",
+    kind=Kind.NOT_AT_REST,
     message=f"locked, but not at rest at t_end: the largest derivative of A, zeta and z is above {REST:g} or above "
     "a tenth of |delta|; raise t_end",
 )
@@ -158,7 +158,7 @@ def run(batch: Batch) -> Results:
     status = np.where(failed, FAILED, np.where(moving, WARNED, OK))
     remarks = dict.fromkeys(np.flatnonzero(moving).tolist(), _MOVING)
     for i in np.flatnonzero(failed).tolist():
-        remarks[i] = Remark(kind="Integration", message=OUTCOME_TEXT[int(code[i])])
+        remarks[i] = Remark(kind=KIND_OF_CODE[int(code[i])], message=OUTCOME_TEXT[int(code[i])])
     outputs = batch.empty()
     for name in outputs:
         outputs[name] = found[name]

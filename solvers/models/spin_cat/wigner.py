@@ -23,7 +23,7 @@ from solvers.engines.wigner import wigner
 from solvers.model import Method, Model
 from solvers.models.spin_cat.quantum_parameters import SOURCE, UNIT_OF_TIME, spins, squeezing
 from solvers.models.spin_cat.steady_state import LIMIT
-from solvers.outcome import WARNED, Remark
+from solvers.outcome import WARNED, Kind, Remark
 from solvers.shared_parameters import tolerances
 
 _UNRESOLVED = 1e-6
@@ -48,7 +48,7 @@ def exact(point: Point) -> Mapping[str, Any]:
             f"the coherence decays slower than {ladder.coherence.rounding:.1g}, which is rounding; "
             f"what is left of it at t = {point['t']:.3g} is not known"
         )
-        found |= {"status": WARNED, "remark": Remark(kind="Rounding", message=message)}
+        found |= {"status": WARNED, "remark": Remark(kind=Kind.LOST_IN_ROUNDING, message=message)}
     return found
 
 

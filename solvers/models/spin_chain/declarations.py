@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from solvers.declarations import Output, Parameter
 from solvers.engines.phase_space.lattice import CLASSICAL, CONSERVING, MOST_SITES, POSITIVE, Lattice
 from solvers.engines.phase_space.sampling import COHERENT_P, COHERENT_WIGNER, RING_WIGNER
-from solvers.outcome import FAILED, InvalidInput, Remark
+from solvers.outcome import FAILED, InvalidInput, Kind, Remark
 from solvers.shared_parameters import seed, trajectories
 
 SOURCE = "J. Huber, P. Kirton and P. Rabl, SciPost Phys. 10, 045 (2021), section 4"
@@ -158,7 +158,7 @@ def lattice(p: Mapping[str, Any], theta: float, phi: float, *, classical: bool =
     )
 
 
-def failed(kind: str, message: str) -> dict[str, Any]:
+def failed(kind: Kind, message: str) -> dict[str, Any]:
     """`status` and `remark` of a failure."""
     return {"status": FAILED, "remark": Remark(kind=kind, message=message)}
 
@@ -169,7 +169,7 @@ def too_many_steps(duration: float, p: Mapping[str, Any]) -> dict[str, Any] | No
     if duration / p["step"] <= most:
         return None
     return failed(
-        "NotIntegrated",
+        Kind.STEP_BUDGET_SPENT,
         f"t = {duration:.6g} takes {duration / p['step']:.3g} steps of {p['step']:g}, and max_steps is {most}; raise it or "
         "the step",
     )

@@ -25,7 +25,7 @@ from solvers.model import Method, Model
 from solvers.models.spin_chain import declarations as declare
 from solvers.models.spin_chain import small
 from solvers.numerics.outcome import DONE, OUTCOME_TEXT
-from solvers.outcome import OK, WARNED, Remark
+from solvers.outcome import KIND_OF_CODE, OK, WARNED, Kind, PointFailed, Remark
 from solvers.shared_parameters import times, tolerances
 
 MEANS = ("mean", "second")
@@ -46,7 +46,7 @@ def twoqs(p: Point) -> dict[str, Any]:
             f"the trajectories are not finite from about t = {first:.6g} on: a step of {p['step']:g} is too long for these "
             "rates, or the noise of positive diffusion has run away (small S, long times); variant conserving cannot"
         )
-        return nothing | declare.failed("NotFinite", message)
+        return nothing | declare.failed(Kind.NOT_FINITE, message)
     found: dict[str, Any] = path._asdict() | {"samples": path.trajectories, "first_bad_time": math.nan, "status": OK}
     at_start = 0.25 if p["sampling"] == "ring" else 2 * p["S"] + 0.5
     grown = path.length_variance - at_start > GROWN * path.length_mean**2
@@ -60,7 +60,10 @@ def twoqs(p: Point) -> dict[str, Any]:
     if p["target_error"] > 0.0 and not path.mean_sem.max(initial=0.0) <= p["target_error"]:
         reasons.append(f"target_error was not reached with trajectories = {path.trajectories}")
     if reasons:
-        found |= {"status": WARNED, "remark": Remark(kind="LengthSpread", message="; ".join(reasons))}
+        found |= {
+            "status": WARNED,
+            "remark": Remark(kind=Kind.LENGTH_SPREAD if grown.any() else Kind.INACCURATE, message="; ".join(reasons)),
+        }
     return found
 
 
@@ -76,7 +79,7 @@ def mean_field(p: Point) -> dict[str, Any]:
     mean = p["S"] * out
     found: dict[str, Any] = {"mean": mean, "second": mean[:, :, None] * mean[:, None, :], "first_bad_time": math.nan}
     if code != DONE:
-        found |= declare.failed("NotIntegrated", f"stopped at t = {reached:.6g}: {OUTCOME_TEXT[int(code)]}")
+        raise PointFailed(KIND_OF_CODE[int(code)], f"stopped at t = {reached:.6g}: {OUTCOME_TEXT[int(code)]}")
     return found
 
 
@@ -89,10 +92,12 @@ def exact(p: Point) -> dict[str, Any]:
     )  # fmt: skip
     nothing = {"mean": math.nan, "second": math.nan, "first_bad_time": math.nan}
     if solution is None:
-        return nothing | declare.failed("NotIntegrated", "the step budget was spent; raise max_steps or loosen rtol")
+        return nothing | declare.failed(
+            Kind.STEP_BUDGET_SPENT, "the step budget was spent; raise max_steps or loosen rtol"
+        )
     mean, second, trace = solution
     if not trace < 1e-6:
-        return nothing | declare.failed("NoState", f"the trace is off by {trace:.2g}; tighten rtol")
+        return nothing | declare.failed(Kind.INACCURATE, f"the trace is off by {trace:.2g}; tighten rtol")
     return nothing | {"mean": mean, "second": second}
 
 

@@ -34,7 +34,7 @@ from solvers.engines.phase_space.sample import GROWN
 from solvers.model import Method, Model
 from solvers.models.spin_chain import declarations as declare
 from solvers.models.spin_chain import holstein_primakoff as linear
-from solvers.outcome import OK, WARNED, Remark
+from solvers.outcome import OK, WARNED, Kind, Remark
 from solvers.shared_parameters import tolerances
 
 MOMENTS = ("Sz_over_S", "excitations", "Sxx_over_S", "Syy_over_S", "Sxy_over_S", "Szz_variance", "correlation")
@@ -54,7 +54,7 @@ def undamped(p: Mapping[str, Any]) -> dict[str, Any] | None:
     if p["Gamma"] > 0.0:
         return None
     return nothing(p) | declare.failed(
-        "NotUnique", "without decay (Gamma = 0) there is no unique steady state; take Gamma > 0"
+        Kind.NOT_UNIQUE, "without decay (Gamma = 0) there is no unique steady state; take Gamma > 0"
     )
 
 
@@ -75,7 +75,7 @@ def holstein_primakoff(p: Point) -> dict[str, Any]:
             f"the polarised state is unstable (smallest 1 + j_x j_y/Gamma^2 over momenta: {least:.4g}), and the linear theory "
             "holds about it alone; methods twoqs and mean_field go beyond"
         )
-        return nothing(p) | declare.failed("Unstable", message)
+        return nothing(p) | declare.failed(Kind.UNSTABLE, message)
     found = linear.solve(J, p["Gamma"], width, height)
     return {
         "Sz_over_S": -1.0 + found.excitations / p["S"],
@@ -152,12 +152,13 @@ def twoqs(p: Point) -> dict[str, Any]:
     rows = stationary(point, p.key, relax, steps, p["trajectories"], p["target_error"])
     if not (np.isfinite(rows.averages).all() and np.isfinite(rows.correlation).all()):
         return nothing(p) | declare.failed(
-            "NotFinite", f"the trajectories are not finite; a step of {p['step']:g} is too long for these rates"
+            Kind.NOT_FINITE, f"the trajectories are not finite; a step of {p['step']:g} is too long for these rates"
         )
     found = summarised(p, rows) | {"status": OK}
     at_start = 0.25 if p["sampling"] == "ring" else 2 * p["S"] + 0.5
     reasons = []
-    if found["length_variance"] - at_start > GROWN * found["length_mean"] ** 2:
+    grown = found["length_variance"] - at_start > GROWN * found["length_mean"] ** 2
+    if grown:
         reasons.append(
             f"the variance of N = |alpha|^2 + |beta|^2 has grown by more than {GROWN:g} of N^2 on average over t_average: "
             "the positive diffusion no longer holds S; variant conserving keeps it"
@@ -165,7 +166,10 @@ def twoqs(p: Point) -> dict[str, Any]:
     if p["target_error"] > 0.0 and not found["excitations_sem"] <= p["target_error"]:
         reasons.append(f"target_error was not reached with trajectories = {found['samples']}")
     if reasons:
-        found |= {"status": WARNED, "remark": Remark(kind="LengthSpread", message="; ".join(reasons))}
+        found |= {
+            "status": WARNED,
+            "remark": Remark(kind=Kind.LENGTH_SPREAD if grown else Kind.INACCURATE, message="; ".join(reasons)),
+        }
     return found
 
 
@@ -188,7 +192,7 @@ def mean_field(p: Point) -> dict[str, Any]:
     averages, F = run_average(point, 0, 0, sites, relax, steps)
     if not np.isfinite(averages).all():
         return nothing(p) | declare.failed(
-            "NotFinite", f"not finite; a step of {p['step']:g} is too long for these rates"
+            Kind.NOT_FINITE, f"not finite; a step of {p['step']:g} is too long for these rates"
         )
     a2, _, xx, yy, xy, z, zz, _, _ = averages
     with np.errstate(divide="ignore", invalid="ignore"):

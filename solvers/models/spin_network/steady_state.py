@@ -41,7 +41,7 @@ from solvers.models.spin_network.network import (
     start_moments,
     start_state,
 )
-from solvers.outcome import OK, WARNED, Remark
+from solvers.outcome import OK, WARNED, Kind, Remark
 from solvers.shared_parameters import tolerances
 
 
@@ -61,10 +61,10 @@ def solve_moments(order: int, parameters: Point) -> Mapping[str, Any]:
     bad, reason = first_unphysical(np.zeros(1), rest.spins[None], smallest)
     status, remark = judge(system)
     if not np.isnan(bad):
-        status, remark = WARNED, Remark(kind="ClosureOutOfPhysics", message=f"the state of rest is no state: {reason}")
+        status, remark = WARNED, Remark(kind=Kind.OUT_OF_PHYSICS, message=f"the state of rest is no state: {reason}")
     elif not rest.stable and status == OK:
         status = WARNED
-        remark = Remark(kind="Unstable", message="the state of rest is unstable; another start leads elsewhere")
+        remark = Remark(kind=Kind.UNSTABLE, message="the state of rest is unstable; another start leads elsewhere")
     return {
         "spins": rest.spins,
         "correlations": rest.correlations,

@@ -22,7 +22,7 @@ def angle(alpha, n):
 @pytest.mark.parametrize("alpha", [1.0, 0.1, 1e-2, 1e-3, 1e-4])
 @pytest.mark.parametrize("n", [3, 200, 1001])
 def test_no_digit_is_lost_in_odd_cats(alpha, n):
-    """Against 60-digit decimals; the differences of (16) in floating point lose everything at 1e-4."""
+    """Against 200-digit decimals; the differences of (16) in floating point lose everything at 1e-4."""
     parameters = {"N": n, "theta": angle(alpha, n), "delta": 1.0, "times": [0.2, 1.0, 5.0]}
     expected = ANALYTIC.reference(parse_parameters(MODEL, parameters))
     found = solve(MODEL.id, "analytic", **parameters)
