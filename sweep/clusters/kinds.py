@@ -50,6 +50,7 @@ def check_name(name: str) -> Kind:
 def connect(name: str = LOCAL, wanted: Wanted | None = None) -> Iterator[Cluster]:
     """A connection to a cluster for the time of a `with` block; `wanted` matters for one that is made for it."""
     import dask
+    import distributed  # noqa: F401  # its defaults must be there before ours: what is set inside the block goes at its end
 
     kind = check_name(name)
     with contextlib.ExitStack() as stack:

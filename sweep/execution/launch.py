@@ -154,8 +154,8 @@ def _record_start(options: Options, cluster: Cluster, result: RunResult, began: 
     start = starts.Start(
         began=began,
         seconds=time.time() - began,
-        cluster=options.cluster if cluster.ours else str(cluster.client.scheduler.address),
-        threads=cluster.threads() if cluster.client.status == "running" else None,
+        cluster=options.cluster if cluster.ours else cluster.place,
+        threads=cluster.threads() if cluster.connected else None,
         tiles_to_do=tiles,
         outcome=result.outcome.value,
         reason=result.reason,
