@@ -103,7 +103,7 @@ class Commits:
                 place=remark.place,
                 status=FAILED if remark.status == POINT_FAILED else WARNED,
                 method=tile.method,
-                parameters={name: values[remark.place].item() for name, values in tile.points.items()},
+                parameters={name: v[remark.place].item() for name, v in tile.points.items() if v.ndim == 1},
                 type=remark.kind,
                 message=remark.message,
                 traceback=remark.traceback,

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import queue
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-from dask.utils import format_time
 
 from solvers.outcome import Remark
 from sweep.clusters.cluster import Cluster, Task
@@ -38,14 +36,18 @@ from sweep.execution.scheduling import (
     Work,
     WorkerLost,
 )
-from sweep.execution.worker import solve_part, solve_tile
+from sweep.execution.worker import solve_part, solve_tiles
 from sweep.folder.codes import POINT_FAILED
 from sweep.folder.lease import Lease
+from sweep.quantities import duration
 
 _TICK_SECONDS = 0.2
 _LOOK_SECONDS = 2.0
 NO_WORKER_SECONDS = 60.0
 """A local cluster without any worker for so long will not come back by itself."""
+BUNDLE_SECONDS = 0.1
+LARGEST_BUNDLE = 16
+"""Tiles of less work than what a task costs the scheduler are given to workers in bundles of so many, and so long."""
 
 
 @dataclass(frozen=True)
@@ -53,13 +55,19 @@ class _News:
     """A future that is done: its result, or why there is none."""
 
     future: Task
-    result: Receipt | Part | None = None
+    result: tuple[Receipt, ...] | Part | None = None
     error: BaseException | None = None
 
 
-def window_of(threads: int) -> int:
+def window_of(threads: int, bundle: int = 1) -> int:
     """Tiles to have outstanding: enough that no worker waits, few enough that the client stays small."""
-    return 2 * threads + 2
+    return bundle * (2 * threads + 2)
+
+
+def bundle_of(tiles: Sequence[TileToDo], threads: int) -> int:
+    """How many tiles a worker is given at once: one, unless they are over long before the next could be sent."""
+    quick = BUNDLE_SECONDS / max((tile.cost for tile in tiles), default=1.0)
+    return max(1, int(min(quick, LARGEST_BUNDLE, len(tiles) / (8 * threads))))
 
 
 class Driver:
@@ -84,9 +92,10 @@ class Driver:
         self.commits = Commits(run, progress, syncs=bool(job.synced))
         spec = run.plan.spec
         threads = max(cluster.threads(), 1)
+        self._bundle = bundle_of(tiles, threads)
         self.scheduler = Scheduler(
             [(tile.index, tile.points, tile.cost) for tile in tiles],
-            window_of(threads),
+            window_of(threads, self._bundle),
             spec.retries,
             failures_allowed=spec.failures_allowed(),
             failed_before=failed_before,
@@ -96,7 +105,8 @@ class Driver:
         self._done_before = {tile.index: tile.done for tile in tiles if tile.done}
         self._frozen: set[int] = set()
         self._threads = threads
-        self._futures: dict[Task, Work] = {}
+        self._together: list[Work] = []
+        self._futures: dict[Task, tuple[Work, ...]] = {}
         self._arrived: queue.SimpleQueue[_News] = queue.SimpleQueue()
         self._receipts: dict[Work, Receipt] = {}
         self._parts: dict[Work, Part] = {}
@@ -125,16 +135,19 @@ class Driver:
 
     def _loop(self) -> End:
         self._do(self.scheduler.start())
+        self._submit_together()
         looked = self._clock.monotonic()
         while self.scheduler.ended is None:
             for event in self._events():
                 self._do(self.scheduler.handle(event))
+            self._submit_together()
             self.commits.tick()
             now = self._clock.monotonic()
             if now - looked > _LOOK_SECONDS:
                 looked = now
                 for event in self._look_around(now):
                     self._do(self.scheduler.handle(event))
+                self._submit_together()
             self.progress.tick(now)
         return self.scheduler.ended
 
@@ -147,7 +160,7 @@ class Driver:
             yield StopAsked("stopped on request")
             yield from self._withdraw()
             self.progress.say(
-                f"stopping: {len(self._futures)} tiles that run are finished and committed; press Ctrl-C again to drop them"
+                f"stopping: {sum(map(len, self._futures.values()))} tiles that run are finished and committed; press Ctrl-C again to drop them"
             )
         elif stage is Stage.END_ASKED:
             yield EndAsked("stopped at once on request; the tiles that were running are dropped")
@@ -165,24 +178,30 @@ class Driver:
     def _withdraw(self) -> Iterator[Event]:
         """Take back what no worker has started."""
         started = self.cluster.started()
-        for future, work in list(self._futures.items()):
+        for future, works in list(self._futures.items()):
             if future.key not in started and not future.done():
                 del self._futures[future]
                 future.cancel()
-                yield Withdrawn(work)
+                yield from map(Withdrawn, works)
 
     def _event_of(self, news: _News) -> Iterator[Event]:
-        work = self._futures.pop(news.future, None)
-        if work is None:
+        works = self._futures.pop(news.future, None)
+        if works is None:
             return
-        if news.result is not None:
-            yield Finished(work, self._keep(work, news.result))
+        if isinstance(news.result, Part):
+            (work,) = works
+            self._parts[work] = news.result
+            yield Finished(work, int(np.count_nonzero(news.result.statuses == POINT_FAILED)))
+        elif news.result is not None:
+            for work, receipt in zip(works, news.result, strict=True):
+                self._receipts[work] = receipt
+                yield Finished(work, receipt.failed(work.size))
         elif self.cluster.lost_worker(news.error):
-            yield WorkerLost(work)
+            yield from map(WorkerLost, works)
         elif isinstance(news.error, CodeMismatch):
             yield EndAsked(str(news.error), Outcome.ABORTED)
         else:  # not a point's own; or cancelled, by the scheduler's end or by somebody at the dashboard
-            yield Erred(work, f"tile {work.tile}: {type(news.error).__name__}: {news.error}")
+            yield from (Erred(work, f"tile {work.tile}: {type(news.error).__name__}: {news.error}") for work in works)
         news.future.release()
 
     def _fetch(self, future: Task) -> None:
@@ -191,14 +210,6 @@ class Driver:
             self._arrived.put(_News(future, result=future.result()))
         except BaseException as error:  # whatever it is, the loop decides
             self._arrived.put(_News(future, error=error))
-
-    def _keep(self, work: Work, result: Receipt | Part) -> int:
-        """Hold a result until its commit; returns how many of its points failed."""
-        if isinstance(result, Receipt):
-            self._receipts[work] = result
-            return result.failed(work.size)
-        self._parts[work] = result
-        return int(np.count_nonzero(result.statuses == POINT_FAILED))
 
     def _look_around(self, now: float) -> Iterator[Event]:
         """Workers come and go; the scheduler or the lease may be lost."""
@@ -215,19 +226,21 @@ class Driver:
             self._no_workers_since = None
             if threads != self._threads:
                 self._threads = threads
-                yield WindowChanged(window_of(threads))
+                yield WindowChanged(window_of(threads, self._bundle))
             return
         if self._no_workers_since is None:
             self._no_workers_since = now
             self.progress.say("no worker is left; waiting for one")
         elif self.cluster.ours and now - self._no_workers_since > NO_WORKER_SECONDS:
-            yield EndAsked(f"no worker has come back for {format_time(NO_WORKER_SECONDS)}", Outcome.ABORTED)
+            yield EndAsked(f"no worker has come back for {duration(NO_WORKER_SECONDS)}", Outcome.ABORTED)
 
     # What is to be done
 
     def _do(self, instructions: Sequence[Instruction]) -> None:
         for instruction in instructions:
             match instruction:
+                case Submit(work) if work.whole and work.attempt == 0:
+                    self._together.append(work)
                 case Submit(work):
                     self._submit(work)
                 case Commit(work):
@@ -241,19 +254,28 @@ class Driver:
                 case End():
                     pass
 
-    def _submit(self, work: Work) -> None:
+    def _submit_together(self) -> None:
+        for start in range(0, len(self._together), self._bundle):
+            self._submit(*self._together[start : start + self._bundle])
+        self._together.clear()
+
+    def _submit(self, *works: Work) -> None:
+        """Give tiles, or a part of one, to a worker. A tile that is tried again is alone, so that its fate is its own."""
+        work = works[0]
         # A key that has erred does not run again, so the attempt is part of it.
         key = (self._name, work.tile, work.lo, work.hi, work.attempt)
-        call: Callable[..., Any]
-        # Of a tile that is committed the failed points alone are solved.
-        before = self.open.committed.text(work.tile) if work.tile in self._done_before else ""
         if work.whole:
-            call, arguments = solve_tile, (self.job, work.tile, before)
+            tiles = tuple((work.tile, self._before(work.tile)) for work in works)
+            future = self.cluster.submit(solve_tiles, self.job, tiles, key=key)
         else:
-            call, arguments = solve_part, (self.job, work.tile, work.lo, work.hi, before)  # type: ignore[assignment]
-        future = self.cluster.submit(call, *arguments, key=key)
-        self._futures[future] = work
+            before = self._before(work.tile)
+            future = self.cluster.submit(solve_part, self.job, work.tile, work.lo, work.hi, before, key=key)
+        self._futures[future] = works
         future.add_done_callback(self._fetch)
+
+    def _before(self, tile: int) -> str:
+        """The codes of a tile of which the failed points alone are solved."""
+        return self.open.committed.text(tile) if tile in self._done_before else ""
 
     def _assemble(self, tile: int, parts: Sequence[Part]) -> Receipt:
         """Write a tile from its parts."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -53,11 +54,18 @@ def probe(job: Job) -> str:
     return HERE.name
 
 
-def solve_tile(job: Job, index: int, before: str = "", host: Host = HERE) -> Receipt:
-    """Solve a tile and write its chunks. Points that are done by the codes `before` (packed) are taken from the store."""
+def solve_tiles(job: Job, tiles: Sequence[tuple[int, str]], host: Host = HERE) -> tuple[Receipt, ...]:
+    """Solve tiles and write their chunks.
+
+    `tiles` are (index, packed codes): points that are done by their codes are taken from the store.
+    """
     context = _context(job, host)
+    return tuple(_solve_tile(context, index, before) for index, before in tiles)
+
+
+def _solve_tile(context: _Context, index: int, before: str) -> Receipt:
     tile = context.plan.at(index)
-    receipt = write_parts(context.store, tile, [_solve(context, tile, 0, tile.size, before)], host)
+    receipt = write_parts(context.store, tile, [_solve(context, tile, 0, tile.size, before)], context.host)
     if context.syncs:
         context.store.sync_tile(index)
     return receipt

@@ -7,14 +7,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from dask.utils import format_time
-
 from sweep.errors import resume
 from sweep.folder import journal
 from sweep.folder.codes import FLAGS
 from sweep.folder.committed import Committed
 from sweep.folder.lease import holder
 from sweep.folder.run_folder import RunFolder
+from sweep.quantities import duration
 from sweep.records import Record
 
 
@@ -60,7 +59,7 @@ class RunStatus(Record):
         if state == "stopped":
             state = f"not running; {resume(self.folder).command}"
         elif self.running and self.driver is not None:
-            age = format_time(time.time() - self.driver.heartbeat)
+            age = duration(time.time() - self.driver.heartbeat)
             state = f"running: process {self.driver.pid} on {self.driver.host}, heartbeat {age} ago"
         share = 100 * self.done / self.points
         return "\n".join(
@@ -68,7 +67,7 @@ class RunStatus(Record):
                 f"sweep    {self.name} ({self.model})",
                 f"points   {self.done:,} of {self.points:,} done ({share:.0f} %), {self.failed:,} failed, "
                 f"{self.warned:,} with a warning",
-                f"tiles    {self.tiles_done:,} of {self.tiles:,}, {format_time(self.core_seconds)} of computing",
+                f"tiles    {self.tiles_done:,} of {self.tiles:,}, {duration(self.core_seconds)} of computing",
                 f"state    {state}",
             ]
         )

@@ -12,11 +12,11 @@ from sweep.folder.zarr_files import digest_of
 class Task:
     """Done as soon as it is asked for."""
 
-    def __init__(self, cluster, tile, key):
-        self.key, self._cluster, self._tile = key, cluster, tile
+    def __init__(self, cluster, tiles, key):
+        self.key, self._cluster, self._tiles = key, cluster, tiles
 
     def result(self):
-        return self._cluster.solve(self._tile)
+        return tuple(self._cluster.solve(tile) for tile, _ in self._tiles)
 
     def add_done_callback(self, call):
         call(self)
@@ -63,8 +63,8 @@ class VirtualCluster:
     def started(self):
         return set()
 
-    def submit(self, call, job, tile, before="", key=None):
-        return Task(self, tile, key)
+    def submit(self, call, job, tiles, key=None):
+        return Task(self, tiles, key)
 
     def solve(self, tile):
         for variable, data in self.chunks:
