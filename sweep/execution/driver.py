@@ -106,6 +106,7 @@ class Driver:
         self._frozen: set[int] = set()
         self._threads = threads
         self._together: list[Work] = []
+        self._alone: set[Work] = set()
         self._futures: dict[Task, tuple[Work, ...]] = {}
         self._arrived: queue.SimpleQueue[_News] = queue.SimpleQueue()
         self._receipts: dict[Work, Receipt] = {}
@@ -196,12 +197,15 @@ class Driver:
             for work, receipt in zip(works, news.result, strict=True):
                 self._receipts[work] = receipt
                 yield Finished(work, receipt.failed(work.size))
-        elif self.cluster.lost_worker(news.error):
-            yield from map(WorkerLost, works)
         elif isinstance(news.error, CodeMismatch):
             yield EndAsked(str(news.error), Outcome.ABORTED)
+        elif len(works) > 1:  # whichever of them it was, the others are not to blame
+            self._alone.update(works)
+            yield from map(Withdrawn, works)
+        elif self.cluster.lost_worker(news.error):
+            yield WorkerLost(works[0])
         else:  # not a point's own; or cancelled, by the scheduler's end or by somebody at the dashboard
-            yield from (Erred(work, f"tile {work.tile}: {type(news.error).__name__}: {news.error}") for work in works)
+            yield Erred(works[0], f"tile {works[0].tile}: {type(news.error).__name__}: {news.error}")
         news.future.release()
 
     def _fetch(self, future: Task) -> None:
@@ -239,7 +243,7 @@ class Driver:
     def _do(self, instructions: Sequence[Instruction]) -> None:
         for instruction in instructions:
             match instruction:
-                case Submit(work) if work.whole and work.attempt == 0:
+                case Submit(work) if work.whole and work.attempt == 0 and work not in self._alone:
                     self._together.append(work)
                 case Submit(work):
                     self._submit(work)
@@ -262,8 +266,8 @@ class Driver:
     def _submit(self, *works: Work) -> None:
         """Give tiles, or a part of one, to a worker. A tile that is tried again is alone, so that its fate is its own."""
         work = works[0]
-        # A key that has erred does not run again, so the attempt is part of it.
-        key = (self._name, work.tile, work.lo, work.hi, work.attempt)
+        # A key that has erred does not run again, so the attempt is part of it, and how many tiles travel together.
+        key = (self._name, work.tile, work.lo, work.hi, work.attempt, len(works))
         if work.whole:
             tiles = tuple((work.tile, self._before(work.tile)) for work in works)
             future = self.cluster.submit(solve_tiles, self.job, tiles, key=key)

@@ -147,9 +147,9 @@ def tile_shape(spec: SweepSpec, timings: Timings, workers: int) -> tuple[int, ..
         seconds = min(max(each * spec.points / (workers * TILES_PER_WORKER), SHORTEST_SECONDS), longest)
         seconds = min(seconds, max(LONGEST_TILE_SECONDS, longest) / timings.spread())
         points = max(1, int(min(seconds / each, TILE_BYTES / point_bytes(spec)[0])))
-        shape = block_of(spec, max(points, math.ceil(spec.points / MOST_TILES)))
-        while _tiles(spec, shape) > MOST_TILES:
-            shape = block_of(spec, math.ceil(1.1 * math.prod(shape)))
+        points = max(points, math.ceil(spec.points / MOST_TILES))
+        while _tiles(spec, shape := block_of(spec, points)) > MOST_TILES:
+            points = math.ceil(1.1 * points)
     if (tiles := _tiles(spec, shape)) > MOST_TILES:
         raise SpecError(
             f"the sweep would have {tiles:,} tiles, more than {MOST_TILES:,}; use larger tiles ([run] tile)"
