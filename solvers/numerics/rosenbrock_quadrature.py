@@ -16,7 +16,7 @@ import numpy as np
 from solvers.numerics.compile import FASTMATH, kernel
 from solvers.numerics.outcome import DONE, MAX_STEPS, NOT_FINITE, STEP_TOO_SMALL
 from solvers.numerics.rodas5p import GAMMA, ORDER, STAGES, A, C
-from solvers.numerics.rosenbrock import GROW, ROUNDING, SAFETY, SHRINK
+from solvers.numerics.step_control import GROW, ROUNDING, SAFETY, SHRINK
 
 FIRST_GAIN = 1e-2 ** (-1.0 / ORDER)
 """err^(-1/5) of the largest error that the prediction takes seriously, as in `rosenbrock`."""

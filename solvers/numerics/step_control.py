@@ -1,4 +1,9 @@
-"""The error norm of a step and the first step's size (Hairer, Norsett and Wanner, section II.4)."""
+"""The size of steps: error norm, first step, what follows a refused and an accepted one.
+
+E. Hairer, S. P. Norsett and G. Wanner, "Solving Ordinary Differential Equations I", 2nd ed. (1993), section II.4; the
+predictive control of K. Gustafsson as in RODAS (Hairer and Wanner, volume II, section IV.8). All errors are in units of
+what is allowed.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +12,12 @@ from collections.abc import Callable
 from typing import Any
 
 from solvers.numerics.compile import FASTMATH, kernel
+
+ROUNDING = 2.3e-16
+SAFETY, SHRINK = 0.9, 0.2
+"""A step is chosen somewhat smaller than the error allows, and shrinks by no more than this at once."""
+GROW = 6.0
+"""By how much an implicit step may grow at once."""
 
 
 @kernel(fastmath=FASTMATH)
@@ -17,6 +28,30 @@ def error_norm(error, y, y_new, rtol, atol):
         scaled = error[i] / (atol + rtol * max(abs(y[i]), abs(y_new[i])))
         total += scaled * scaled
     return math.sqrt(total / y.size)
+
+
+@kernel(fastmath=FASTMATH)
+def refused_step(step, err, exponent):
+    """The size to try after a step whose error is above 1 or not a number."""
+    if math.isfinite(err):
+        return step * max(SHRINK, SAFETY * err**-exponent)
+    return 0.1 * step
+
+
+@kernel
+def vanishes(h, t):
+    """Whether a step is lost in the rounding of the time."""
+    return h <= 4.0 * ROUNDING * abs(t) or h < 1e-300
+
+
+@kernel
+def following_step(h, step, factor, rejected, last):
+    """The size after an accepted step that may change by `factor`: it does not grow right after a refusal.
+
+    The last step was cut to fit; what is known about the next one's size is not less than before.
+    """
+    grown = step * (min(1.0, factor) if rejected else factor)
+    return max(h, grown) if last else grown
 
 
 def first_step(rhs: Callable[..., Any], order: int) -> Any:
