@@ -136,7 +136,8 @@ def _canonical(parameter: Parameter, value: Any) -> str:
 def point_by_point(solve: Callable[[Point], Mapping[str, Any]], draws_numbers: bool, batch: Batch) -> Results:
     """Solve the points of a batch one after the other with `solve(point) -> outputs`.
 
-    `outputs` holds at least the wanted ones, and may hold `status` (0, 1 or 2) and `remark` (a `Remark`). An exception
+    `outputs` holds at least the wanted ones (none is needed where it says that the point failed), and may hold `status`
+    (0, 1 or 2) and `remark` (a `Remark`). An exception
     fails its own point only; InvalidInput is for `solvers.evaluate` to report or record.
     """
     outputs = batch.empty()
@@ -146,8 +147,9 @@ def point_by_point(solve: Callable[[Point], Mapping[str, Any]], draws_numbers: b
     for i in range(batch.size):
         try:
             found = solve(batch.point(i, keys[i]))
-            for name, array in outputs.items():
-                array[i] = _fitting(name, found, array.shape[1:])
+            if found.get("status", OK) != FAILED:  # of a failed point nothing is kept
+                for name, array in outputs.items():
+                    array[i] = _fitting(name, found, array.shape[1:])
         except InvalidInput:
             raise
         except Exception as error:
