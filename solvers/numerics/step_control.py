@@ -21,6 +21,15 @@ GROW = 6.0
 
 
 @kernel(fastmath=FASTMATH)
+def attainable(atol, y):
+    """`atol`, or the rounding of the largest variable where that is more: below it errors are noise that no step lessens."""
+    largest = 0.0
+    for i in range(y.size):
+        largest = max(largest, abs(y[i]))
+    return max(atol, 1e-16 * min(1.0, largest))
+
+
+@kernel(fastmath=FASTMATH)
 def error_norm(error, y, y_new, rtol, atol):
     """Root mean square of the error in units of atol + rtol max(|y|, |y_new|)."""
     total = 0.0

@@ -15,7 +15,7 @@ import numpy as np
 from solvers.numerics.compile import FASTMATH, kernel
 from solvers.numerics.dense_output import copy, fill_rows, locate_event, start_rows
 from solvers.numerics.outcome import DONE, EVENT, MAX_STEPS, NOT_FINITE, STEP_TOO_SMALL
-from solvers.numerics.step_control import following_step, refused_step, vanishes
+from solvers.numerics.step_control import attainable, following_step, refused_step, vanishes
 
 DENSE_ROWS = 5
 
@@ -71,6 +71,7 @@ def make_segment(method: Method, event: Callable[..., Any]) -> Any:
     @kernel(fastmath=FASTMATH)
     def segment(p, y, times, out, rtol, atol, max_steps, t, h, row, watch):
         t_end = times[-1]
+        atol = attainable(atol, y)
         y_new = np.empty(y.size)
         dense = np.empty((DENSE_ROWS, y.size))
         work = workspace(y, p)
