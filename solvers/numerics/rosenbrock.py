@@ -17,12 +17,14 @@ from solvers.numerics.compile import FASTMATH, kernel
 from solvers.numerics.dense_output import no_event
 from solvers.numerics.outcome import NOT_STIFF
 from solvers.numerics.rodas5p import ABSCISSAE, GAMMA, ORDER, STAGES, TIME_WEIGHTS, A, C, H
-from solvers.numerics.step_control import GROW, SAFETY, SHRINK, error_norm, first_step
+from solvers.numerics.step_control import error_norm, first_step, predicted_factor
 from solvers.numerics.stepping import Method, make_segment, whole
 
 lu_factor, lu_solve = small_lu.factor, small_lu.solve
 
 EXPONENT = 1.0 / ORDER
+# rows of `k` after the stages: the derivative at the start and at the end of a step
+START, END = STAGES, STAGES + 1
 # the dense output may be off by so many tolerances before the step is made smaller
 DENSE_LIMIT = 4.0
 # h ||df/dy|| below which an explicit step of the same size would be stable, and how often in a row before going back
@@ -107,26 +109,22 @@ def dense_algebra(jacobian: Callable[..., Any]) -> LinearAlgebra:
 
 @kernel(fastmath=FASTMATH)
 def resize(err, step, step_before, error_before):
-    """Predictive control: as the error and how it changed from the step before let expect."""
-    factor = SAFETY * err**-EXPONENT
-    if step_before > 0.0:
-        factor = min(factor, SAFETY * (step / step_before) * (error_before / (err * err)) ** EXPONENT)
-    return min(GROW, max(SHRINK, factor))
+    """Predictive control."""
+    return predicted_factor(err**-EXPONENT, (error_before / (err * err)) ** EXPONENT, step, step_before)
 
 
 @kernel
-def looks_easy(step, work, y_new):
+def looks_easy(step, y_new, k, own):
     """Whether an explicit step of this size would be stable."""
-    return step * work[4][0] < EASY
+    return step * own[0][0] < EASY
 
 
 @kernel(fastmath=FASTMATH)
-def advance(y, y_new, work):
+def advance(y, y_new, k, dy):
     """The derivative at the end of a step is that at the start of the next."""
-    dy, dy_start = work[1], work[2]
     for i in range(y.size):
         y[i] = y_new[i]
-        dy_start[i] = dy[i]
+        k[START, i] = k[END, i]
 
 
 def implicit_segment(
@@ -141,19 +139,19 @@ def implicit_segment(
 
     @kernel
     def workspace(y, p):
-        """Stages k (8, n), derivative at the end and the start of a step, df/dt (n,), norm of df/dy, and the algebra's."""
-        n = y.size
-        return np.empty((STAGES, n)), np.empty(n), np.empty(n), np.empty(n), np.zeros(1), matrices(y, p)
+        """The norm of df/dy, df/dt (n,), and the algebra's own."""
+        return np.zeros(1), np.empty(y.size), matrices(y, p)
 
     @kernel
-    def begin(t, h, y, p, work, t_end, rtol, atol, y_new):
-        dy, dy_start = work[1], work[2]
-        rhs(t, y, p, dy_start)
-        return h if h != 0.0 else guess(t, y, p, dy_start, t_end, rtol, atol, y_new, dy)
+    def begin(t, h, y, p, t_end, rtol, atol, y_new, k, dy, own):
+        rhs(t, y, p, dy)
+        for i in range(y.size):
+            k[START, i] = dy[i]
+        return h if h != 0.0 else guess(t, y, p, k[START], t_end, rtol, atol, y_new, dy)
 
     @kernel(fastmath=FASTMATH)
-    def attempt(t, step, y, p, work, repeated, watch, rtol, atol, y_new):
-        k, dy, dy_start, dft, norm, matrix = work
+    def attempt(t, step, y, p, repeated, watch, rtol, atol, y_new, k, dy, own):
+        norm, dft, matrix = own
         n = y.size
         if not repeated:
             differentiate(t, y, p, matrix)
@@ -163,47 +161,45 @@ def implicit_segment(
         regular = factorise(1.0 / (step * GAMMA), matrix)
         inverse = 1.0 / step
         for s in range(STAGES):
-            ks = k[s]
             for i in range(n):
                 y_new[i] = y[i]
-                ks[i] = 0.0
+                k[s, i] = 0.0
             for j in range(s):
                 a = A[s, j]
                 c = C[s, j] * inverse
-                kj = k[j]
                 for i in range(n):
-                    y_new[i] += a * kj[i]
-                    ks[i] += c * kj[i]
+                    y_new[i] += a * k[j, i]
+                    k[s, i] += c * k[j, i]
             if s == 0:
                 for i in range(n):
-                    ks[i] += dy_start[i]
+                    dy[i] = k[START, i]
             else:
                 rhs(t + ABSCISSAE[s] * step, y_new, p, dy)
-                for i in range(n):
-                    ks[i] += dy[i]
             w = TIME_WEIGHTS[s] * step
             for i in range(n):
-                ks[i] += w * dft[i]
-            solve(matrix, ks)
+                dy[i] = k[s, i] + dy[i] + w * dft[i]
+            solve(matrix, dy)
+            for i in range(n):
+                k[s, i] = dy[i]
         for i in range(n):
             y_new[i] += k[STAGES - 1, i]
-        err = error_norm(k[STAGES - 1], y, y_new, rtol, atol) if regular else math.nan
+        err = error_norm(dy, y, y_new, rtol, atol) if regular else math.nan
         if err <= 1.0:
             rhs(t + step, y_new, p, dy)
             for i in range(n):
+                k[END, i] = dy[i]
                 if not math.isfinite(dy[i]):
                     err = math.nan
         return err
 
     @kernel(fastmath=FASTMATH)
-    def describe(t, step, y, y_new, p, work, rtol, atol, dense):
-        """The rows for `interpolate`, and the error in the middle of the step over DENSE_LIMIT; the stages are lost.
+    def describe(t, step, y, y_new, p, rtol, atol, dense, k, dy, own):
+        """The rows for `interpolate`, and the error in the middle of the step over DENSE_LIMIT; a stage is lost.
 
         That error follows from the residual there, through the step's own matrix. The stiffer a variable is, the
         smaller the embedded estimate becomes, because the end of the step is then right at any size of it, but not
         what lies between.
         """
-        k, matrix = work[0], work[5]
         n = y.size
         for i in range(n):
             dense[0, i] = y[i]
@@ -216,17 +212,18 @@ def implicit_segment(
                 weight = H[m, j]
                 for i in range(n):
                     dense[2 + m, i] += weight * k[j, i]
-        state, residual = k[0], k[1]
-        interpolate(0.5, dense, state)
-        rhs(t + 0.5 * step, state, p, residual)
+        middle = k[0]
+        interpolate(0.5, dense, middle)
+        rhs(t + 0.5 * step, middle, p, dy)
         for i in range(n):
             slope = (dense[1, i] - dense[0, i] + 0.25 * (dense[3, i] + dense[4, i])) / step
-            residual[i] = slope - residual[i]
-        solve(matrix, residual)
-        err = error_norm(residual, y, y_new, rtol, atol)
+            dy[i] = slope - dy[i]
+        solve(own[2], dy)
+        err = error_norm(dy, y, y_new, rtol, atol)
         return err / DENSE_LIMIT if math.isfinite(err) else 1e9
 
     method = Method(
+        rows=STAGES + 2,
         workspace=workspace,
         begin=begin,
         attempt=attempt,

@@ -9,13 +9,11 @@ import math
 from collections.abc import Callable
 from typing import Any
 
-import numpy as np
-
 from solvers.numerics.compile import FASTMATH, kernel
 from solvers.numerics.dense_output import no_event
 from solvers.numerics.dormand_prince import ORDER, A, C, D, E
 from solvers.numerics.outcome import STIFF
-from solvers.numerics.step_control import SAFETY, SHRINK, error_norm, first_step
+from solvers.numerics.step_control import SAFETY, SHRINK, allowed, first_step
 from solvers.numerics.stepping import Method, make_segment, whole
 
 # PI control as in DOPRI5: h_new = h SAFETY err^-ALPHA err_old^BETA within [SHRINK, GROW] h
@@ -26,6 +24,8 @@ GROW = 10.0
 # steps at 1 to 3 by its order reduction, while a smooth solution at useful tolerances has 0.1 to 0.5.
 STIFF_RATIO = 1.0
 STIFF_STEPS, EXCEPTIONS = 15, 5
+SIXTH_STATE = 7
+"""The row of `k` after the seven stages, with the state of the sixth."""
 
 
 @kernel(fastmath=FASTMATH)
@@ -36,40 +36,25 @@ def interpolate(x, dense, y):
         y[i] = dense[0, i] + x * (dense[1, i] + rest * (dense[2, i] + x * (dense[3, i] + rest * dense[4, i])))
 
 
-@kernel(fastmath=FASTMATH)
-def stiffness_ratio(h, k7, k6, y_new, y6):
-    """An estimate of h |lambda| from two derivatives at the end of a step (Hairer and Wanner, section IV.2).
-
-    k6 and k7 are derivatives at the same time in two states that both approximate the solution.
-    """
-    top = 0.0
-    bottom = 0.0
-    for i in range(y_new.size):
-        top += (k7[i] - k6[i]) ** 2
-        bottom += (y_new[i] - y6[i]) ** 2
-    return h * math.sqrt(top / bottom) if bottom > 0.0 else 0.0
-
-
 @kernel
 def workspace(y, p):
-    """The stages k (7, n), the state of the sixth (n,), the error (n,)."""
-    n = y.size
-    return np.empty((7, n)), np.empty(n), np.empty(n)
+    """Nothing besides."""
+    return ()
 
 
 @kernel(fastmath=FASTMATH)
-def describe(t, step, y, y_new, p, work, rtol, atol, dense):
+def describe(t, step, y, y_new, p, rtol, atol, dense, k, dy, own):
     """The rows for `interpolate`."""
-    k, _, _ = work
-    k1, k3, k4, k5, k6, k7 = k[0], k[2], k[3], k[4], k[5], k[6]
     for i in range(y.size):
         change = y_new[i] - y[i]
-        bend = step * k1[i] - change
+        bend = step * k[0, i] - change
         dense[0, i] = y[i]
         dense[1, i] = change
         dense[2, i] = bend
-        dense[3, i] = change - step * k7[i] - bend
-        dense[4, i] = step * (D[0] * k1[i] + D[2] * k3[i] + D[3] * k4[i] + D[4] * k5[i] + D[5] * k6[i] + D[6] * k7[i])
+        dense[3, i] = change - step * k[6, i] - bend
+        dense[4, i] = step * (
+            D[0] * k[0, i] + D[2] * k[2, i] + D[3] * k[3, i] + D[4] * k[4, i] + D[5] * k[5, i] + D[6] * k[6, i]
+        )
     return 0.0
 
 
@@ -79,17 +64,23 @@ def resize(err, step, step_before, error_before):
     return min(GROW, max(SHRINK, SAFETY * err**-ALPHA * error_before**BETA))
 
 
-@kernel
-def looks_stiff(step, work, y_new):
-    """Whether stability, not accuracy, limits the steps."""
-    k, y6, _ = work
-    return stiffness_ratio(step, k[6], k[5], y_new, y6) > STIFF_RATIO
+@kernel(fastmath=FASTMATH)
+def looks_stiff(step, y_new, k, own):
+    """Whether stability, not accuracy, limits the steps (Hairer and Wanner, section IV.2).
+
+    h |lambda| is estimated from two derivatives at the end of a step, in two states that both approximate the solution.
+    """
+    top = 0.0
+    bottom = 0.0
+    for i in range(y_new.size):
+        top += (k[6, i] - k[5, i]) ** 2
+        bottom += (y_new[i] - k[SIXTH_STATE, i]) ** 2
+    return bottom > 0.0 and step * math.sqrt(top / bottom) > STIFF_RATIO
 
 
 @kernel(fastmath=FASTMATH)
-def advance(y, y_new, work):
+def advance(y, y_new, k, dy):
     """The last derivative of a step is the first of the next."""
-    k, _, _ = work
     for i in range(y.size):
         y[i] = y_new[i]
         k[0, i] = k[6, i]
@@ -103,43 +94,55 @@ def explicit_segment(rhs: Callable[..., Any], event: Callable[..., Any]) -> Any:
     guess = first_step(rhs, ORDER)
 
     @kernel
-    def begin(t, h, y, p, work, t_end, rtol, atol, y_new):
-        k, _, _ = work
-        rhs(t, y, p, k[0])
-        return h if h != 0.0 else guess(t, y, p, k[0], t_end, rtol, atol, y_new, k[1])
+    def begin(t, h, y, p, t_end, rtol, atol, y_new, k, dy, own):
+        rhs(t, y, p, dy)
+        for i in range(y.size):
+            k[0, i] = dy[i]
+        return h if h != 0.0 else guess(t, y, p, k[0], t_end, rtol, atol, y_new, dy)
 
     @kernel(fastmath=FASTMATH)
-    def attempt(t, step, y, p, work, repeated, watch, rtol, atol, y_new):
-        k, y6, error = work
-        k1, k2, k3, k4, k5, k6, k7 = k[0], k[1], k[2], k[3], k[4], k[5], k[6]
+    def attempt(t, step, y, p, repeated, watch, rtol, atol, y_new, k, dy, own):
         n = y.size
         for i in range(n):
-            y_new[i] = y[i] + step * (A[1][0] * k1[i])
-        rhs(t + C[1] * step, y_new, p, k2)
+            y_new[i] = y[i] + step * (A[1][0] * k[0, i])
+        rhs(t + C[1] * step, y_new, p, dy)
         for i in range(n):
-            y_new[i] = y[i] + step * (A[2][0] * k1[i] + A[2][1] * k2[i])
-        rhs(t + C[2] * step, y_new, p, k3)
+            k[1, i] = dy[i]
+            y_new[i] = y[i] + step * (A[2][0] * k[0, i] + A[2][1] * dy[i])
+        rhs(t + C[2] * step, y_new, p, dy)
         for i in range(n):
-            y_new[i] = y[i] + step * (A[3][0] * k1[i] + A[3][1] * k2[i] + A[3][2] * k3[i])
-        rhs(t + C[3] * step, y_new, p, k4)
+            k[2, i] = dy[i]
+            y_new[i] = y[i] + step * (A[3][0] * k[0, i] + A[3][1] * k[1, i] + A[3][2] * dy[i])
+        rhs(t + C[3] * step, y_new, p, dy)
         for i in range(n):
-            y_new[i] = y[i] + step * (A[4][0] * k1[i] + A[4][1] * k2[i] + A[4][2] * k3[i] + A[4][3] * k4[i])
-        rhs(t + C[4] * step, y_new, p, k5)
+            k[3, i] = dy[i]
+            y_new[i] = y[i] + step * (A[4][0] * k[0, i] + A[4][1] * k[1, i] + A[4][2] * k[2, i] + A[4][3] * dy[i])
+        rhs(t + C[4] * step, y_new, p, dy)
         for i in range(n):
-            y6[i] = y[i] + step * (
-                A[5][0] * k1[i] + A[5][1] * k2[i] + A[5][2] * k3[i] + A[5][3] * k4[i] + A[5][4] * k5[i]
-            )
-        rhs(t + step, y6, p, k6)
-        for i in range(n):
+            k[4, i] = dy[i]
             y_new[i] = y[i] + step * (
-                A[6][0] * k1[i] + A[6][2] * k3[i] + A[6][3] * k4[i] + A[6][4] * k5[i] + A[6][5] * k6[i]
+                A[5][0] * k[0, i] + A[5][1] * k[1, i] + A[5][2] * k[2, i] + A[5][3] * k[3, i] + A[5][4] * dy[i]
             )
-        rhs(t + step, y_new, p, k7)
+            k[SIXTH_STATE, i] = y_new[i]
+        rhs(t + step, y_new, p, dy)
         for i in range(n):
-            error[i] = step * (E[0] * k1[i] + E[2] * k3[i] + E[3] * k4[i] + E[4] * k5[i] + E[5] * k6[i] + E[6] * k7[i])
-        return error_norm(error, y, y_new, rtol, atol)
+            k[5, i] = dy[i]
+            y_new[i] = y[i] + step * (
+                A[6][0] * k[0, i] + A[6][2] * k[2, i] + A[6][3] * k[3, i] + A[6][4] * k[4, i] + A[6][5] * dy[i]
+            )
+        rhs(t + step, y_new, p, dy)
+        total = 0.0
+        for i in range(n):
+            k[6, i] = dy[i]
+            error = step * (
+                E[0] * k[0, i] + E[2] * k[2, i] + E[3] * k[3, i] + E[4] * k[4, i] + E[5] * k[5, i] + E[6] * dy[i]
+            )
+            scaled = error / allowed(y[i], y_new[i], rtol, atol)
+            total += scaled * scaled
+        return math.sqrt(total / n)
 
     method = Method(
+        rows=8,
         workspace=workspace,
         begin=begin,
         attempt=attempt,

@@ -30,21 +30,34 @@ def attainable(atol, y):
 
 
 @kernel(fastmath=FASTMATH)
+def allowed(before, after, rtol, atol):
+    """The error that a variable may have after a step."""
+    return atol + rtol * max(abs(before), abs(after))
+
+
+@kernel(fastmath=FASTMATH)
 def error_norm(error, y, y_new, rtol, atol):
-    """Root mean square of the error in units of atol + rtol max(|y|, |y_new|)."""
+    """Root mean square of the error in units of what is `allowed`."""
     total = 0.0
     for i in range(y.size):
-        scaled = error[i] / (atol + rtol * max(abs(y[i]), abs(y_new[i])))
+        scaled = error[i] / allowed(y[i], y_new[i], rtol, atol)
         total += scaled * scaled
     return math.sqrt(total / y.size)
 
 
 @kernel(fastmath=FASTMATH)
-def refused_step(step, err, exponent):
-    """The size to try after a step whose error is above 1 or not a number."""
-    if math.isfinite(err):
-        return step * max(SHRINK, SAFETY * err**-exponent)
-    return 0.1 * step
+def refused_factor(err, gain):
+    """By what a step changes that was refused for an error above 1 or not a number; `gain` is err^(-1/order)."""
+    return max(SHRINK, SAFETY * gain) if err < math.inf else 0.1
+
+
+@kernel(fastmath=FASTMATH)
+def predicted_factor(gain, change, step, step_before):
+    """By what an accepted implicit step changes: as the error and its change since the step before let expect.
+
+    `gain` is err^(-1/order), `change` (error_before / err^2)^(1/order); without a step before, `step_before` is 0.
+    """
+    return min(GROW, max(SHRINK, min(SAFETY * gain, SAFETY * (step / step_before) * change)))
 
 
 @kernel

@@ -15,24 +15,29 @@ import numpy as np
 from solvers.numerics.compile import FASTMATH, kernel
 from solvers.numerics.dense_output import copy, fill_rows, locate_event, start_rows
 from solvers.numerics.outcome import DONE, EVENT, MAX_STEPS, NOT_FINITE, STEP_TOO_SMALL
-from solvers.numerics.step_control import attainable, following_step, refused_step, vanishes
+from solvers.numerics.step_control import attainable, following_step, refused_factor, vanishes
 
 DENSE_ROWS = 5
 
 
 class Method(NamedTuple):
-    """A method of integration, as kernels on its own `work`, a tuple of arrays made once per segment.
+    """A method of integration, as kernels.
 
-    workspace : `workspace(y, p) -> work`.
-    begin : `begin(t, h, y, p, work, t_end, rtol, atol, y_new) -> h`, prepares the first step and guesses its size if h is 0.
-    attempt : `attempt(t, step, y, p, work, repeated, watch, rtol, atol, y_new) -> error`, one step into y_new; `repeated`:
-        from the same state as the one before. The error is in units of what is allowed, NaN where the step fails.
-    describe : `describe(t, step, y, y_new, p, work, rtol, atol, dense) -> error`, the rows (5, n) for `interpolate` of the
-        step just made, and the error of what lies inside it (0 where that needs no test).
+    They work on `k` (rows, n), the stages of a step and whatever else it is made of; `dy` (n,), where right-hand sides put
+    their result; and `own`, a tuple that the method makes for a segment. (To take a row of `k`, or to unpack a tuple, counts
+    a reference each time, which costs as much as a small right-hand side: `k` is read by element.)
+
+    rows : of `k`.
+    workspace : `workspace(y, p) -> own`.
+    begin : `begin(t, h, y, p, t_end, rtol, atol, y_new, k, dy, own) -> h`, prepares the first step; guesses its size if h is 0.
+    attempt : `attempt(t, step, y, p, repeated, watch, rtol, atol, y_new, k, dy, own) -> error`, one step into y_new;
+        `repeated`: from the same state as the one before. The error is in units of what is allowed, NaN where the step fails.
+    describe : `describe(t, step, y, y_new, p, rtol, atol, dense, k, dy, own) -> error`, the rows (5, n) for `interpolate` of
+        the step just made, and the error of what lies inside it (0 where that needs no test).
     interpolate : `interpolate(x, dense, y)`, the state at the fraction x of that step.
     resize : `resize(error, step, step_before, error_before) -> factor` by which the next step may change.
-    suggests : `suggests(step, work, y_new) -> bool`, whether the step speaks for the other kind of method.
-    advance : `advance(y, y_new, work)`, goes on to the end of the step.
+    suggests : `suggests(step, y_new, k, own) -> bool`, whether the step speaks for the other kind of method.
+    advance : `advance(y, y_new, k, dy)`, goes on to the end of the step.
     exponent : of the error in the size of a step after a refusal.
     least_error : what smaller errors count for in the prediction from one step to the next, and before the first.
     hand_over : code with which a segment ends for the other kind of method,
@@ -40,6 +45,7 @@ class Method(NamedTuple):
     exceptions : with no more than so many others in a row in between; a refused step is one where none is allowed.
     """
 
+    rows: int
     workspace: Callable[..., Any]
     begin: Callable[..., Any]
     attempt: Callable[..., Any]
@@ -65,17 +71,16 @@ def make_segment(method: Method, event: Callable[..., Any]) -> Any:
     fill = fill_rows(method.interpolate)
     workspace, begin, attempt, describe = method.workspace, method.begin, method.attempt, method.describe
     resize, suggests, advance = method.resize, method.suggests, method.advance
-    exponent, least_error = method.exponent, method.least_error
+    rows, exponent, least_error = method.rows, method.exponent, method.least_error
     hand_over, enough, too_many = method.hand_over, method.after, method.exceptions + 1
 
     @kernel(fastmath=FASTMATH)
     def segment(p, y, times, out, rtol, atol, max_steps, t, h, row, watch):
-        t_end = times[-1]
+        n, t_end = y.size, times[-1]
         atol = attainable(atol, y)
-        y_new = np.empty(y.size)
-        dense = np.empty((DENSE_ROWS, y.size))
-        work = workspace(y, p)
-        h = begin(t, h, y, p, work, t_end, rtol, atol, y_new)
+        y_new, k, dy, dense = np.empty(n), np.empty((rows, n)), np.empty(n), np.empty((DENSE_ROWS, n))
+        own = workspace(y, p)
+        h = begin(t, h, y, p, t_end, rtol, atol, y_new, k, dy, own)
         if not math.isfinite(h):
             return NOT_FINITE, t, h, row, 0
         above = event(t, y, p)
@@ -88,7 +93,7 @@ def make_segment(method: Method, event: Callable[..., Any]) -> Any:
             steps += 1
             last = t + 1.01 * h >= t_end
             step = t_end - t if last else h
-            err = attempt(t, step, y, p, work, rejected, watch, rtol, atol, y_new)
+            err = attempt(t, step, y, p, rejected, watch, rtol, atol, y_new, k, dy, own)
             refused_by = err
             t_new = t_end if last else t + step
             after = above
@@ -97,9 +102,9 @@ def make_segment(method: Method, event: Callable[..., Any]) -> Any:
                 after = event(t_new, y_new, p)
                 stopped = above > 0.0 and after <= 0.0
                 if stopped or (row < times.size and times[row] < t_new):
-                    refused_by = describe(t, step, y, y_new, p, work, rtol, atol, dense)
+                    refused_by = describe(t, step, y, y_new, p, rtol, atol, dense, k, dy, own)
             if not refused_by <= 1.0:  # too large, or not a number
-                h = refused_step(step, refused_by, exponent)
+                h = step * refused_factor(refused_by, refused_by**-exponent)
                 rejected = True
                 if too_many == 1:
                     spoke_for = 0
@@ -108,8 +113,7 @@ def make_segment(method: Method, event: Callable[..., Any]) -> Any:
                 continue
 
             err = max(err, 1e-10)
-            factor = resize(err, step, step_before, error_before)
-            h = following_step(h, step, factor, rejected, last)
+            h = following_step(h, step, resize(err, step, step_before, error_before), rejected, last)
             step_before, error_before = step, max(err, least_error)
             rejected = False
 
@@ -122,7 +126,7 @@ def make_segment(method: Method, event: Callable[..., Any]) -> Any:
             row = fill(t, t_new, step, dense, y_new, times, row, out)
 
             if watch:
-                if suggests(step, work, y_new):
+                if suggests(step, y_new, k, own):
                     spoke_for += 1
                     others = 0
                 else:
@@ -131,7 +135,7 @@ def make_segment(method: Method, event: Callable[..., Any]) -> Any:
                         spoke_for = 0
             above = after
             t = t_new
-            advance(y, y_new, work)
+            advance(y, y_new, k, dy)
             if spoke_for >= enough and t < t_end:
                 return hand_over, t, h, row, steps
         return DONE, t, h, row, steps
