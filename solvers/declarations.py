@@ -88,7 +88,7 @@ class Parameter:
         return text
 
     def _refuse(self, value: object, why: str = "") -> InvalidInput:
-        given = np.array2string(value, threshold=6) if isinstance(value, np.ndarray) else repr(value)
+        given = " ".join(np.array2string(value, threshold=6).split()) if isinstance(value, np.ndarray) else repr(value)
         hint = did_you_mean(value, self.choices) if isinstance(value, str) and self.choices else ""
         return InvalidInput(
             f"parameter {self.name}{f' ({self.meaning})' if self.meaning else ''}: {why or 'not allowed'}; "

@@ -121,15 +121,15 @@ def test_real_kernels_have_the_same_bits_in_any_tile_and_order(cluster, tmp_path
             assert same, name
 
 
-def drawn(cluster, tmp_path, name, axes=None, **parameters):
-    """Run a spec with other axes and parameters through the whole product, draw it by its script; what that printed."""
+def drawn(cluster, tmp_path, name, axes=None, script=None, **parameters):
+    """Run a spec with other axes and parameters through the whole product, draw it by its (or another) script; what that printed."""
     raw = with_overrides(read(ROOT / "examples" / f"{name}.toml"), axes=axes or {})
     raw["parameters"] = {**raw["parameters"], **parameters}
     launch.run(parse(raw), tmp_path / "run", stream=io.StringIO(), cluster=contextlib.nullcontext(cluster))
-    script = runpy.run_path(str(ROOT / "examples" / f"{name}.py"))
+    program = runpy.run_path(str(ROOT / "examples" / f"{script or name}.py"))
     out = io.StringIO()
     with contextlib.redirect_stdout(out):
-        script["main"](tmp_path / "run", tmp_path / "picture.png")
+        program["main"](tmp_path / "run", tmp_path / "picture.png")
     assert (tmp_path / "picture.png").stat().st_size > 20_000
     return out.getvalue()
 
@@ -162,3 +162,76 @@ def test_disorder_average_of_spin_cats(cluster, tmp_path):
     said = drawn(cluster, tmp_path, "spin_cat_disorder", axes, N=4)
     assert said.count("half is left") == 2
     assert float(re.search(r"largest standard error: ([\d.]+)", said)[1]) > 0
+
+
+DIFFERENCE = r": largest difference from exact ([+-][\d.]+) S \+- ([\d.]+)"
+
+
+def phase_space(cluster, tmp_path, figure, axes=None, **parameters):
+    return drawn(cluster, tmp_path, f"phase_space_{figure}", axes, "phase_space_figures", **parameters)
+
+
+def test_figures_1_to_3_of_the_phase_space_paper(cluster, tmp_path):
+    """The differences are those the specs document: 10 % of S at S = 10, nothing for dephasing, large ones at Omega = 2."""
+    said = phase_space(cluster, tmp_path / "1", "fig1", trajectories=300)
+    assert float(re.search(r"S = 10: exact <S_z> = 0 at t = ([\d.]+)", said)[1]) == pytest.approx(1.692, abs=0.003)
+    found = [(float(d), float(e)) for d, e in re.findall(DIFFERENCE, said)]
+    assert len(found) == 6
+    assert all(abs(d) < 0.09 + 4 * e for d, e in found[:3]) and all(abs(d) < 0.02 + 4 * e for d, e in found[3:])
+    said = phase_space(cluster, tmp_path / "2", "fig2", trajectories=300)
+    assert all(abs(float(d)) < 4.5 * float(e) for d, e in re.findall(DIFFERENCE, said))
+    axes = {"S": {"values": [10.0]}, "Omega": {"values": [2.0, 5.0]}}
+    said = phase_space(cluster, tmp_path / "3", "fig3", axes, trajectories=300)
+    found = [abs(float(d)) for d, e in re.findall(DIFFERENCE, said)]
+    assert max(found[3:]) < max(found[:3]) < 0.45
+
+
+def test_figure_4_of_the_phase_space_paper(cluster, tmp_path):
+    """Only random directions have S_x^2 right beyond the transition; all starts do before it."""
+    said = phase_space(cluster, tmp_path, "fig4", {"Omega": {"values": [0.8, 1.0, 1.5, 2.0, 3.0]}}, trajectories=300)
+    number = r"([+-]?[\d.]+)"
+    line = rf"Omega = {number} Gamma, (\w+): S_y {number}, S_z {number}, S_x\^2, S_y\^2, S_z\^2 {number}, {number}, {number}"
+    found = {(float(row[0]), row[1]): [float(v) for v in row[2:]] for row in re.findall(line, said)}
+    assert len(found) == 20
+    assert found[0.8, "exact"] == pytest.approx([0.8, -0.6, 0.0, 0.64, 0.36], abs=2e-3)
+    for start in ("down", "isotropic", "ramp"):
+        assert found[0.8, start] == pytest.approx(found[0.8, "exact"], abs=0.06)
+    assert found[2.0, "isotropic"][2] == pytest.approx(found[2.0, "exact"][2], abs=0.05)
+    assert max(found[2.0, "down"][2], found[2.0, "ramp"][2]) < 0.1
+
+
+def test_figures_5_and_6_of_the_phase_space_paper(cluster, tmp_path):
+    """Wigner has the minima; P has none, and corrected Q falls below zero."""
+    minimum = r"(\w+) = (\w+(?:\.\d)?), \w+ = ([\d.]+): least xi\^2 ([\d.]+) .* trajectories (-?[\d.]+) \+- ([\d.]+)"
+    said = phase_space(cluster, tmp_path / "5", "fig5", {"Gamma": {"values": [0.0, 0.125]}}, trajectories=600)
+    found = {(row[1], float(row[2])): [float(v) for v in row[3:]] for row in re.findall(minimum, said)}
+    assert found["wigner", 0.0][0] == pytest.approx(0.038, abs=1e-3)
+    assert found["wigner", 0.0][1] == pytest.approx(0.038, abs=0.02)
+    assert found["wigner", 0.125][1] == pytest.approx(0.293, abs=0.06)
+    assert found["P", 0.125][1] == pytest.approx(1.0, abs=0.01)
+    assert found["Q", 0.125][1] < -0.3
+    assert "xi^2 = 0.0968 (paper, S = 100: about 0.1)" in said
+    axes = {"S": {"values": [10.0]}, "Gamma": {"values": [0.0, 0.125, 0.5]}}
+    said = phase_space(cluster, tmp_path / "5b", "fig5b", axes, trajectories=600)
+    pairs = re.findall(r"xi_opt ([\d.]+), trajectories ([\d.]+)", said)
+    assert [float(true) for true, _ in pairs] == pytest.approx([0.445, 0.590, 0.750], abs=1e-3)
+    assert [float(one) for _, one in pairs] == pytest.approx([0.445, 0.590, 0.750], abs=0.05)
+    axes = {"S": {"values": [10.0]}, "Gamma_phi": {"values": [0.0, 1.0]}}
+    said = phase_space(cluster, tmp_path / "6", "fig6", axes, trajectories=600)
+    found = [[float(v) for v in row[3:]] for row in re.findall(minimum, said)]
+    assert [row[0] for row in found] == pytest.approx([0.198, 0.857], abs=3e-3)
+    assert [row[1] for row in found] == pytest.approx([0.198, 0.857], abs=0.15)
+
+
+def test_figure_7_of_the_phase_space_paper(cluster, tmp_path):
+    axes = {"J_y": {"values": [-0.6, -0.49, -0.45, -0.3, -0.1]}}
+    said = phase_space(cluster, tmp_path, "fig7", axes, trajectories=3, t_average=60.0)
+    rows = re.findall(r"J_y = (-[\d.]+) Gamma, (\w+): Holstein-Primakoff ([\d.]+), trajectories ([\d.]+)", said)
+    theory = {(float(J), name): float(value) for J, name, value, _ in rows}
+    found = {(float(J), name): float(value) for J, name, _, value in rows}
+    assert theory[-0.3, "excitations"] == pytest.approx(0.350, abs=1e-3)
+    assert theory[-0.49, "correlation_length"] == pytest.approx(7.02, abs=0.01)
+    assert found[-0.3, "excitations"] == pytest.approx(0.350, abs=0.04)
+    assert found[-0.45, "Sxx_over_S"] == pytest.approx(2.99, abs=0.6)
+    assert float(re.search(r"<S_z> = (-[\d.]+) S", said)[1]) == pytest.approx(-0.63, abs=0.06)
+    assert "down to J_y = -0.49 Gamma, physical -1.96 (paper: -0.5 Gamma)" in said

@@ -237,6 +237,7 @@ def implicit_segment(
         hand_over=NOT_STIFF,
         after=EASY_STEPS,
         exceptions=0,
+        every=1,
     )
     return make_segment(method, event)
 

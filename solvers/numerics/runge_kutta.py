@@ -24,6 +24,8 @@ GROW = 10.0
 # steps at 1 to 3 by its order reduction, while a smooth solution at useful tolerances has 0.1 to 0.5.
 STIFF_RATIO = 1.0
 STIFF_STEPS, EXCEPTIONS = 15, 5
+# while no step has counted as stiff, only every so many are looked at
+STIFF_TEST = 8
 SIXTH_STATE = 7
 """The row of `k` after the seven stages, with the state of the sixth."""
 
@@ -156,6 +158,7 @@ def explicit_segment(rhs: Callable[..., Any], event: Callable[..., Any]) -> Any:
         hand_over=STIFF,
         after=STIFF_STEPS,
         exceptions=EXCEPTIONS,
+        every=STIFF_TEST,
     )
     return make_segment(method, event)
 

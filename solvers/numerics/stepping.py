@@ -43,6 +43,7 @@ class Method(NamedTuple):
     hand_over : code with which a segment ends for the other kind of method,
     after : when so many steps spoke for it,
     exceptions : with no more than so many others in a row in between; a refused step is one where none is allowed.
+    every : while no step spoke for it, only every so many are looked at.
     """
 
     rows: int
@@ -59,6 +60,7 @@ class Method(NamedTuple):
     hand_over: int
     after: int
     exceptions: int
+    every: int
 
 
 def make_segment(method: Method, event: Callable[..., Any]) -> Any:
@@ -72,7 +74,7 @@ def make_segment(method: Method, event: Callable[..., Any]) -> Any:
     workspace, begin, attempt, describe = method.workspace, method.begin, method.attempt, method.describe
     resize, suggests, advance = method.resize, method.suggests, method.advance
     rows, exponent, least_error = method.rows, method.exponent, method.least_error
-    hand_over, enough, too_many = method.hand_over, method.after, method.exceptions + 1
+    hand_over, enough, too_many, every = method.hand_over, method.after, method.exceptions + 1, method.every
 
     @kernel(fastmath=FASTMATH)
     def segment(p, y, times, out, rtol, atol, max_steps, t, h, row, watch):
@@ -125,7 +127,7 @@ def make_segment(method: Method, event: Callable[..., Any]) -> Any:
                 return EVENT, t_new, h, row, steps
             row = fill(t, t_new, step, dense, y_new, times, row, out)
 
-            if watch:
+            if watch and (spoke_for > 0 or steps % every == 0):
                 if suggests(step, y_new, k, own):
                     spoke_for += 1
                     others = 0

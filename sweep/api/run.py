@@ -102,7 +102,7 @@ class Run:
         method = self.plan.spec.methods[0]
         parameters = {name: value for name, value in self.plan.spec.parameters.items() if value is not None}
         for dimension in self.plan.spec.dimensions:
-            values = self._values(dimension.name)
+            values = dimension.coordinate
             if dimension.name in coordinates:
                 try:
                     place[dimension.name] = nearest(values, coordinates[dimension.name], dimension.name)
@@ -115,15 +115,9 @@ class Run:
                     f"say which {dimension.name}: point({dimension.name}=...), it has {dimension.size} values"
                 )
             index = place[dimension.name]
-            parameters |= {name: column[index].item() for name, column in dimension.columns.items()}
             if dimension.labels:
                 method = dimension.labels[index]
+        at = self.plan.spec.at([np.asarray(k) for k in place.values()])
+        parameters |= {name: value if value.ndim else value.item() for name, value in at.items()}
         code = Store(self.folder.data, self.plan).status()[tuple(place.values())]
         return Point(self.plan.spec.model, method, parameters, place, FLAGS[int(code)])
-
-    def _values(self, name: str) -> NDArray[Any]:
-        """What a dimension is addressed by: the values of its parameter, its labels, or the numbers of its points."""
-        dimension = next(d for d in self.plan.spec.dimensions if d.name == name)
-        if dimension.labels:
-            return np.asarray(dimension.labels)
-        return dimension.columns.get(name, np.arange(dimension.size))

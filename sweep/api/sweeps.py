@@ -25,8 +25,10 @@ if TYPE_CHECKING:
 class Sweep:
     """A sweep described in Python; the fields are those of a spec file.
 
-    `axes` maps a parameter to its values (a list, an array, or a form such as `{"linspace": [0, 1, 11]}`); `zip` maps a
-    dimension's name to parameters that vary together. A list of methods makes the first axis, `solver`.
+    `axes` maps a parameter to its values (a list, an array, or a form such as `{"linspace": [0, 1, 11]}`; arrays, with the
+    points in front, for an array parameter, and `{"arrays": ..., "labels": {"NAME": [...]}}` to name them); `zip` maps a
+    dimension's name to parameters that vary together, or are drawn together (`{"sobol": [lo, hi, n]}`). A text for a number
+    in `parameters` is a formula of other parameters (`"N/32"`). A list of methods makes the first axis, `solver`.
     """
 
     model: str
@@ -112,7 +114,7 @@ class Sweep:
 def _form(value: Any) -> Any:
     """Arrays and other sequences as a spec file would have them."""
     if isinstance(value, Mapping):
-        return dict(value)
+        return {key: _form(entry) for key, entry in value.items()}
     if isinstance(value, np.ndarray | np.generic):
         return plain(value)
     if isinstance(value, range | tuple):

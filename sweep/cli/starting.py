@@ -47,14 +47,19 @@ def starter(model: Model) -> str:
     for p in model.parameters:
         if p is axis or p.name == "seed":
             continue
-        remark = f"{p.meaning}{'' if p.unit == '1' else f' [{p.unit}]'}; {p.allowed}{'; not an axis' if p.shape or p.dims else ''}"
+        remark = (
+            f"{p.meaning}{'' if p.unit == '1' else f' [{p.unit}]'}; {p.allowed}{'; not an axis' if p.shape else ''}"
+        )
         value = model.example.get(p.name, p.default)
         given = p.name in model.example
         if value is None:
             lines.append(f"# {p.name} = ...    # {remark}")
         else:
             lines.append(f"{'' if given else '# '}{p.name} = {value_text(value)}    # {remark}")
-    lines += ["", "[axes]    # in the order of the store; forms: values, linspace, logspace, arange"]
+    lines += [
+        "",
+        "[axes]    # in the order of the store; forms: values, linspace, logspace, arange; arrays from a .npy file",
+    ]
     if axis is not None:
         low, high = _range(axis, model.example)
         lines.append(f"{axis.name} = {{ linspace = [{low!r}, {high!r}, 11] }}    # {axis.meaning}; {axis.allowed}")

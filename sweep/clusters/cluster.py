@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
     from distributed import Client
@@ -19,6 +19,22 @@ class Wanted:
     workers: int | None = None
     memory: str | None = None
     preload: str | None = None
+
+
+class Task(Protocol):
+    """What a cluster has been asked to do, as Dask's futures are."""
+
+    key: Any
+
+    def result(self) -> Any: ...
+
+    def done(self) -> bool: ...
+
+    def cancel(self) -> Any: ...
+
+    def release(self) -> Any: ...
+
+    def add_done_callback(self, call: Callable[[Any], Any]) -> Any: ...
 
 
 @dataclass(frozen=True)
@@ -35,6 +51,28 @@ class Cluster:
     def dashboard(self) -> str:
         """Address of the dashboard."""
         return str(self.client.dashboard_link)
+
+    @property
+    def place(self) -> str:
+        """Where it is, for the record of a run."""
+        return str(self.client.scheduler.address)
+
+    @property
+    def connected(self) -> bool:
+        """Whether its scheduler can be reached."""
+        return bool(self.client.status == "running")
+
+    def submit(self, call: Callable[..., Any], *arguments: Any, key: Hashable) -> Task:
+        """Have `call` done by a worker, once; a key that has erred does not run again."""
+        future: Task = self.client.submit(call, *arguments, key=key, pure=False, retries=0)
+        return future
+
+    @staticmethod
+    def lost_worker(error: BaseException | None) -> bool:
+        """Whether a task has this error because its worker died."""
+        from distributed.scheduler import KilledWorker
+
+        return isinstance(error, KilledWorker)
 
     def threads(self) -> int:
         """Threads of all workers now."""

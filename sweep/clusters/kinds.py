@@ -43,13 +43,15 @@ def check_name(name: str) -> Kind:
             kind.check(name)
             return kind
     allowed = sorted((kind.written for kind in kinds().values()), key=len)
-    raise SpecError(f"--cluster {name!r} is unknown; allowed are {', '.join(allowed)}{did_you_mean(name, kinds())}")
+    words = [word for word, kind in kinds().items() if kind.accepts(word)]
+    raise SpecError(f"--cluster {name!r} is unknown; allowed are {', '.join(allowed)}{did_you_mean(name, words)}")
 
 
 @contextlib.contextmanager
 def connect(name: str = LOCAL, wanted: Wanted | None = None) -> Iterator[Cluster]:
     """A connection to a cluster for the time of a `with` block; `wanted` matters for one that is made for it."""
     import dask
+    import distributed  # noqa: F401  # its defaults must be there before ours: what is set inside the block goes at its end
 
     kind = check_name(name)
     with contextlib.ExitStack() as stack:

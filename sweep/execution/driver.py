@@ -11,12 +11,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from dask.utils import format_time
-from distributed import Future
-from distributed.scheduler import KilledWorker
 
 from solvers.outcome import Remark
-from sweep.clusters.cluster import Cluster
+from sweep.clusters.cluster import Cluster, Task
 from sweep.execution.interrupts import Interrupts, Stage
 from sweep.execution.messages import CodeMismatch, Job, Receipt
 from sweep.execution.parts import Part, lost_part, write_parts
@@ -48,6 +45,7 @@ from sweep.folder.point_errors import FAILED, WARNED, PointError
 from sweep.folder.run_folder import RunFolder
 from sweep.folder.store import POINT_FAILED, POINT_WARNED, Store
 from sweep.plan.tiling import Plan, Tile
+from sweep.quantities import duration
 
 _TICK_SECONDS = 0.2
 _LOOK_SECONDS = 2.0
@@ -71,7 +69,7 @@ class TileToDo:
 class _News:
     """A future that is done: its result, or why there is none."""
 
-    future: Future
+    future: Task
     result: Receipt | Part | None = None
     error: BaseException | None = None
 
@@ -115,7 +113,7 @@ class Driver:
         self._done_before = {tile.index: tile.done for tile in tiles if tile.done}
         self._frozen: set[int] = set()
         self._threads = threads
-        self._futures: dict[Future, Work] = {}
+        self._futures: dict[Task, Work] = {}
         self._arrived: queue.SimpleQueue[_News] = queue.SimpleQueue()
         self._receipts: dict[Work, Receipt] = {}
         self._parts: dict[Work, Part] = {}
@@ -184,7 +182,7 @@ class Driver:
             return
         if news.result is not None:
             yield Finished(work, self._keep(work, news.result))
-        elif isinstance(news.error, KilledWorker):
+        elif self.cluster.lost_worker(news.error):
             yield WorkerLost(work)
         elif isinstance(news.error, CodeMismatch):
             yield EndAsked(str(news.error), Outcome.ABORTED)
@@ -192,7 +190,7 @@ class Driver:
             yield Erred(work, f"tile {work.tile}: {type(news.error).__name__}: {news.error}")
         news.future.release()
 
-    def _fetch(self, future: Future) -> None:
+    def _fetch(self, future: Task) -> None:
         """Bring a result home. In Dask's callback thread, because a worker that stands still now would hold up the loop."""
         try:
             self._arrived.put(_News(future, result=future.result()))
@@ -212,7 +210,7 @@ class Driver:
         if self.lease.lost.is_set():
             yield EndAsked("another driver has taken over this run", Outcome.ABORTED)
             return
-        if self.cluster.client.status != "running":
+        if not self.cluster.connected:
             yield EndAsked("the connection to the scheduler is lost", Outcome.ABORTED)
             return
         for pid in self.cluster.replace(self._frozen):
@@ -228,7 +226,7 @@ class Driver:
             self._no_workers_since = now
             self.progress.say("no worker is left; waiting for one")
         elif self.cluster.ours and now - self._no_workers_since > NO_WORKER_SECONDS:
-            yield EndAsked(f"no worker has come back for {format_time(NO_WORKER_SECONDS)}", Outcome.ABORTED)
+            yield EndAsked(f"no worker has come back for {duration(NO_WORKER_SECONDS)}", Outcome.ABORTED)
 
     # What is to be done
 
@@ -256,7 +254,7 @@ class Driver:
             call, arguments = solve_tile, (self.job, work.tile)
         else:
             call, arguments = solve_part, (self.job, work.tile, work.lo, work.hi)  # type: ignore[assignment]
-        future = self.cluster.client.submit(call, *arguments, key=key, pure=False, retries=0)
+        future = self.cluster.submit(call, *arguments, key=key)
         self._futures[future] = work
         future.add_done_callback(self._fetch)
 
@@ -293,7 +291,7 @@ class Driver:
                 place=remark.place,
                 status=FAILED if remark.status == POINT_FAILED else WARNED,
                 method=tile.method,
-                parameters={name: values[remark.place].item() for name, values in tile.points.items()},
+                parameters={name: v[remark.place].item() for name, v in tile.points.items() if v.ndim == 1},
                 type=remark.kind,
                 message=remark.message,
                 traceback=remark.traceback,

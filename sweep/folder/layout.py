@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -110,6 +111,10 @@ def coordinates(plan: Plan) -> list[Coordinate]:
     found: list[Coordinate] = []
     for dimension in spec.dimensions:
         found += _grid_coordinates(plan, dimension)
+    for name, derived in spec.derived.items():
+        dims = tuple(spec.dimensions[k].name for k in derived.along)
+        attributes = {**_parameter_attributes(model.parameter(name)), "formula": derived.formula}
+        found.append(Coordinate(name, dims, derived.values, attributes))
     used = {d for v in plan.variables for d in v.dims}
     for own in model.dimensions:
         if own.name in used:
@@ -135,13 +140,19 @@ def _grid_coordinates(plan: Plan, dimension: SweepDimension) -> list[Coordinate]
     dims = (dimension.name,)
     if dimension.labels:
         return [Coordinate(dimension.name, dims, np.asarray(dimension.labels), {"units": "1", "long_name": "method"})]
-    found = []
-    if dimension.name not in dimension.columns:
-        text = f"point along {dimension.name}"
-        found.append(Coordinate(dimension.name, dims, np.arange(dimension.size), {"units": "1", "long_name": text}))
+    arrays = [name for name, values in dimension.columns.items() if values.ndim > 1]
+    found = [Coordinate(name, dims, values, _mark_attributes(name, arrays)) for name, values in dimension.marks.items()]
+    if dimension.name not in {*dimension.marks, *dimension.columns} or dimension.name in arrays:
+        text = f"number of the array {dimension.name}" if arrays else f"point along {dimension.name}"
+        found.append(Coordinate(dimension.name, dims, dimension.coordinate, {"units": "1", "long_name": text}))
     for name, values in dimension.columns.items():
-        found.append(Coordinate(name, dims, values, _parameter_attributes(plan.model.parameter(name))))
+        if values.ndim == 1:
+            found.append(Coordinate(name, dims, values, _parameter_attributes(plan.model.parameter(name))))
     return found
+
+
+def _mark_attributes(name: str, arrays: Sequence[str]) -> Json:
+    return {"units": "1", "long_name": name, "comment": f"label of {', '.join(arrays)}"}
 
 
 def _parameter_attributes(parameter: Parameter) -> Json:

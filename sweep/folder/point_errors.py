@@ -12,7 +12,7 @@ FAILED, WARNED = "failed", "warned"
 
 @dataclass(frozen=True)
 class PointError(Record):
-    """A point: its tile, its place in it (C order), what became of it and why."""
+    """A point: its tile, its place in it (C order), what became of it and why; arrays are not among its `parameters`."""
 
     FIX: ClassVar[str] = "remove the line; only its words are lost"
 

@@ -14,7 +14,7 @@ from sweep.spec.sweep_spec import SweepSpec
 def sample_points(spec: SweepSpec, numbers: NDArray[Any]) -> tuple[Mapping[str, NDArray[Any]], NDArray[np.float64]]:
     """Points spread evenly over the grid, by their numbers 0, 1, 2, ... (P,).
 
-    Returns name -> (P,), and their places of 0 to 1 along each dimension but the methods' (P, dimensions).
+    Returns name -> (P,) or (P, ...), and their places of 0 to 1 along each dimension but the methods' (P, dimensions).
     """
     grid = [d for d in spec.dimensions if not d.labels]
     # The fractional parts of multiples of powers of one irrational number visit a box evenly, however many are taken
@@ -26,5 +26,7 @@ def sample_points(spec: SweepSpec, numbers: NDArray[Any]) -> tuple[Mapping[str, 
     share = np.mod(0.5 + np.outer(numbers, steps), 1.0)
     sizes = np.asarray([d.size for d in grid], dtype=np.int64)
     place = np.minimum((share * sizes).astype(np.int64), sizes - 1)
-    points = {name: values[place[:, k]] for k, d in enumerate(grid) for name, values in d.columns.items()}
+    columns = iter(place.T)
+    nowhere = np.zeros(len(place), dtype=np.int64)
+    points = spec.at([nowhere if d.labels else next(columns) for d in spec.dimensions])
     return points, (place + 0.5) / sizes

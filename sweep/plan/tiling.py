@@ -36,7 +36,7 @@ MOST_TILES = 2_000_000
 
 @dataclass(frozen=True)
 class Tile:
-    """One tile: its method, its place in the grid, and its points (name -> (P,) in C order over the grid).
+    """One tile: its method, its place in the grid, and its points in C order over the grid (name -> (P,) or (P, ...)).
 
     Where only the method varies there are no names, and one point.
     """
@@ -85,13 +85,15 @@ class Plan:
         region = self.region(index)
         shape = tuple(s.stop - s.start for s in region)
         method = self.spec.methods[0]
-        points: dict[str, NDArray[Any]] = {}
+        places = []
         for k, (dimension, part) in enumerate(zip(self.spec.dimensions, region, strict=True)):
             if dimension.labels:
                 method = dimension.labels[part.start]
-            for name, values in dimension.columns.items():
-                along = values[part].reshape([-1 if j == k else 1 for j in range(len(shape))])
-                points[name] = np.broadcast_to(along, shape).ravel()
+            places.append(np.arange(part.start, part.stop).reshape([-1 if j == k else 1 for j in range(len(shape))]))
+        points = {}
+        for name, values in self.spec.at(places).items():
+            own = values.shape[len(shape) :]
+            points[name] = np.broadcast_to(values, shape + own).reshape((-1, *own))
         return Tile(index, method, region, shape, points)
 
     @cached_property

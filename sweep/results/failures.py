@@ -6,6 +6,8 @@ import re
 import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -14,9 +16,10 @@ from sweep.folder.point_errors import PointError
 from sweep.folder.run_folder import RunFolder
 from sweep.folder.run_record import RunRecord
 from sweep.folder.store import POINT_FAILED, POINT_WARNED, Store
+from sweep.plan.tiling import Plan
 from sweep.records import Json, Record
-from sweep.spec.array_files import names_file
-from sweep.spec.sweep_spec import SweepSpec
+from sweep.spec.array_files import names_file, stacks
+from sweep.spec.sweep_spec import SweepSpec, plain
 from sweep.spec.toml_text import value_text
 
 _NUMBER = re.compile(r"[-+]?\d+(\.\d+)?([eE][-+]?\d+)?")
@@ -39,49 +42,73 @@ class Group(Record):
 def groups(folder: RunFolder) -> list[Group]:
     """The failures and warnings that still stand, by cause: failures first, the largest group first."""
     record = folder.record()
-    spec, standing = _standing(folder, record)
+    plan, standing = _standing(folder, record)
     causes: dict[tuple[str, str, str, str], list[PointError]] = {}
     for error in standing:
         # Equal failures have everything in common but the numbers in the message.
         cause = (error.status, error.type, error.method, _NUMBER.sub("#", error.message))
         causes.setdefault(cause, []).append(error)
-    found = [_group(folder, record, spec, members) for members in causes.values()]
+    found = [_group(folder, record, plan, members) for members in causes.values()]
     return sorted(found, key=lambda group: (not group.failed, -group.count))
 
 
-def _standing(folder: RunFolder, record: RunRecord) -> tuple[SweepSpec, list[PointError]]:
-    """The spec, and the recorded points as they are now: one retried with success, or failed again, counts so."""
+def _standing(folder: RunFolder, record: RunRecord) -> tuple[Plan, list[PointError]]:
+    """The plan, and the recorded points as they are now: one retried with success, or failed again, counts so."""
     plan = folder.plan(record)
     status = Store(folder.data, plan).status()
     latest = {(error.tile, error.place): error for error in files.read_records(folder.errors, PointError)}
     code_of = {point_errors.FAILED: POINT_FAILED, point_errors.WARNED: POINT_WARNED}
-    return plan.spec, [
+    return plan, [
         error
         for (tile, place), error in latest.items()
         if np.ravel(status[plan.region(tile)])[place] == code_of.get(error.status)
     ]
 
 
-def _group(folder: RunFolder, record: RunRecord, spec: SweepSpec, members: Sequence[PointError]) -> Group:
+def _group(folder: RunFolder, record: RunRecord, plan: Plan, members: Sequence[PointError]) -> Group:
     example = members[0]
+    places = _places(plan, example)
+    numbers = {
+        d.name: plain(d.coordinate[place])
+        for d, place in zip(plan.spec.dimensions, places, strict=True)
+        if any(values.ndim > 1 for values in d.columns.values())
+    }
     return Group(
         count=len(members),
         failed=example.status == point_errors.FAILED,
         type=example.type,
         method=example.method,
         message=example.message,
-        parameters=example.parameters,
+        parameters={**numbers, **example.parameters},
         traceback=example.traceback,
-        command=_solve_command(folder, record, spec, example),
+        command=_solve_command(folder, record, plan.spec, example, places),
     )
 
 
-def _solve_command(folder: RunFolder, record: RunRecord, spec: SweepSpec, error: PointError) -> str:
+def _places(plan: Plan, error: PointError) -> tuple[int, ...]:
+    """Where in the grid a point is."""
+    region = plan.region(error.tile)
+    inside = np.unravel_index(error.place, tuple(part.stop - part.start for part in region))
+    return tuple(part.start + int(k) for part, k in zip(region, inside, strict=True))
+
+
+def _solve_command(
+    folder: RunFolder, record: RunRecord, spec: SweepSpec, error: PointError, places: tuple[int, ...]
+) -> str:
     """The `spinsweep solve` line that repeats a point; arrays that were files are named by the run's copies."""
+    files_of = stacks(record.spec)
+    values: dict[str, Any] = {**spec.given, **error.parameters}
+    for dimension, place in zip(spec.dimensions, places, strict=True):
+        for name, column in dimension.columns.items():
+            if column.ndim > 1:
+                file = files_of.get(name)
+                values[name] = column[place] if file is None else folder.meta / f"{file}[{place}]"
+    for name, file in record.spec.get("parameters", {}).items():
+        if names_file(file) and name not in error.parameters:
+            values[name] = folder.meta / file
     words = ["spinsweep", "solve", spec.model, "--method", error.method]
-    for name, value in {**spec.given, **error.parameters}.items():
-        own = record.spec.get("parameters", {}).get(name)
-        words += ["-p", f"{name}={folder.meta / own if names_file(own) else value_text(value)}"]
+    for name, value in values.items():
+        words += ["-p", f"{name}={value if isinstance(value, Path) else value_text(value)}"]
     return shlex.join(words)
 
 

@@ -19,7 +19,8 @@ LARGEST = 10_000_000
 """More values than this on one axis are a slip of the pen."""
 
 
-def _number(where: str, form: str, value: Any) -> float:
+def finite_number(where: str, form: str, value: Any) -> float:
+    """A finite number in a form of values; SpecError for anything else."""
     if isinstance(value, bool) or not isinstance(value, (int, float)) or not np.isfinite(value):
         raise SpecError(f"{where}: {form} needs finite numbers; given was {value!r}")
     return float(value)
@@ -31,7 +32,8 @@ def _three(where: str, form: str, given: Any, meaning: str) -> list[Any]:
     return given
 
 
-def _count(where: str, form: str, value: Any) -> int:
+def counted(where: str, form: str, value: Any) -> int:
+    """A count in a form of values: a whole number from 1 to LARGEST; SpecError for anything else."""
     if (
         isinstance(value, bool)
         or not isinstance(value, (int, float))
@@ -66,15 +68,15 @@ def axis_values(where: str, form: Any, kind: str = "real") -> NDArray[Any] | lis
             raise SpecError(f"{where}: values needs a list of at least one value; given was {given!r}")
         return given
     if name == "arange":
-        first, stop, step = (_number(where, name, v) for v in _three(where, name, given, "first, stop, step"))
+        first, stop, step = (finite_number(where, name, v) for v in _three(where, name, given, "first, stop, step"))
         if step == 0 or (stop - first) / step <= 0:
             raise SpecError(f"{where}: arange from {first:g} to {stop:g} by {step:g} has no values")
         if (stop - first) / step > LARGEST:
             raise SpecError(f"{where}: arange from {first:g} to {stop:g} by {step:g} has more than {LARGEST} values")
         return np.arange(first, stop, step)
     first_, last_, count_ = _three(where, name, given, "first, last, count")
-    first, last = _number(where, name, first_), _number(where, name, last_)
-    count = _count(where, name, count_)
+    first, last = finite_number(where, name, first_), finite_number(where, name, last_)
+    count = counted(where, name, count_)
     if name == "logspace":
         if first <= 0 or last <= 0:
             raise SpecError(
@@ -86,13 +88,24 @@ def axis_values(where: str, form: Any, kind: str = "real") -> NDArray[Any] | lis
     return list(dict.fromkeys(np.round(values).tolist())) if kind == "integer" else values
 
 
+def complex_values(where: str, value: Json) -> NDArray[np.complex128]:
+    """The array of { re = [...], im = [...] }, two arrays of one shape."""
+    try:
+        real, imaginary = (np.asarray(value[part], dtype=np.float64) for part in ("re", "im"))
+        if real.shape != imaginary.shape:
+            raise ValueError(f"shapes {real.shape} and {imaginary.shape}")
+    except (TypeError, ValueError) as error:
+        raise SpecError(f"{where}: re and im need to be arrays of numbers, of one shape ({error})") from error
+    return np.asarray(real + 1j * imaginary)
+
+
 def array_values(where: str, value: Any) -> Any:
     """An array parameter: a list, an axis form, { re = ..., im = ... } for complex entries, or an array file."""
     if names_file(value):
         return load(where, value)
     if isinstance(value, Mapping):
         if set(value) == {"re", "im"}:
-            return np.asarray(value["re"], dtype=float) + 1j * np.asarray(value["im"], dtype=float)
+            return complex_values(where, value)
         return axis_values(where, value)
     return value
 

@@ -1,9 +1,9 @@
 """What a TOML file says, validated against the model.
 
     [sweep]       name, model, method (a list makes the first axis, `solver`), seed
-    [parameters]  values that are the same at every point
+    [parameters]  values that are the same at every point, and formulas of other parameters ("N/32")
     [axes]        one entry per dimension, in the order of the store
-    [zip.NAME]    parameters that vary together along one dimension NAME
+    [zip.NAME]    parameters that vary together along one dimension NAME, or are drawn together
     [outputs]     keep = [...]
     [run]         tile, retries, max_failures
 
@@ -15,16 +15,16 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
 from solvers import find
 from solvers.evaluate import parse_parameters
 from solvers.model import Model
 from solvers.suggest import did_you_mean
 from sweep.errors import SpecError
 from sweep.records import Json
-from sweep.spec.axis_forms import array_values, axis_values
+from sweep.spec.array_files import zip_groups
+from sweep.spec.axis_forms import array_values
+from sweep.spec.derived import derive, is_formula
+from sweep.spec.dimensions import check_names, check_shapes, dimensions_of
 from sweep.spec.sweep_spec import METHOD, SOLVER, SweepDimension, SweepSpec
 
 _SECTIONS = {
@@ -42,7 +42,7 @@ def parse(raw: Json, solver: str = SOLVER) -> SweepSpec:
     _known("the spec", raw, tuple(_SECTIONS), "section")
     tables: dict[str, Json] = {}
     for section, keys in _SECTIONS.items():
-        table = raw.get(section, {})
+        table = zip_groups(raw.get(section, {})) if section == "zip" else raw.get(section, {})
         if not isinstance(table, Mapping):
             raise SpecError(f"[{section}] must be a table, not {table!r}")
         if keys is not None:
@@ -51,7 +51,7 @@ def parse(raw: Json, solver: str = SOLVER) -> SweepSpec:
     head = tables["sweep"]
     model = _model(head.get("model"))
     methods, several = _methods(model, head.get(METHOD))
-    dimensions = _dimensions(model, tables["axes"], tables["zip"])
+    dimensions = dimensions_of(model, tables["axes"], tables["zip"], _seed(head, tables["parameters"]))
     if several:
         dimensions = (SweepDimension(solver, len(methods), {}, methods), *dimensions)
     if not dimensions:
@@ -60,10 +60,13 @@ def parse(raw: Json, solver: str = SOLVER) -> SweepSpec:
             f"for a single point use `spinsweep solve {model.id}`"
         )
     varying = tuple(name for d in dimensions for name in d.columns)
-    given, seed = _fixed(model, tables["parameters"], head, varying)
-    parameters = _spec_error(lambda: parse_parameters(model, given, varying))
+    given, formulas, seed = _fixed(model, tables["parameters"], head, varying)
+    constants, derived = derive(model, formulas, given, dimensions)
+    given |= constants
+    parameters = _spec_error(lambda: parse_parameters(model, given, (*varying, *derived)))
+    check_shapes(model, dimensions, parameters)
     keep = _keep(model, methods, tables["outputs"])
-    _check_names(model, dimensions)
+    check_names(model, dimensions)
     name = head.get("name", model.title)
     if not isinstance(name, str):
         raise SpecError(f"[sweep] name must be a text, not {name!r}")
@@ -81,6 +84,7 @@ def parse(raw: Json, solver: str = SOLVER) -> SweepSpec:
         tile=_tile(options, dimensions),
         retries=_retries(options),
         max_failures=_max_failures(options),
+        derived=derived,
     )
 
 
@@ -121,57 +125,23 @@ def _methods(model: Model, given: Any) -> tuple[tuple[str, ...], bool]:
     return methods, several
 
 
-def _axis(model: Model, where: str, name: str, form: Any) -> NDArray[Any]:
-    parameter = _spec_error(lambda: model.parameter(name))
-    if parameter.shape:
-        free = [p.name for p in model.parameters if not p.shape and not p.dims]
-        raise SpecError(
-            f"{where} {name}: this parameter sets the shape of an output and is fixed for a whole sweep; put it in "
-            f"[parameters], or make one sweep per value (axes may be {', '.join(free)})"
-        )
-    values = axis_values(f"{where} {name}", form, parameter.kind)
-    parsed: NDArray[Any] = _spec_error(lambda: parameter.parse_many(values))
-    if parsed.ndim > 1:
-        raise SpecError(
-            f"{where} {name}: a whole array cannot be a point of an axis; use numbers, each of which then fills the array, "
-            "or put the array in [parameters] and vary what it is made from"
-        )
-    unique, counts = np.unique(parsed, return_counts=True)
-    if len(unique) < len(parsed) and where == "[axes]":
-        raise SpecError(f"{where} {name}: the value {unique[counts > 1][0]} is repeated; every value may occur once")
-    return parsed
+def _seed(head: Json, parameters: Json) -> int:
+    """The seed of random designs."""
+    seed = head.get("seed", parameters.get("seed", 0))
+    return seed if isinstance(seed, int) else 0  # what is no seed is refused where seeds are read
 
 
-def _dimensions(model: Model, axes: Json, zips: Json) -> tuple[SweepDimension, ...]:
-    found: list[SweepDimension] = []
-    for name, form in axes.items():
-        if name in (METHOD, SOLVER):
-            raise SpecError(f'[axes] {name}: a list of methods goes into [sweep], method = ["...", "..."]')
-        values = _axis(model, "[axes]", name, form)
-        found.append(SweepDimension(name, len(values), {name: values}))
-    for group, table in zips.items():
-        if not isinstance(table, Mapping) or not table:
-            raise SpecError(
-                f"[zip.{group}] must be a table of parameters that vary together along the dimension {group}"
-            )
-        columns = {name: _axis(model, f"[zip.{group}]", name, form) for name, form in table.items()}
-        sizes = {name: len(values) for name, values in columns.items()}
-        if len(set(sizes.values())) > 1:
-            raise SpecError(f"[zip.{group}] all parameters need the same number of values; given were {sizes}")
-        found.append(SweepDimension(group, next(iter(sizes.values())), columns))
-    names = [name for d in found for name in d.columns]
-    for name in names:
-        if names.count(name) > 1:
-            raise SpecError(f"parameter {name} is varied in two places of [axes] and [zip]; leave one")
-    return tuple(found)
-
-
-def _fixed(model: Model, table: Json, head: Json, varying: Sequence[str]) -> tuple[Mapping[str, Any], int]:
-    given = {}
+def _fixed(model: Model, table: Json, head: Json, varying: Sequence[str]) -> tuple[dict[str, Any], dict[str, str], int]:
+    """The fixed parameters as the spec gives them, the formulas among them, and the seed."""
+    given: dict[str, Any] = {}
+    formulas: dict[str, str] = {}
     for name, value in table.items():
         parameter = _spec_error(lambda name=name: model.parameter(name))
         if name in varying:
             raise SpecError(f"parameter {name} is fixed in [parameters] and varied in [axes] or [zip]; leave one")
+        if is_formula(parameter, value):
+            formulas[name] = value
+            continue
         given[name] = array_values(f"[parameters] {name}", value) if parameter.dims else value
     seeds = [where for where, has in (("[sweep]", "seed" in head), ("[parameters]", "seed" in given)) if has]
     seeds += ["[axes]"] if "seed" in varying else []
@@ -182,7 +152,7 @@ def _fixed(model: Model, table: Json, head: Json, varying: Sequence[str]) -> tup
         raise SpecError(f"seed must be a whole number from 0 to 2^53; given was {seed!r}")
     if "seed" in head and any(p.name == "seed" for p in model.parameters):
         given["seed"] = seed
-    return given, seed
+    return given, formulas, seed
 
 
 def _keep(model: Model, methods: Sequence[str], table: Json) -> tuple[str, ...]:
@@ -204,17 +174,6 @@ def _keep(model: Model, methods: Sequence[str], table: Json) -> tuple[str, ...]:
                 f"[outputs] keep: {name!r}: {why}; allowed are {', '.join(of_methods)}{did_you_mean(str(name), of_methods)}"
             )
     return tuple(dict.fromkeys(keep))
-
-
-def _check_names(model: Model, dimensions: Sequence[SweepDimension]) -> None:
-    taken = {o.name for o in model.outputs} | {d.name for d in model.dimensions} | {"status", "elapsed_seconds"}
-    names = [d.name for d in dimensions]
-    for d in dimensions:
-        clash = d.name in taken or (d.name not in d.columns and any(p.name == d.name for p in model.parameters))
-        if clash or names.count(d.name) > 1:
-            raise SpecError(
-                f"a dimension of the grid cannot be called {d.name!r}, because {model.id} uses that name; rename it"
-            )
 
 
 def _tile(table: Json, dimensions: Sequence[SweepDimension]) -> Mapping[str, int] | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -21,15 +21,35 @@ SOLVER = "solver"
 
 @dataclass(frozen=True)
 class SweepDimension:
-    """One dimension of the grid: `columns` maps each parameter that varies along it to its values (n,).
+    """One dimension of the grid: `columns` maps each parameter that varies along it to its values, (n,) or (n, ...) for arrays.
 
-    The dimension of the methods has no columns; `labels` then holds the names of the methods.
+    The dimension of the methods has no columns; `labels` then holds the names of the methods. `marks` are columns of
+    labels that are no parameters (n,); the one with the dimension's own name is its coordinate.
     """
 
     name: str
     size: int
     columns: Mapping[str, NDArray[Any]]
     labels: tuple[str, ...] = ()
+    marks: Mapping[str, NDArray[Any]] = field(default_factory=dict)
+
+    @property
+    def coordinate(self) -> NDArray[Any]:
+        """What the dimension is addressed by (n,): its labels, its parameter's numbers, or the numbers of its points."""
+        if self.labels:
+            return np.asarray(self.labels)
+        values = self.marks.get(self.name, self.columns.get(self.name))
+        return values if values is not None and values.ndim == 1 else np.arange(self.size)
+
+
+@dataclass(frozen=True)
+class Derived:
+    """A parameter that follows from others: its formula, the places of the dimensions along which it varies (ascending),
+    and its values along these."""
+
+    formula: str
+    along: tuple[int, ...]
+    values: NDArray[Any]
 
 
 @dataclass(frozen=True)
@@ -37,7 +57,7 @@ class SweepSpec:
     """A validated sweep.
 
     `dimensions` are in store order; `parameters` holds every fixed parameter, defaults included, `given` those that the
-    spec names; `raw` is the mapping that was parsed, from which a file or another process gets the same sweep.
+    spec names; `derived` the parameters that follow from others and vary. `raw` is the mapping that was parsed, from which a file or another process gets the same sweep.
     """
 
     name: str
@@ -52,6 +72,7 @@ class SweepSpec:
     tile: Mapping[str, int] | None = None
     retries: int = 2
     max_failures: float | int | None = None
+    derived: Mapping[str, Derived] = field(default_factory=dict)
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -61,6 +82,25 @@ class SweepSpec:
     def points(self) -> int:
         """Number of points, a method axis counted in."""
         return int(np.prod([d.size for d in self.dimensions], dtype=object))
+
+    @property
+    def varying(self) -> tuple[str, ...]:
+        """The names of all parameters that vary over the grid."""
+        return (*(name for d in self.dimensions for name in d.columns), *self.derived)
+
+    def at(self, places: Sequence[NDArray[np.integer[Any]]]) -> dict[str, NDArray[Any]]:
+        """The parameters that vary, by name, at points of the grid.
+
+        `places` holds the indices along each dimension, arrays that broadcast against one another. A value has the shape
+        to which the indices of its own dimensions broadcast, followed by the parameter's own dimensions.
+        """
+        points = {
+            name: values[place]
+            for dimension, place in zip(self.dimensions, places, strict=True)
+            for name, values in dimension.columns.items()
+        }
+        points |= {name: d.values[tuple(places[k] for k in d.along)] for name, d in self.derived.items()}
+        return points
 
     def fixed(self, points: Mapping[str, Any]) -> Mapping[str, Any]:
         """The parameters that are the same at all points, without those that are given per point."""
@@ -89,10 +129,12 @@ class SweepSpec:
                     "name": METHOD if d.labels else d.name,
                     "labels": list(d.labels),
                     "columns": {k: plain(v) for k, v in d.columns.items()},
+                    **({"marks": {k: plain(v) for k, v in d.marks.items()}} if d.marks else {}),
                 }
                 for d in self.dimensions
             ],
             "outputs": sorted(self.keep),
+            **({"derived": {k: plain(d.values) for k, d in sorted(self.derived.items())}} if self.derived else {}),
         }
 
     def hash(self) -> str:

@@ -1,6 +1,8 @@
 """Clusters that are somebody else's: an address, a scheduler file; and those that do not answer."""
 
+import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from support.bits import assert_same_bits
@@ -72,11 +74,34 @@ def test_new_kind_is_one_new_file(tmp_path, monkeypatch):
             assert not cluster.ours
             assert cluster.replace(set()) == []
         assert sys.modules["sweep.clusters.moon"].closed == [("moon:tycho", 3)]
-        with pytest.raises(SpecError, match="allowed are local, moon:CRATER, an address"):
+        with pytest.raises(SpecError, match="allowed are here, local, moon:CRATER, an address"):
             check_name("mars")
     finally:
         kinds.kinds.cache_clear()
         sys.modules.pop("sweep.clusters.moon", None)
+
+
+def test_dask_keeps_its_settings_after_the_first_run():
+    """In a fresh process, where connecting is what imports distributed: a second run needs its defaults too."""
+    code = """
+import sys
+from sweep.clusters import kinds
+from sweep.clusters.cluster import Cluster, Kind
+
+def connect(stack, name, wanted):
+    import distributed
+    return Cluster(client=None)
+
+kinds.kinds = lambda: {"moon": Kind("moon", lambda name: True, connect)}
+assert "distributed" not in sys.modules
+with kinds.connect("moon"):
+    pass
+import dask
+print(dask.config.get("distributed.comm.require-encryption", "lost"), dask.config.get("distributed.scheduler.allowed-failures"))
+"""
+    top = Path(__file__).resolve().parents[2]
+    done = subprocess.run([sys.executable, "-c", code], cwd=top, capture_output=True, text=True, check=False)
+    assert done.stdout.split() == ["None", "3"], done.stderr
 
 
 def test_scheduler_that_does_not_answer(tmp_path, monkeypatch):

@@ -25,27 +25,10 @@ from sweep.plan.timings import Timings
 from sweep.spec.parsing import parse
 
 
-class Client:
-    """Takes tasks and never does them."""
-
-    status = "running"
-
-    @staticmethod
-    def submit(*_, **__):
-        class Future:
-            def add_done_callback(self, _):
-                pass
-
-            def cancel(self):
-                pass
-
-        return Future()
-
-
 class Deserted:
-    """A cluster whose workers are all gone for good."""
+    """A cluster whose workers are all gone for good: it takes tasks and never does them."""
 
-    client = Client
+    connected = True
 
     def __init__(self, ours, threads=0):
         self.ours = ours
@@ -56,6 +39,17 @@ class Deserted:
 
     def replace(self, seen):
         return []
+
+    @staticmethod
+    def submit(*_, **__):
+        class Task:
+            def add_done_callback(self, _):
+                pass
+
+            def cancel(self):
+                pass
+
+        return Task()
 
 
 @pytest.fixture

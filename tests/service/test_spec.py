@@ -130,7 +130,7 @@ BAD = {
     "name is a number": (change(sweep={"name": 3}), ["name", "text"]),
     "unknown parameter": (change(parameters={"M": 1}), ["'M'", "it has a, b, N"]),
     "out of bounds": (change(parameters={"N": 0}), ["N", ">= 1", "given was 0"]),
-    "wrong type": (change(parameters={"N": "five"}), ["N", "whole number", "'five'"]),
+    "wrong type": (change(parameters={"N": "five"}), ["N", "whole number", "'five'", "formula"]),
     "fraction": (change(parameters={"N": 2.5}), ["N", "whole number", "2.5"]),
     "boolean": (change(parameters={"N": True}), ["N", "True"]),
     "not a number": (change(parameters={"N": float("nan")}), ["N", "nan"]),
@@ -151,13 +151,13 @@ BAD = {
     "arange of nothing": (change(axes={"a": {"arange": [0, 1, -1]}}), ["no values"]),
     "fixed and varied": (change(parameters={"a": 1.0}), ["a", "[parameters]", "leave one"]),
     "shape axis": (change(parameters={"times": None}, axes={"times": [1.0]}), ["times", "shape", "[parameters]"]),
-    "array as axis": (
+    "arrays of another shape as axis": (
         change(
             sweep={"model": "toy.weighted", "method": None},
             parameters={"N": None, "times": None},
-            axes={"b": None, "weights": [[1, 2, 3]]},
+            axes={"b": None, "weights": [[1, 2], [3, 4]]},
         ),
-        ["weights", "a whole array cannot be a point"],
+        ["weights", "shape (2,) is given where (3,) is expected"],
     ),
     "method as axis": (change(axes={"method": ["quick"]}), ["[sweep]"]),
     "zip of two lengths": (
