@@ -7,6 +7,7 @@ import pytest
 
 from solvers import SolverWarning, solve
 from solvers.models.battery.chain import build, perron_vector
+from solvers.numerics.krylov import gmres
 
 FIG3AB = {"N": 140, "Gamma": 1600.0, "tau_s": 0.0187, "tau_d": 0.0187}
 FIG3CD = FIG3AB | {"tau_d": 0.0375}
@@ -16,6 +17,14 @@ def limit(method=None, **parameters):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", SolverWarning)
         return solve("battery.limit_cycle", method, **parameters)
+
+
+def test_gmres_solves_a_random_system():
+    rng = np.random.default_rng(0)
+    A, b = np.eye(30) + 0.3 * rng.normal(size=(30, 30)) / np.sqrt(30), rng.normal(size=30)
+    x, residual, _ = gmres(lambda v: A @ v, np.copy, b, 1e-12)
+    np.testing.assert_allclose(x, np.linalg.solve(A, b), atol=1e-10)
+    assert residual < 1e-12
 
 
 def test_perron_vector_is_stationary_also_next_to_the_identity():

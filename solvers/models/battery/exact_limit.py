@@ -17,11 +17,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import expm
-from scipy.sparse.linalg import LinearOperator, gmres
 
 from solvers.engines.populations import DEPHASE_MERGE, DEPHASE_SPLIT, MERGE, SPLIT, rate_table
 from solvers.models.battery.chain import Chain, perron_vector
 from solvers.models.battery.exact import Phase, Pulse, Readings, polarised, read
+from solvers.numerics.krylov import gmres
 
 ROUNDING = 2e-14
 """A residual of the populations (sum of abs) that many sweeps cannot go below."""
@@ -137,10 +137,7 @@ def find(p: Mapping[str, Any], chain: Chain, cycle: CycleMap) -> LimitCycle:
             break
         size = float(np.linalg.norm(residual))
         target = max(0.3 * wanted / math.sqrt(residual.size), 1e-8 * size)
-        # on the right, so that what is small is the residual itself
-        operator = LinearOperator((residual.size,) * 2, matvec=lambda v: apply(precondition(v)), dtype=float)
-        found, _ = gmres(operator, residual, rtol=0.0, atol=target, restart=LARGEST_SPACE, maxiter=1)
-        correction = precondition(found)
+        correction, _, _ = gmres(apply, precondition, residual, target, LARGEST_SPACE)
         P = positive_part(P + correction.reshape(shape))
     discharged = read([P])
     stored = read(cycle.stored(P))
