@@ -92,10 +92,15 @@ def sources_of(module: str) -> str:
 @functools.cache
 def sources_of_file(start: Path) -> str:
     """Hash of a source file and of all that it imports, directly or not, inside the package."""
+    return _digest(files_of(start))
+
+
+def files_of(start: Path) -> frozenset[Path]:
+    """A source file and all that it imports, directly or not, inside the package."""
     seen: set[Path] = set()
     todo = {start}
     while todo:
         path = todo.pop()
         seen.add(path)
         todo |= _imports(path) - seen
-    return _digest(seen)
+    return frozenset(seen)

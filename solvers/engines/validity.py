@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
+from numpy.typing import NDArray
+
 from solvers.engines.master_equation.steady_state import SteadyState
 from solvers.engines.spin_system import SpinSystem
-from solvers.numerics.outcome import DONE, OUTCOME_TEXT
+from solvers.numerics.outcome import DONE, MAX_STEPS, OUTCOME_TEXT
 from solvers.outcome import KIND_OF_CODE, OK, WARNED, Kind, PointFailed, Remark
 
 
@@ -46,6 +49,14 @@ def judge(
     return OK, None
 
 
+def first_not_reached(code: int, times: NDArray[np.float64], done: int) -> float:
+    """The first output time after the `done` that were reached when the step budget was spent, NaN where none is worth keeping.
+
+    The start itself, t = 0, is not worth it.
+    """
+    return float(times[done]) if code == MAX_STEPS and done > 0 and times[done - 1] > 0.0 else math.nan
+
+
 AFTER_BUDGET = "the step budget was spent before"
 """What NaN means at later output times of a point of status 1."""
 
@@ -56,16 +67,34 @@ def unfinished(text: str, first_left: float) -> str:
 
 
 def judge_steady(found: SteadyState) -> Remark | None:
-    """The remark of status 1 where a steady state is not converged or not unique."""
+    """The remark of status 1 where a steady state is not converged or not unique; PointFailed where rho diverges."""
+    if found.growth is not None:
+        how = (
+            f"an eigenvalue with the real part {found.growth:.6g}"
+            if found.growth
+            else "a growing or defective eigenvalue 0"
+        )
+        raise PointFailed(Kind.DIVERGED, f"rho diverges: L has {how}; the rates are not completely positive")
     if not found.converged:
         return Remark(
             kind=Kind.NOT_CONVERGED,
-            message=f"residual {found.residual:.3g}, gap {found.gap:.3g}: not converged to the usual accuracy",
+            message=f"residual {found.residual:.3g}, relative error of the state about {found.error:.2g}, gap "
+            f"{found.gap:.6g} +- {found.gap_error:.2g}: not converged to the usual accuracy",
         )
     if not found.unique:
         return Remark(
             kind=Kind.NOT_UNIQUE,
-            message=f"the gap is closed ({found.gap:.3g}): the steady state is not unique; given is the one reached from the start",
+            message="the gap is closed: the steady state is not unique; given is the one reached from the start",
+        )
+    if found.gap == 0.0:
+        return Remark(
+            kind=Kind.NOT_AT_REST,
+            message="a coherence does not decay: given is the only stationary state, but not every start comes to rest",
+        )
+    if math.isnan(found.gap):
+        return Remark(
+            kind=Kind.NOT_CONVERGED,
+            message=f"the gap was not found, so that other steady states are not excluded; residual {found.residual:.3g}",
         )
     return None
 

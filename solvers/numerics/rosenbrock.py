@@ -17,7 +17,7 @@ from solvers.numerics.compile import FASTMATH, kernel
 from solvers.numerics.dense_output import copy, fill_rows, locate_event, no_event, start_rows
 from solvers.numerics.outcome import DONE, EVENT, MAX_STEPS, NOT_FINITE, NOT_STIFF, STEP_TOO_SMALL
 from solvers.numerics.rodas5p import ABSCISSAE, GAMMA, ORDER, STAGES, TIME_WEIGHTS, A, C, H
-from solvers.numerics.step_size import error_norm, first_step
+from solvers.numerics.step_size import attainable, error_norm, first_step
 
 lu_factor, lu_solve = small_lu.factor, small_lu.solve
 
@@ -139,6 +139,7 @@ def implicit_segment(
     def segment(p, y, times, out, rtol, atol, max_steps, t, h, row, watch):
         n = y.size
         t_end = times[-1]
+        atol = attainable(atol, y)
         k = np.empty((STAGES, n))
         y_new = np.empty(n)
         dy = np.empty(n)

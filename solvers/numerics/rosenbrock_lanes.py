@@ -279,7 +279,7 @@ def rosenbrock_lanes(
         if fastest > 0.0:
             h = min(h, 2.0 * rtol[point] ** (1.0 / 6.0) / fastest)
         work[_RTOL + lane] = rtol[point]
-        work[_ATOL + lane] = atol[point]
+        work[_ATOL + lane] = max(atol[point], 1e-16 * min(1.0, max(abs(y0), max(abs(y1), abs(y2)))))
         work[_TIME + lane] = 0.0
         work[_END + lane] = t_end[point]
         work[_STEP + lane] = h

@@ -17,6 +17,7 @@ from solvers.numerics.compile import FASTMATH, kernel
 from solvers.numerics.outcome import DONE, MAX_STEPS, NOT_FINITE, STEP_TOO_SMALL
 from solvers.numerics.rodas5p import GAMMA, ORDER, STAGES, A, C
 from solvers.numerics.rosenbrock import GROW, ROUNDING, SAFETY, SHRINK
+from solvers.numerics.step_size import attainable
 
 FIRST_GAIN = 1e-2 ** (-1.0 / ORDER)
 """err^(-1/5) of the largest error that the prediction takes seriously, as in `rosenbrock`."""
@@ -98,6 +99,7 @@ def rosenbrock_three(rhs: Callable[..., Any], jacobian: Callable[..., Any], quad
     @kernel(fastmath=FASTMATH)
     def integrate(p, y, times, out, rtol, atol, max_steps):
         k = np.empty((STAGES, size))
+        atol = attainable(atol, y)
         y_new, dy = np.empty(size), np.empty(size)
         J, inverse = np.zeros((size, size)), np.empty((3, 3))
         t, h, h_old, gain_old, steps = 0.0, 0.0, 0.0, FIRST_GAIN, 0

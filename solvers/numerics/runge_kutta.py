@@ -53,7 +53,7 @@ from solvers.numerics.dormand_prince import (
     ORDER,
 )
 from solvers.numerics.outcome import DONE, EVENT, MAX_STEPS, NOT_FINITE, STEP_TOO_SMALL, STIFF
-from solvers.numerics.step_size import error_norm, first_step
+from solvers.numerics.step_size import attainable, error_norm, first_step
 
 # PI control as in DOPRI5: h_new = h SAFETY err^-ALPHA err_old^BETA within [SHRINK, GROW] h
 BETA = 0.04
@@ -64,6 +64,8 @@ ROUNDING = 2.3e-16
 # steps at 1 to 3 by its order reduction, while a smooth solution at useful tolerances has 0.1 to 0.5.
 STIFF_RATIO = 1.0
 STIFF_STEPS, NOT_STIFF_STEPS = 15, 6
+# while no step has counted as stiff, only every so many are looked at
+STIFF_TEST = 8
 
 
 @kernel(fastmath=FASTMATH)
@@ -102,6 +104,7 @@ def explicit_segment(rhs: Callable[..., Any], event: Callable[..., Any]) -> Any:
     def segment(p, y, times, out, rtol, atol, max_steps, t, h, row, watch):
         n = y.size
         t_end = times[-1]
+        atol = attainable(atol, y)
         k = np.empty((7, n))
         y_new = np.empty(n)
         y6 = np.empty(n)
@@ -184,7 +187,7 @@ def explicit_segment(rhs: Callable[..., Any], event: Callable[..., Any]) -> Any:
                 return EVENT, t_new, h, row, steps
             row = fill(t, t_new, step, dense, y_new, times, row, out)
 
-            if watch:
+            if watch and (stiff > 0 or steps % STIFF_TEST == 0):
                 if stiffness_ratio(step, k7, k6, y_new, y6) > STIFF_RATIO:
                     stiff += 1
                     not_stiff = 0

@@ -8,6 +8,17 @@ from typing import Any
 
 from solvers.numerics.compile import FASTMATH, kernel
 
+ROUNDING = 1e-16
+
+
+@kernel(fastmath=FASTMATH)
+def attainable(atol, y):
+    """`atol`, or the rounding of the largest variable where that is more: below it errors are noise that no step lessens."""
+    largest = 0.0
+    for i in range(y.size):
+        largest = max(largest, abs(y[i]))
+    return max(atol, ROUNDING * min(1.0, largest))
+
 
 @kernel(fastmath=FASTMATH)
 def error_norm(error, y, y_new, rtol, atol):

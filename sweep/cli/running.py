@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -47,10 +49,9 @@ def running(command: Command) -> Command:
         ),
         click.option(
             "--cluster",
-            default="local",
-            show_default=True,
             metavar="C",
-            help="local, a scheduler's address (tcp://host:8786) or a scheduler file.",
+            help="here (no cluster), local, a scheduler's address (tcp://host:8786) or a scheduler file [default: here for a "
+            "few core-seconds, else local].",
         ),
     ):
         command = option(command)
@@ -80,12 +81,29 @@ def options_of(words: Json) -> Options:
 @running
 def run(spec: str, out: Path | None, values: tuple[str, ...], axes: tuple[str, ...], **words: Any) -> None:
     """Run the sweep of the file SPEC, or continue it if it is there already."""
-    from sweep.execution import launch
-    from sweep.spec.documents import read
-    from sweep.spec.parsing import parse
 
-    parsed = parse(changed(read(spec), values, axes))
-    sys.exit(launch.run(parsed, out or Path("results") / Path(spec).stem, options_of(words)).exit_status)
+    def mapping() -> Json:
+        from sweep.spec.documents import read
+
+        return changed(read(spec), values, axes)
+
+    sys.exit(start(mapping, out or Path("results") / Path(spec).stem, words))
+
+
+def start(mapping: Callable[[], Json], out: Path, words: Json) -> int:
+    """Run a spec into a folder and return the exit status.
+
+    The process of a new run's pilot is started before anything is loaded here that it will load as well.
+    """
+    from sweep.plan.pilot import Pilot, ready
+
+    with nullcontext() if out.exists() else ready() as companion:
+        raw = mapping()
+        pilot = Pilot(raw, companion) if companion else None
+        from sweep.execution import launch
+        from sweep.spec.parsing import parse
+
+        return launch.run(parse(raw), out, options_of(words), pilot=pilot).exit_status
 
 
 @click.command()

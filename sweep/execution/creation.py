@@ -7,8 +7,6 @@ import math
 import secrets
 import tempfile
 
-from dask.utils import format_time
-
 from solvers.fingerprint import sources_of
 from solvers.registry import module_of
 from sweep.errors import OTHER_FOLDER, Cure, RunError, resume
@@ -18,6 +16,7 @@ from sweep.folder.run_folder import RunFolder
 from sweep.folder.run_record import RunRecord
 from sweep.plan.tiling import Plan, tile_shape
 from sweep.plan.timings import Timings
+from sweep.quantities import duration
 from sweep.spec.array_files import adopted
 from sweep.spec.sweep_spec import SweepSpec
 from sweep.spec.toml_text import spec_text
@@ -72,7 +71,9 @@ def create(folder: RunFolder, spec: SweepSpec, timings: Timings, workers: int, p
 
     folder.create(fill)
     wall = timings.of_one_core(spec.points) / workers
+    tiles = "1 tile" if plan.tiles == 1 else f"{plan.tiles:,} tiles"
+    on = "1 worker" if workers == 1 else f"{workers} workers"
     progress.say(
-        f"{spec.points:,} points in {plan.tiles:,} {'tile' if plan.tiles == 1 else 'tiles'} of {math.prod(plan.tile):,}, "
-        f"about {format_time(wall)} on {workers} workers; {folder.path}"
+        f"{spec.points:,} points in {tiles} of {math.prod(plan.tile):,}, about {duration(wall)} on {on}, start-up apart; "
+        f"{folder.path}"
     )

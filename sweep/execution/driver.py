@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from dask.utils import format_time
 
 from solvers.outcome import Remark
 from sweep.clusters.cluster import Cluster, Task
@@ -46,6 +45,7 @@ from sweep.folder.point_errors import FAILED, WARNED, PointError
 from sweep.folder.run_folder import RunFolder
 from sweep.folder.store import POINT_FAILED, POINT_WARNED, Store
 from sweep.plan.tiling import Plan, Tile
+from sweep.quantities import duration
 
 _TICK_SECONDS = 0.2
 _LOOK_SECONDS = 2.0
@@ -226,7 +226,7 @@ class Driver:
             self._no_workers_since = now
             self.progress.say("no worker is left; waiting for one")
         elif self.cluster.ours and now - self._no_workers_since > NO_WORKER_SECONDS:
-            yield EndAsked(f"no worker has come back for {format_time(NO_WORKER_SECONDS)}", Outcome.ABORTED)
+            yield EndAsked(f"no worker has come back for {duration(NO_WORKER_SECONDS)}", Outcome.ABORTED)
 
     # What is to be done
 

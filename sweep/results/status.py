@@ -8,13 +8,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from dask.utils import format_time
 
 from sweep.errors import resume
 from sweep.folder import journal
 from sweep.folder.lease import holder
 from sweep.folder.run_folder import RunFolder
 from sweep.folder.store import FLAGS, POINT_FAILED, POINT_WARNED, Store
+from sweep.quantities import duration
 from sweep.records import Record
 
 
@@ -60,7 +60,7 @@ class RunStatus(Record):
         if state == "stopped":
             state = f"not running; {resume(self.folder).command}"
         elif self.running and self.driver is not None:
-            age = format_time(time.time() - self.driver.heartbeat)
+            age = duration(time.time() - self.driver.heartbeat)
             state = f"running: process {self.driver.pid} on {self.driver.host}, heartbeat {age} ago"
         share = 100 * self.done / self.points
         return "\n".join(
@@ -68,7 +68,7 @@ class RunStatus(Record):
                 f"sweep    {self.name} ({self.model})",
                 f"points   {self.done:,} of {self.points:,} done ({share:.0f} %), {self.failed:,} failed, "
                 f"{self.warned:,} with a warning",
-                f"tiles    {self.tiles_done:,} of {self.tiles:,}, {format_time(self.core_seconds)} of computing",
+                f"tiles    {self.tiles_done:,} of {self.tiles:,}, {duration(self.core_seconds)} of computing",
                 f"state    {state}",
             ]
         )

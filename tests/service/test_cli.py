@@ -99,7 +99,7 @@ def test_plan_writes_nothing(cli, spec, tmp_path):
 
 
 def test_run_status_plot(cli, spec, spinsweep, tmp_path):
-    done = spinsweep("run", "spec.toml", "--set", "N=7", "--axis", "b=0.1,0.2,0.3")
+    done = spinsweep("run", "spec.toml", "--set", "N=7", "--axis", "b=0.1,0.2,0.3", "--workers", "2")
     assert done.returncode == 0, done.stderr
     lines = done.stderr.splitlines()
     assert lines[0].startswith("dashboard: http://127.0.0.1:")

@@ -1,10 +1,11 @@
 """collective_spin.dynamics: a spin coherent state in time, with first and second moments and squeezing (Figs. 1-3, 5, 6).
 
 `exact` is the density matrix on the ladder of 2S+1 levels; without drive and squeezing its diagonals one by one.
-`twoqs` are trajectories of Schwinger modes: biased by about 1/S in what is not linear, growing in time, worst for P and
-Wigner with the paper's noise near the poles (5 % of S at S = 10, 1-2 % at S = 100 in Fig. 1); the conserving variant from a
-ring has 1-2 % and below 1 %. Dephasing alone is exact for every distribution. Squeezing needs Wigner. `mean_field` is the
-classical spin, whose second moments are products.
+`twoqs` are trajectories of Schwinger modes: biased in what is not linear. For decay from up (Fig. 1; 200,000 trajectories) the
+largest error of <S_z> is 8, 9, 6 % of S (P, Wigner, Q) at S = 10, 2, 2, 1 % at S = 100, 0.3, 0.3, 0.2 % at S = 1000; 1 % and 0.1 %
+at S = 10 and 100 for the conserving variant from a ring. With the paper's noise the bias grows in time, as the variance of the length
+does. Dephasing alone is exact for every distribution. Squeezing needs Wigner. `mean_field` is the classical spin, whose
+second moments are products.
 """
 
 from __future__ import annotations

@@ -40,7 +40,7 @@ from solvers.engines.moments.integration import CUMULANTS
 from solvers.engines.moments.propagation import propagate
 from solvers.engines.pair_states import first_unphysical, smallest_pair_eigenvalue
 from solvers.engines.spin_system import product_correlations
-from solvers.engines.validity import AFTER_BUDGET, earliest
+from solvers.engines.validity import AFTER_BUDGET, earliest, first_not_reached
 from solvers.model import Method, Model
 from solvers.models.heisenberg import chain
 from solvers.models.heisenberg.chain import MOST_EXACT, SOURCE, UNIT_OF_TIME
@@ -151,15 +151,17 @@ def solve_uniform(row: Callable[[Mapping[str, Any]], chain.Row], p: Point) -> Ma
     """A bulk site, with the row that a method makes of a point."""
     when = p["times"]
     M, code, reached = chain.uniform_path(row(p), p, when)
+    left = first_not_reached(code, when, int(np.isfinite(M[:, 0]).sum()))
     spins = np.repeat(M[:, None], p["N"], axis=1)
-    return {"M": M} | _judged(p, when, spins, code, reached, np.nan)
+    return {"M": M} | _judged(p, when, spins, code, reached, np.nan, first_left=left)
 
 
 def solve_sites(p: Point) -> Mapping[str, Any]:
     """Product states, site by site."""
     when = p["times"]
     spins, code, reached = chain.mean_field_path(p, when)
-    return {"M": spins.mean(axis=1)} | _judged(p, when, spins, code, reached, np.nan)
+    left = first_not_reached(code, when, int(np.isfinite(spins[:, 0, 0]).sum()))
+    return {"M": spins.mean(axis=1)} | _judged(p, when, spins, code, reached, np.nan, first_left=left)
 
 
 def solve_cumulants(p: Point) -> Mapping[str, Any]:
@@ -180,7 +182,7 @@ def solve_cumulants(p: Point) -> Mapping[str, Any]:
 def _judged(p: Mapping[str, Any], when, spins, code, reached, first_bad, raw=None, first_left=np.nan) -> dict[str, Any]:
     """Spins with status, remark and the first time at which they belong to no state."""
     at_output, reason = np.nan, ""
-    if code == 0:
+    if code == 0 or not np.isnan(first_left):
         # mean-field pairs are positive as long as the spins are
         smallest = np.zeros(len(when)) if raw is None else smallest_pair_eigenvalue(spins, raw)
         at_output, reason = first_unphysical(when, spins, smallest)
