@@ -298,6 +298,7 @@ MODELS = (
             Parameter(
                 name="exponent",
                 meaning="of power_law: couplings fall as distance^-exponent",
+                label="exponent of the power law",
                 default=3.0,
                 symbol=r"\alpha",
             ),
@@ -305,6 +306,7 @@ MODELS = (
             Parameter(
                 name="disorder",
                 meaning="standard deviation of h_z over sites",
+                label="disorder of the field",
                 default=0.0,
                 unit="energy",
                 symbol=r"\sigma_h",
@@ -322,9 +324,14 @@ MODELS = (
             _rate("plus", "rate of D[sigma_+] per site"),
             _rate("z", "rate of D[sigma_z] per site"),
             _rate("collective", "rate of D[sum of all sigma_-]"),
-            _rate("neighbour", "rate of correlated decay along every bond"),
+            _rate("neighbour", "rate of correlated decay, along every bond"),
             Parameter(
-                name="theta", meaning="polar angle of the start from up", default=0.0, unit="rad", symbol=r"\theta"
+                name="theta",
+                meaning="polar angle of the start from up",
+                label="polar angle of the start",
+                default=0.0,
+                unit="rad",
+                symbol=r"\theta",
             ),
             Parameter(name="phi", meaning="azimuth of the start", default=0.0, unit="rad", symbol=r"\phi"),
             times([0.0, 0.5, 1.0], UNIT_OF_TIME),
@@ -335,6 +342,7 @@ MODELS = (
             Output(
                 name="magnetisation",
                 meaning="sum_i <s_i^a> / N",
+                label="magnetisation",
                 dims=("time", "axis"),
                 symbol=r"m_a",
                 nan_if_warned=AFTER_BUDGET,
@@ -342,6 +350,7 @@ MODELS = (
             Output(
                 name="pair_correlation",
                 meaning="mean over pairs of <s_i^a s_j^b>, symmetrised",
+                label="mean pair correlation",
                 nan="N = 1 has no pair",
                 nan_if_warned=AFTER_BUDGET,
                 dims=("time", "axis", "axis2"),
@@ -358,6 +367,7 @@ MODELS = (
             Output(
                 name="first_bad_time",
                 meaning="first time with |s_i| > 1 or a negative pair eigenvalue, or not reached within the step budget",
+                label="first bad time",
                 nan="the moments never left physics",
                 unit=UNIT_OF_TIME,
             ),

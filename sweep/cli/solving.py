@@ -62,7 +62,7 @@ def solve(model_id: str, parameters: tuple[str, ...], method: str | None, as_jso
             unit = units.get(name, "1")
             click.echo(f"{name:{width}}  {_short(value)}{'' if unit == '1' else f' {unit}'}")
     if picture is not None:
-        from sweep.pictures.plot import draw_point
+        from sweep.pictures.point import draw_point
 
         click.echo(draw_point(model, model.method(method).name, given, outputs, picture))
     if int(outputs["status"]) == 2:

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from solvers import evaluate
-from solvers.fingerprint import sources_of
+from solvers.fingerprint import code_of
 from solvers.registry import module_of
 from sweep.execution.messages import CodeMismatch, Job, Receipt
 from sweep.execution.parts import Part, point_remark, write_parts
@@ -39,9 +39,9 @@ def _context(job: Job, host: Host) -> _Context:
     if record.id != job.run_id:
         raise RuntimeError(f"{job.folder} on {host.name} holds another run than the driver's")
     plan = folder.plan(record)
-    if sources_of(module_of(plan.model)) != job.code:
+    if code_of(module_of(plan.model)) != job.code:
         raise CodeMismatch(
-            f"the solver sources of {plan.model.id} on {host.name} are not those of the driver; "
+            f"the solver code of {plan.model.id} on {host.name} is not that of the driver; "
             "install the same version of spinsweep on all workers"
         )
     syncs = not job.synced or host.disk.shared_with(folder.data) != job.synced

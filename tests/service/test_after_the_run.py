@@ -113,7 +113,7 @@ def test_export(make, cli, raw, tmp_path):
     back = xarray.open_dataset(tmp_path / "r.nc")
     np.testing.assert_array_equal(back.wave, data.wave)
     np.testing.assert_array_equal(back.amplitude_imag, data.amplitude.imag)
-    assert back.b.attrs["units"] == "Gamma"
+    assert back.b.attrs["units"] == "Γ"
     assert list(back.solver.values) == ["quick", "exact"]
     said = cli("export", tmp_path / "run", tmp_path / "r.csv")
     assert "height" in said

@@ -11,6 +11,7 @@ from support import store_suite
 from solvers import find, models
 from sweep.cli.starting import starter
 from sweep.folder import layout
+from sweep.folder.attributes import unit_text
 from sweep.folder.chunks import encoded
 from sweep.folder.store import Store
 from sweep.folder.zarr_files import Written, digest_of
@@ -77,7 +78,7 @@ def test_dimensions_of_outputs_have_the_units_of_what_they_are_made_of(model_id)
     arrays = {p.name: p.unit for p in model.parameters if p.dims}
     for own in model.dimensions:
         if own.name in found:
-            assert found[own.name].attributes["units"] == arrays.get(own.size, own.unit), own.name
+            assert found[own.name].attributes["units"] == unit_text(arrays.get(own.size, own.unit)), own.name
 
 
 def test_fill_values_mask_nothing(tmp_path):

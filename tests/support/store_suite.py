@@ -70,7 +70,7 @@ class StoreTests:
             assert array.attrs.get("long_name"), name
         for name in ("Conventions", "title", "source", "history", "references", "spec", "hash"):
             assert data.attrs[name]
-        assert data.b.attrs["units"] == "Gamma"
+        assert data.b.attrs["units"] == "Γ"
         assert r"$\beta$" in data.b.attrs["long_name"]
         flags = data.status.attrs
         assert len(flags["flag_values"]) == len(flags["flag_meanings"].split())

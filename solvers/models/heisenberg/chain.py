@@ -78,13 +78,20 @@ BATH: tuple[Parameter, ...] = (
     Parameter(
         name="Gamma",
         meaning="on-site rate gamma_z+ + gamma_z-",
+        label="on-site rate",
         default=0.0,
         unit=UNIT,
         symbol=r"\Gamma",
         bounds=(0.0, float("inf")),
     ),
     Parameter(name="n_b", meaning="bosons of the bath", default=0.08, symbol=r"\bar{n}", bounds=(0.0, float("inf"))),
-    Parameter(name="g_ratio", meaning="neighbour rates over on-site rates", default=0.1, symbol=r"g/\gamma"),
+    Parameter(
+        name="g_ratio",
+        meaning="neighbour rates over on-site rates",
+        label="neighbour over on-site rate",
+        default=0.1,
+        symbol=r"g/\gamma",
+    ),
     Parameter(
         name="on_site",
         meaning="rates gamma [axis][+,-], instead of Gamma, n_b and g_ratio",
@@ -109,11 +116,19 @@ START: tuple[Parameter, ...] = (
     Parameter(
         name="theta0",
         meaning="polar angle of all spins at the start",
+        label="polar angle of the start",
         default=float(np.pi / 2),
         unit="rad",
         symbol=r"\theta_0",
     ),
-    Parameter(name="phi0", meaning="azimuth of all spins at the start", default=0.0, unit="rad", symbol=r"\phi_0"),
+    Parameter(
+        name="phi0",
+        meaning="azimuth of all spins at the start",
+        label="azimuth of the start",
+        default=0.0,
+        unit="rad",
+        symbol=r"\phi_0",
+    ),
 )
 
 # The methods that several models have; each model gives its own functions.

@@ -74,6 +74,7 @@ NETWORK: tuple[Parameter, ...] = (
     Parameter(
         name="dissipator",
         meaning="Hermitian matrix of a correlated dissipator, index 3 site + axis, added to the rates",
+        label="correlated dissipator",
         default=0.0,
         unit="1/time",
         symbol=r"\Gamma",
@@ -93,12 +94,14 @@ NETWORK: tuple[Parameter, ...] = (
     Parameter(
         name="correlations0",
         meaning="<s_i^a s_j^b> of the start, i = j ignored, default those of a product state",
+        label="correlations of the start",
         default=None,
         dims=("N", "N", 3, 3),
     ),
     Parameter(
         name="rho0",
         meaning="density matrix of the start instead of spins0 and correlations0 (moment methods take its moments)",
+        label="density matrix of the start",
         default=None,
         kind="complex",
         dims=("2**N", "2**N"),
