@@ -34,6 +34,8 @@ from solvers.engines.moments.integration import CUMULANTS, MEAN_FIELD
 from solvers.engines.moments.propagation import propagate, refuse_beyond_memory
 from solvers.engines.pair_states import first_unphysical, smallest_pair_eigenvalue
 from solvers.engines.spin_system import LOWERING, SpinSystem, correlated, local_dissipator
+from solvers.engines.symmetric.path import UNTRUSTED, follow
+from solvers.engines.symmetric.system import SymmetricSystem
 from solvers.engines.trajectories import sample
 from solvers.engines.validity import AFTER_BUDGET, earliest, judge
 from solvers.model import Method, Model
@@ -113,8 +115,59 @@ def closed_and_pure(p: Mapping[str, Any]) -> NDArray[np.bool_]:
     return np.asarray(sum(np.asarray(p[f"gamma_{name}"]) for name in RATES) == 0.0)
 
 
+def is_symmetric(p: Mapping[str, Any]) -> NDArray[np.bool_]:
+    """Whether permutations of the sites change nothing, for one point or with the points (P,) in front."""
+    alike = np.asarray(p["lattice"]) == "all_to_all"
+    level = (np.asarray(p["lattice"]) == "power_law") & (np.asarray(p["exponent"]) == 0.0)
+    alike = alike | level & (np.asarray(p["gamma_neighbour"]) == 0.0)
+    return np.asarray(alike & (np.asarray(p["disorder"]) == 0.0))
+
+
+def build_symmetric(p: Mapping[str, Any]) -> SymmetricSystem:
+    """Fields, couplings and Gamma of one site and one pair, where `is_symmetric`."""
+    shared = np.outer(LOWERING, LOWERING.conj()) * (p["gamma_collective"] + p["gamma_neighbour"])
+    rates = (np.full(1, p[name]) for name in ("gamma_minus", "gamma_plus", "gamma_z"))
+    own = local_dissipator(*rates) + p["gamma_collective"] * np.outer(LOWERING, LOWERING.conj())
+    return SymmetricSystem(
+        p["N"],
+        np.array([p["h_x"], p["h_y"], p["h_z"]], dtype=np.float64),
+        np.diag([p["J_x"], p["J_y"], p["J_z"]]).astype(np.float64),
+        own,
+        shared,
+    )
+
+
+def solve_symmetric_moments(order: int, p: Point) -> Mapping[str, Any]:
+    """By the moments of one spin and one pair, and for cumulants the third order as a monitor."""
+    system = build_symmetric(p)
+    tuning = {name: p[name] for name in ("rtol", "atol", "max_steps")}
+    path = follow(system, order, start_spins(p)[0], p["times"], **tuning)
+    untrusted = ""
+    if not np.isnan(path.first_apart):
+        untrusted = (
+            f"from t = {path.first_apart:.6g} on third-order cumulants, which are left out, change a spin or a "
+            f"correlation by more than {UNTRUSTED:g} (by up to {path.apart:.2g})"
+        )
+    status, remark = judge(
+        system,
+        first_bad=path.first_bad,
+        code=path.code,
+        reached=path.reached,
+        first_left=path.first_left,
+        untrusted=untrusted,
+    )
+    pairs = path.pairs if p["N"] > 1 else np.full_like(path.pairs, np.nan)
+    return collective(p["N"], path.spins, pairs) | {
+        "first_bad_time": earliest(path.first_bad, path.first_apart, path.first_left),
+        "status": status,
+        "remark": remark,
+    }
+
+
 def solve_moments(order: int, p: Point) -> Mapping[str, Any]:
     """By moments of first or second order."""
+    if is_symmetric(p):
+        return solve_symmetric_moments(order, p)
     n, when = p["N"], p["times"]
     refuse_beyond_memory(n, order)
     system = build_system(p)
