@@ -198,9 +198,7 @@ def refuse_beyond_budget(price: float, work: float, most: float) -> None:
         )
 
 
-def sum_series(
-    terms, contracts: bool, sector, state, times, before, record: Record, bounds, series: Series, error, tolerance
-):
+def sum_series(terms, contracts: bool, sector, state, times, before, record, bounds, series: Series, error, tolerance):
     """Chebyshev segments through `times`, with the `terms` of a generator or the sparse matrix of a `sector`.
 
     `contracts` says that no difference of two states grows in the Euclidean norm. Returns the number of applications of L

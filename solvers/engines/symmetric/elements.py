@@ -89,11 +89,17 @@ class Elements:
         return at, exists & (self._keys[at] == keys)
 
 
-def number_of_elements(system: CollectiveSystem) -> int:
-    """How many elements are followed, without listing them: C(N+3, 3), or (N+1)^2 without local processes, or bands of these."""
-    sizes = np.arange(system.N + 1, 0, -2) if system.local else np.array([system.N + 1])
-    width = np.minimum(MOMENT_BAND if system.about_z else system.N, sizes - 1)
-    return int((sizes * (2 * width + 1) - width * (width + 1)).sum())
+def number_of_elements(N: Any, local: Any, about_z: Any) -> NDArray[np.int64]:
+    """How many elements are followed: C(N+3, 3), or (N+1)^2 without `local` processes, or the band of |M - M'| <= 2 of these.
+
+    All three may be arrays.
+    """
+    n = np.asarray(N, dtype=np.int64)
+    shells = n // 2 + 1
+    levels = np.where(n % 2 == 0, shells**2, shells * (shells + 1))  # of all shells
+    everything = (n + 1) * (n + 2) * (n + 3) // 6
+    band = 5 * levels - 6 * shells + 2 * (n % 2 == 0)
+    return np.where(local, np.where(about_z, band, everything), np.where(about_z, 5 * n - 1, (n + 1) ** 2))
 
 
 def build_matrix(system: CollectiveSystem, elements: Elements) -> csr_array:

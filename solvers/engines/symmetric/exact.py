@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,7 +12,7 @@ from scipy.sparse import csr_array
 
 from solvers.engines.master_equation.chebyshev import plan_series
 from solvers.engines.master_equation.dense_blocks import evolve_blocks, work_of_blocks
-from solvers.engines.master_equation.exact import LEAST_TOLERANCE, ExactEvolution
+from solvers.engines.master_equation.exact import ExactEvolution
 from solvers.engines.master_equation.failures import Diverged, LostInRounding
 from solvers.engines.master_equation.propagation import DENSE_DIMENSION, refuse_beyond_budget, sum_series
 from solvers.engines.master_equation.sectors import Sector
@@ -31,16 +32,10 @@ MOST_AMPLITUDES = 1001
 _EPS = float(np.finfo(float).eps)
 
 
-def is_closed(system: CollectiveSystem) -> bool:
-    """Whether nothing is dissipated."""
-    return not (system.local or system.collective)
-
-
-def is_in_reach(system: CollectiveSystem) -> bool:
-    """Whether the state is small enough."""
-    if is_closed(system):
-        return system.about_z or system.N < MOST_AMPLITUDES
-    return number_of_elements(system) <= MOST_ELEMENTS
+def is_in_reach(N: Any, closed: Any, local: Any, about_z: Any) -> NDArray[np.bool_]:
+    """Whether the state is small enough; all four may be arrays."""
+    small = number_of_elements(N, local, about_z) <= MOST_ELEMENTS
+    return np.asarray(np.where(closed, np.asarray(about_z) | (np.asarray(N) < MOST_AMPLITUDES), small))
 
 
 def evolve_symmetric(
@@ -71,7 +66,7 @@ def evolve_symmetric(
             raise LostInRounding(float(times[-1]) * unit)
     psi = coherent_state(system.N, spin)
     try:
-        if is_closed(system):
+        if not (system.local or system.collective):
             return _closed(system, psi, times)
         return _open(system, psi, times, rtol, 100.0 * max_steps, positive)
     except (Diverged, LostInRounding) as failure:
@@ -83,7 +78,8 @@ def _closed(system: CollectiveSystem, psi: NDArray[np.complex128], times: NDArra
     N = system.N
     level = np.arange(N + 1)
     shell = np.zeros_like(level)
-    energies: NDArray[np.float64]
+    energies: NDArray[Any]
+    moving: Any
     if system.about_z:
         energies, weights = hamiltonian_element(system, shell, level, 0).real, psi
         moving = np.count_nonzero(psi) > 1

@@ -76,9 +76,7 @@ def follow(
         if far.any():
             first_apart, apart = float(looks[far.argmax()]), float(np.nanmax(change, initial=0.0))
     rows = np.searchsorted(looks, times)
-    return _path(
-        times, spins[rows], pairs[rows], int(code), float(reached), float(p.first_bad[0]), first_apart, apart
-    )
+    return _path(times, spins[rows], pairs[rows], int(code), float(reached), float(p.first_bad[0]), first_apart, apart)
 
 
 def _path(times, spins, pairs, code: int, reached: float, first_bad: float, first_apart: float, apart: float):
