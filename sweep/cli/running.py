@@ -37,7 +37,7 @@ def running(command: Command) -> Command:
         click.option("--quiet", is_flag=True, help="Say nothing but errors."),
         click.option("--break-lease", is_flag=True, help="Take the run from another driver that you know is gone."),
         click.option(
-            "--accept-code-change", is_flag=True, help="Go on although the solver sources have changed; recorded."
+            "--accept-code-change", is_flag=True, help="Go on although the solver code has changed; recorded."
         ),
         click.option(
             "--memory",

@@ -7,7 +7,7 @@ import math
 import secrets
 import tempfile
 
-from solvers.fingerprint import sources_of
+from solvers.fingerprint import code_of
 from solvers.registry import module_of
 from sweep.errors import OTHER_FOLDER, Cure, RunError, resume
 from sweep.execution.progress import Progress
@@ -55,7 +55,7 @@ def create(folder: RunFolder, spec: SweepSpec, timings: Timings, workers: int, p
         name=spec.name,
         tile=plan.tile,
         hash=spec.hash(),
-        code=sources_of(module_of(plan.model)),
+        code=code_of(module_of(plan.model)),
         spec=spec.raw,
         pilot=timings,
         created=provenance.now(),

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from solvers.fingerprint import sources_of
+from solvers.fingerprint import code_of, sources_of
 from solvers.registry import module_of
 from sweep.errors import Cure, RunError
 from sweep.execution.driver import TileToDo
@@ -64,14 +64,18 @@ def tiles_to_do(plan: Plan, done: NDArray[np.bool_], timings: Timings) -> list[T
 
 
 def check_code(folder: RunFolder, record: RunRecord, plan: Plan, accept: bool, progress: Progress) -> str:
-    """The hash of the model's sources now; refused when it is not the run's, unless the change is accepted."""
-    code = sources_of(module_of(plan.model))
-    if code == record.code:
+    """The hash of the model's code now; refused when it is not the run's, unless the change is accepted.
+
+    Runs of earlier versions hold the hash of the sources' text instead.
+    """
+    module = module_of(plan.model)
+    code = code_of(module)
+    if record.code == code or record.code == sources_of(module):
         return code
     if not accept:
         made_by = record.environment.get("spinsweep", "unknown")
         raise RunError(
-            f"the sources of {plan.model.id} have changed since {folder.path} was started; finish it with the version that "
+            f"the code of {plan.model.id} has changed since {folder.path} was started; finish it with the version that "
             f"started it ({made_by})",
             Cure(
                 "start anew with another --out, or accept that its points come from two versions: --accept-code-change",
@@ -79,9 +83,9 @@ def check_code(folder: RunFolder, record: RunRecord, plan: Plan, accept: bool, p
                 "run(accept_code_change=True)",
             ),
         )
-    entry = f"{provenance.now()} solver sources changed, accepted by the user (spinsweep {provenance.version()})"
+    entry = f"{provenance.now()} solver code changed, accepted by the user (spinsweep {provenance.version()})"
     store.append_history(folder.data, entry)
     before = (*record.code_before, record.code)
     files.write_record(folder.plan_file, dataclasses.replace(record, code=code, code_before=before))
-    progress.say("the solver sources have changed since this run was started; accepted and recorded")
+    progress.say("the solver code has changed since this run was started; accepted and recorded")
     return code

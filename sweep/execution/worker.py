@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from solvers import evaluate
-from solvers.fingerprint import sources_of
+from solvers.fingerprint import code_of
 from solvers.registry import module_of
 from sweep.execution.messages import CodeMismatch, Job, Receipt
 from sweep.execution.parts import Part, point_remark, write_parts
@@ -35,9 +35,9 @@ def _context(job: Job) -> _Context:
     if record.id != job.run_id:
         raise RuntimeError(f"{job.folder} on {socket.gethostname()} holds another run than the driver's")
     plan = folder.plan(record)
-    if sources_of(module_of(plan.model)) != job.code:
+    if code_of(module_of(plan.model)) != job.code:
         raise CodeMismatch(
-            f"the solver sources of {plan.model.id} on {socket.gethostname()} are not those of the driver; "
+            f"the solver code of {plan.model.id} on {socket.gethostname()} are not those of the driver; "
             "install the same version of spinsweep on all workers"
         )
     return _Context(plan, Store(folder.data, plan, writable=True))

@@ -175,7 +175,7 @@ def test_changed_code_is_refused_unless_accepted(raw, run, tmp_path):
     folder = RunFolder(tmp_path / "out")
     files.write_record(folder.plan_file, dataclasses.replace(folder.record(), code="another"))
     Store(folder.data, folder.plan(), writable=True).clear(0)
-    with pytest.raises(RunError, match=r"have changed.*accept_code_change=True"):
+    with pytest.raises(RunError, match=r"has changed.*accept_code_change=True"):
         run(raw)
     result, _ = run(raw, accept_code_change=True)
     assert result.exit_status == 0
