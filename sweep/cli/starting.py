@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
-import numpy as np
 
 from sweep.cli.model_names import complete_id, find_model
 from sweep.errors import SpecError, program
@@ -30,6 +29,8 @@ if TYPE_CHECKING:
 @click.option("--force", is_flag=True, help="Replace a file that is there.")
 def new(model_id: str, output: Path | None, force: bool) -> None:
     """Write a commented starter spec for the model ID."""
+    import numpy as np
+
     model = find_model(model_id)
     if output is None:
         click.echo(starter(model), nl=False)
@@ -48,6 +49,8 @@ def new(model_id: str, output: Path | None, force: bool) -> None:
 
 def _large(model: Model) -> list[str]:
     """The arrays of the example that nobody wants to read in a spec."""
+    import numpy as np
+
     return [
         p.name for p in model.parameters if p.dims and not p.shape and np.size(model.example.get(p.name, 0.0)) > FEW
     ]
@@ -98,6 +101,8 @@ def starter(model: Model, files: Mapping[str, str] | None = None) -> str:
 
 def _sweepable(p: Parameter, example: Json) -> bool:
     """Whether a parameter makes a first axis: a physical number, or an array that a number fills; not a mere unit."""
+    import numpy as np
+
     value = example.get(p.name, p.default)
     return (
         p.kind == "real"
@@ -111,6 +116,8 @@ def _sweepable(p: Parameter, example: Json) -> bool:
 
 def _range(p: Parameter, example: Json) -> tuple[float, float]:
     """From half the example's value to it, or from zero to one or to the bound."""
+    import numpy as np
+
     value = float(np.asarray(example.get(p.name, p.default)).reshape(-1)[0])
     if value:
         return 0.5 * value, value
