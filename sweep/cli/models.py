@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -80,10 +80,6 @@ def describe(model: Model) -> Json:
 
 
 def _text(model: Model) -> str:
-    import numpy as np
-
-    from sweep.spec.sweep_spec import plain
-
     lines = [f"{model.id}: {model.title}", f"Source: {model.source}", "", "Methods (the first is the default)"]
     for m in model.methods:
         limit = f"; {m.limit.text}" if m.limit else ""
@@ -91,11 +87,7 @@ def _text(model: Model) -> str:
     lines += ["", "Parameters"]
     width = max(len(p.name) for p in model.parameters)
     for p in model.parameters:
-        default = (
-            "not given"
-            if p.default is None
-            else np.array2string(np.asarray(plain(p.default)), threshold=8, edgeitems=2)
-        )
+        default = "not given" if p.default is None else _said(p.default)
         unit = "" if p.unit == "1" else f" [{p.unit}]"
         marks = "; sets a shape, not an axis" if p.shape else ""
         lines.append(f"  {p.name:{width}}  {p.meaning}{unit}; {p.allowed}; default {default}{marks}")
@@ -108,6 +100,18 @@ def _text(model: Model) -> str:
         lines.append(f"  {o.name:{width}}{dims}  {o.meaning}{unit}{only}")
     lines += ["", "Status"] + [f"  {code}: {text}" for code, text in model.status_text.items()]
     return "\n".join(lines)
+
+
+def _said(value: Any) -> str:
+    """A default as it is typed: a real number where a complex one has no imaginary part, long arrays cut."""
+    import numpy as np
+
+    array = np.asarray(value)
+    if array.dtype.kind == "c" and not array.imag.any():
+        array = array.real
+    if array.ndim:
+        return " ".join(np.array2string(array, threshold=8, edgeitems=2, separator=", ").split())
+    return f"{array.item():g}" if array.dtype.kind == "f" else str(array.item())
 
 
 COMMANDS = (models,)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from sweep.errors import Cure, resume
+from sweep.errors import Cure, program, resume
 from sweep.execution.scheduling import End, Outcome
 from sweep.folder.committed import Committed
 from sweep.folder.run_folder import RunFolder
@@ -59,5 +59,12 @@ class RunResult:
     def text(self, python: bool = False) -> str:
         """About the end, and what to do next: typed into a terminal, or in Python."""
         if self.outcome is Outcome.COMPLETE:
-            return self.sentence()
+            return self.sentence() if python else "\n".join([self.sentence(), *self._next()])
         return f"{self.sentence()}; {self.cure.python if python else self.cure.command}"
+
+    def _next(self) -> list[str]:
+        """What one does with a complete run."""
+        lines = [f"draw it: {program()} plot {self.folder.path}"]
+        if self.failed or self.warned:
+            lines.append(f"why points failed or have a warning: {program()} errors {self.folder.path}")
+        return lines

@@ -21,7 +21,7 @@ from sweep.plan.tiling import Plan
 from sweep.records import Json, Record
 from sweep.spec.array_files import names_file, stacks
 from sweep.spec.sweep_spec import SweepSpec, plain
-from sweep.spec.toml_text import value_text
+from sweep.spec.toml_text import short_text
 
 _NUMBER = re.compile(r"[-+]?\d+(\.\d+)?([eE][-+]?\d+)?")
 
@@ -106,7 +106,7 @@ def _solve_command(
             values[name] = folder.meta / file
     words = ["spinsweep", "solve", spec.model, "--method", error.method]
     for name, value in values.items():
-        words += ["-p", f"{name}={value if isinstance(value, Path) else value_text(value)}"]
+        words += ["-p", f"{name}={value if isinstance(value, Path) else short_text(value)}"]
     return shlex.join(words)
 
 
