@@ -24,7 +24,6 @@ from sweep.execution.result import RunResult
 from sweep.execution.scheduling import End, Outcome
 from sweep.execution.worker import probe
 from sweep.folder import provenance, starts
-from sweep.folder.cancelling import forget
 from sweep.folder.lease import Lease
 from sweep.folder.run_folder import RunFolder
 from sweep.plan.companion import Companion
@@ -152,7 +151,7 @@ def _go_on(
 ) -> RunResult:
     """Compute the tiles that are not committed; nothing is connected to when there are none."""
     began = time.time()
-    with Lease(folder.lease, options.break_lease) as lease:
+    with Lease(folder.lease, options.break_lease, folder.host, progress.say) as lease:
         if lease.taken_over:
             progress.say(f"taking over from {lease.taken_over}, which is gone")
         record = folder.record()
@@ -166,7 +165,6 @@ def _go_on(
             return result
         failed = 0 if retry else opened.committed.failed
         progress.start(plan.spec.points, opened.committed.done - (opened.committed.failed if retry else 0), failed)
-        forget(folder)
         with cluster or options.suited(sum(tile.cost for tile in tiles), progress) as connected:
             if not introduced:
                 _introduce(connected, options, progress)
