@@ -16,7 +16,7 @@ from sweep.execution.progress import Progress
 from sweep.folder import files, journal, provenance
 from sweep.folder.codes import POINT_FAILED, POINT_WARNED
 from sweep.folder.journal import JournalEntry
-from sweep.folder.lease import Lease
+from sweep.folder.lease import TAKEN_OVER, Lease
 from sweep.folder.point_errors import FAILED, WARNED, PointError
 from sweep.folder.status_view import StatusView
 
@@ -38,6 +38,7 @@ class Commits:
         self.progress = progress
         self.view = StatusView(run.store, run.committed, run.folder.host.clock)
         self._syncs = syncs
+        self._journal = journal.Writer(run.folder.journal, run.folder.disk)
         self._waiting: list[tuple[Receipt, int]] = []
         self._clock = run.folder.host.clock
         self._next = self._clock.monotonic() + GROUP_SECONDS
@@ -85,7 +86,9 @@ class Commits:
         if not self._may():
             return
         group, self._waiting = self._waiting, []
-        journal.append(folder.journal, [_entry(receipt, now) for receipt, _ in group], disk)
+        if not self._journal.append(_entry(receipt, now) for receipt, _ in group):
+            self.lease.lose(TAKEN_OVER)
+            return
         for receipt, done_before in group:
             self.run.committed.put(receipt.tile, receipt.codes)
             self.view.touch(receipt.tile)
@@ -100,6 +103,10 @@ class Commits:
         if not held:
             self._next = self._clock.monotonic() + GROUP_SECONDS
         return held
+
+    def close(self) -> None:
+        """Let go of the journal."""
+        self._journal.close()
 
     def give_up(self) -> None:
         """After a failure: forget what waits, and bring `status` up to what is committed if that can be."""

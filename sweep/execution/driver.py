@@ -126,6 +126,7 @@ class Driver:
                 end = End(Outcome.ABORTED, f"{error.strerror or error}{name}")
                 self.commits.give_up()
             finally:
+                self.commits.close()
                 self.progress.clear()
                 for future in self._futures:
                     with contextlib.suppress(Exception):

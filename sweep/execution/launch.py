@@ -24,6 +24,8 @@ from sweep.execution.result import RunResult
 from sweep.execution.scheduling import End, Outcome
 from sweep.execution.worker import probe
 from sweep.folder import provenance, starts
+from sweep.folder.host import HERE as HERE_AND_NOW
+from sweep.folder.host import Host
 from sweep.folder.lease import Lease
 from sweep.folder.run_folder import RunFolder
 from sweep.plan.companion import Companion
@@ -131,10 +133,11 @@ def resume(
     stream: TextIO | None = None,
     cluster: AbstractContextManager[Cluster] | None = None,
     retry: bool = False,
+    host: Host = HERE_AND_NOW,
 ) -> RunResult:
     """Compute what a run has not committed yet; with `retry`, its failed points as well."""
     options = options or Options()
-    folder = RunFolder(out)
+    folder = RunFolder(out, host)
     folder.record()
     options.check()
     progress = Progress(stream or sys.stderr, quiet=options.quiet)
@@ -157,7 +160,7 @@ def _go_on(
         record = folder.record()
         plan = folder.plan(record)
         code = check_code(folder, record, plan, options.accept_code_change, progress)
-        opened = recover(folder, plan, progress)
+        opened = recover(folder, plan, progress, fence=bool(lease.taken_over))
         tiles = tiles_to_do(opened.committed, record.pilot, retry)
         if not tiles:
             result = RunResult.of(folder, opened.committed, End(Outcome.COMPLETE))

@@ -30,6 +30,7 @@ CLAIM_SECONDS = 30.0
 """Who takes over needs less; a claim that is older was left behind by a crash."""
 SETTLE_SECONDS = 0.2
 _LOOK_SECONDS = 1.0
+TAKEN_OVER = "another driver has taken over this run"
 _BREAK = Cure(
     "wait for it, stop it, or use --break-lease if you know that it is gone",
     "wait for it, stop it, or run(break_lease=True) if you know that it is gone",
@@ -128,11 +129,12 @@ class Lease:
         if self._clock.monotonic() - self._renewed > TRUST_SECONDS:
             self._beat()
         if not self._is_ours(holder(self.path, self._disk)):
-            self._lose("another driver has taken over this run")
+            self.lose(TAKEN_OVER)
             return False
         return not self.lost.is_set() and not self._claimed()
 
-    def _lose(self, why: str) -> None:
+    def lose(self, why: str) -> None:
+        """Count the lease for lost."""
         self.why = self.why or why
         self.lost.set()
 
@@ -224,14 +226,14 @@ class Lease:
             with self._one:
                 self._renew()
         except RunError as error:
-            self._lose(str(error))
+            self.lose(str(error))
         except OSError as error:  # it may pass: a full disk, a file server that restarts
             if self._clock.monotonic() - self._renewed > TRUST_SECONDS:
-                self._lose(f"the lease cannot be renewed ({error.strerror or error}), so another driver may take over")
+                self.lose(f"the lease cannot be renewed ({error.strerror or error}), so another driver may take over")
 
     def _renew(self) -> None:
         if not self._is_ours(holder(self.path, self._disk)):
-            self._lose("another driver has taken over this run")
+            self.lose(TAKEN_OVER)
             return
         self._beats += 1
         files.write_record(self.path, self._content(), self._disk)

@@ -293,9 +293,9 @@ def test_cancel_between_lease_and_start_is_obeyed(raw, cluster, tmp_path, monkey
     journal.take_back(folder.journal, range(28))
     real = launch.recover
 
-    def recover_and_cancel(*arguments):
+    def recover_and_cancel(*arguments, **options):
         assert "stops within seconds" in cancelling.ask(folder.path, now=False)
-        return real(*arguments)
+        return real(*arguments, **options)
 
     monkeypatch.setattr(launch, "recover", recover_and_cancel)
     result = launch.resume(folder.path, stream=io.StringIO(), cluster=shared)
