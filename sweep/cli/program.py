@@ -19,6 +19,7 @@ _COMMANDS = {
     "anisotropy": "classic",
     "cancel": "runs",
     "check": "model_files",
+    "cluster": "clusters",
     "completion": "completion",
     "errors": "runs",
     "export": "runs",
