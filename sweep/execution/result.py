@@ -4,13 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import numpy as np
-from numpy.typing import NDArray
-
 from sweep.errors import Cure, program, resume
 from sweep.execution.scheduling import End, Outcome
+from sweep.folder.committed import Committed
 from sweep.folder.run_folder import RunFolder
-from sweep.folder.store import POINT_FAILED, POINT_WARNED
 
 
 @dataclass(frozen=True)
@@ -26,16 +23,16 @@ class RunResult:
     warned: int
 
     @classmethod
-    def of(cls, folder: RunFolder, status: NDArray[np.uint8], end: End) -> RunResult:
-        """The result of a run that has ended with these statuses of its points."""
+    def of(cls, folder: RunFolder, committed: Committed, end: End) -> RunResult:
+        """The result of a run that has ended with this committed."""
         return cls(
             folder,
             end.outcome,
             end.reason,
-            status.size,
-            done=int(np.count_nonzero(status)),
-            failed=int(np.count_nonzero(status == POINT_FAILED)),
-            warned=int(np.count_nonzero(status == POINT_WARNED)),
+            committed.plan.spec.points,
+            done=committed.done,
+            failed=committed.failed,
+            warned=committed.warned,
         )
 
     @property
