@@ -7,7 +7,7 @@ import math
 import secrets
 import tempfile
 
-from solvers.fingerprint import sources_of
+from solvers.fingerprint import code_of
 from solvers.registry import module_of
 from sweep.errors import OTHER_FOLDER, Cure, RunError, resume
 from sweep.execution.progress import Progress
@@ -55,7 +55,7 @@ def create(folder: RunFolder, spec: SweepSpec, timings: Timings, workers: int, p
         name=spec.name,
         tile=plan.tile,
         hash=spec.hash(),
-        code=sources_of(module_of(plan.model)),
+        code=code_of(module_of(plan.model)),
         spec=spec.raw,
         pilot=timings,
         created=provenance.now(),
@@ -65,9 +65,9 @@ def create(folder: RunFolder, spec: SweepSpec, timings: Timings, workers: int, p
     def fill(beside: RunFolder) -> None:
         own = adopted(spec.raw, beside.meta)
         text = spec_text(own)
-        layout.create(beside.data, plan, record.code, text)
-        files.write_text(beside.spec_file, text)
-        files.write_record(beside.plan_file, dataclasses.replace(record, spec=own))
+        layout.create(beside.data, plan, record.code, text, beside.disk)
+        files.write_text(beside.spec_file, text, beside.disk)
+        files.write_record(beside.plan_file, dataclasses.replace(record, spec=own), beside.disk)
 
     folder.create(fill)
     wall = timings.of_one_core(spec.points) / workers

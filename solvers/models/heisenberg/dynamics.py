@@ -9,8 +9,8 @@
     spectral            exact, by eigenvectors of the Liouvillian (Appendix B corrected), N <= 5; where their condition number
                         exceeds 1e6, near an exceptional point, the propagation of `exact` takes over: status 1
 
-`chain` states the equations. Rates that are not completely positive are solved all the same (status 1), until rho diverges
-(status 2). Concurrence means nothing where the pair state is not positive.
+Rates that are not completely positive are solved all the same (status 1), until rho diverges (status 2). Concurrence means
+nothing where the pair state is not positive.
 """
 
 from __future__ import annotations
@@ -239,6 +239,7 @@ OUTPUTS = (
     Output(
         name="M",
         meaning="mean of <sigma> over the sites",
+        label="magnetisation",
         dims=("time", "axis"),
         symbol=r"\mathbf{M}",
         nan_if_warned=AFTER_BUDGET,
@@ -246,6 +247,7 @@ OUTPUTS = (
     Output(
         name="spins",
         meaning="<sigma_j>",
+        label="spin of a site",
         dims=("time", "site", "axis"),
         symbol=r"\langle\sigma_j\rangle",
         nan_if_warned=AFTER_BUDGET,
@@ -253,6 +255,7 @@ OUTPUTS = (
     Output(
         name="correlations",
         meaning="<s_i^a s_j^b> - <s_i^a><s_j^b> in sigma, zero for i = j",
+        label="connected correlation",
         dims=("time", "site", "site2", "axis", "axis2"),
         symbol="C_{ij}^{ab}",
         nan_if_warned=AFTER_BUDGET,
@@ -261,6 +264,7 @@ OUTPUTS = (
     Output(
         name="concurrence",
         meaning="Wootters' concurrence of two sites",
+        label="concurrence",
         dims=("time", "site", "site2"),
         symbol="C_{ij}",
         methods=EXACT,
@@ -268,10 +272,13 @@ OUTPUTS = (
     Output(
         name="max_concurrence",
         meaning="largest concurrence over pairs and output times",
+        label="largest concurrence",
         symbol=r"\max{C}_{ij}",
         methods=EXACT,
     ),
-    Output(name="purity", meaning="Tr rho^2", dims=("time",), symbol=r"\mathrm{Tr}\rho^2", methods=EXACT),
+    Output(
+        name="purity", meaning="Tr rho^2", label="purity", dims=("time",), symbol=r"\mathrm{Tr}\rho^2", methods=EXACT
+    ),
     Output(
         name="min_eigenvalue",
         meaning="smallest eigenvalue of rho",
@@ -282,6 +289,7 @@ OUTPUTS = (
     Output(
         name="min_kossakowski",
         meaning="smallest eigenvalue of the Kossakowski matrix in the basis S_a^j; negative: not completely positive",
+        label="smallest Kossakowski eigenvalue",
         unit="field",
         symbol=r"\lambda_{\min}(K)",
         methods=EXACT,
@@ -290,6 +298,7 @@ OUTPUTS = (
         name="first_bad_time",
         meaning="first output time by which a spin was longer than 1 or a pair state not positive, or not reached within the "
         "step budget",
+        label="first bad time",
         unit=UNIT_OF_TIME,
         nan="the moments never left physics",
     ),

@@ -273,11 +273,16 @@ MODELS = (
             *vector_parameters("B", "magnetic field", "B"),
             *vector_parameters("V", "anisotropy field, spin coupling of the chain", "V"),
             Parameter(
-                name="alpha", meaning="dimensionless damping of Landau and Lifshitz", default=0.0, symbol=r"\alpha"
+                name="alpha",
+                meaning="dimensionless damping of Landau and Lifshitz",
+                label="damping",
+                default=0.0,
+                symbol=r"\alpha",
             ),
             Parameter(
                 name="Gamma",
                 meaning="on-site relaxation rate gamma_z+ + gamma_z-",
+                label="on-site relaxation rate",
                 default=0.0,
                 unit=UNIT_OF_FIELD,
                 symbol=r"\Gamma",
@@ -310,6 +315,7 @@ MODELS = (
             Output(
                 name="flip_time",
                 meaning="first time with M_z = 0",
+                label="flip time",
                 unit=UNIT_OF_TIME,
                 symbol=r"t_\mathrm{flip}",
                 nan="M_z does not vanish up to the last time",
@@ -317,6 +323,7 @@ MODELS = (
             Output(
                 name="first_bad_time",
                 meaning="first output time with |M| > 1, or not reached within the step budget",
+                label="first bad time",
                 unit=UNIT_OF_TIME,
                 nan="|M| is never above 1",
             ),
