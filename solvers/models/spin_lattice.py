@@ -12,6 +12,14 @@ which is positive in an open chain only up to gamma_minus / (2 cos(pi/(N+1))). P
 of couplings or rates by N. Lattices: chain (open), ring, square (open, N a square number), all_to_all, power_law (an
 open chain; its neighbours are |i-j| = 1). The start is a product state, all spins at (theta, phi), theta = 0 up.
 
+`twa` is exact for uncoupled spins, and for means under Ising couplings with all local channels from theta = 0, pi/2 or pi.
+Elsewhere it is biased. Six spins with random couplings of order 0.5 and fields, t = 0.5 to 8, 24 points of each kind, median
+(and worst tenth) of the largest error of the means: with all local channels 0.02 (0.05), decay alone 0.06 (0.17), closed 0.17 (0.37),
+where cumulants have 0.03 (0.11), 0.12 (0.49), 0.31 (0.83) and mean field 0.21 (0.45), 0.37 (0.62), 0.55 (1.0). It is no better than mean
+field in a tenth of the points with gamma_neighbour near its limit, whose noise on site it treats to order 1/N only, and where
+mean field is exact, as in a Heisenberg lattice of parallel spins. Squeezing divides by a mean spin that dephases: take
+it while |m| is well above its error.
+
 Rey and Chaparro, Eqs. (1), (7)-(14), (30), with the corrections stated in `spin_network`; the same engines.
 """
 

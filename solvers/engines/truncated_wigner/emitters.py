@@ -23,8 +23,17 @@ QUANTITIES = 6
 """M before, <S^2> before, M after, <S^2> after, released together, lost individually: of one trajectory."""
 STORED, JUMPS, NOISE = 0, 1, 2
 """The `step` of numbers: of storage 0; later 3 n + 1 and 3 n + 2 for jump n and 3 n + 3 for step n of the discharge."""
-EMISSION_PER_STEP = 0.1
+EMISSION_PER_STEP = 0.4
 """What Gamma (|L|/2 + 1) h may be in one step."""
+
+
+@kernel(fastmath=FASTMATH)
+def noise_of_step(x):
+    """sinh(x)/x, x = Gamma |L| h/2: the noise of a step between two halves of decay is this much stronger.
+
+    Near either pole the transverse spin falls or grows as exp(-+ Gamma |L| t/2), and its variance is then right for any h.
+    """
+    return math.sinh(x) / x if x > 1e-3 else 1.0 + x * x / 6.0
 
 
 @kernel(fastmath=FASTMATH)
@@ -126,7 +135,7 @@ def release(key, trajectory, n, channel, rates, window, most, max_steps, s, out)
             before = L[2]
             emit(L, length, Gamma, 0.5 * h, q, turn)
             first, second = normal_pair(key, trajectory, 3 * steps + 3, 0)
-            shake(L, Gamma, h, first, second, q, turn)
+            shake(L, Gamma * noise_of_step(0.5 * Gamma * length * h), h, first, second, q, turn)
             emit(L, length, Gamma, 0.5 * h, q, turn)
             released += 0.5 * (before - L[2])
             if steps % 64 == 0:

@@ -1,6 +1,11 @@
 """battery.release: all emitters excited, stored for `tau_s`, then discharged for `window` (section III, Fig. 2).
 
 Storage has Gamma = 0. After a complete release M stops at -<S>: what individual decay has made subradiant stays behind.
+
+`twa` errs by less than a tenth of a quantum in M at any N (0.03 N of it at N = 2, 0.006 N at 10, below 0.001 N at 140 and 1000), also
+at the height of a flash from full inversion, where cumulants are 0.04 N, 0.08 N and 0.09 N off at N = 20, 140 and 1000, and mean field
+has no flash. With a pump emission goes on, and the error adds up in `released` (0.17 in a window of 1.4/gamma at N = 2). Without a
+flash, and for two emitters, cumulants are better.
 """
 
 from __future__ import annotations
