@@ -17,28 +17,12 @@ WAITING: set[tuple[str, str]] = set()
 
 
 WRONG = {
-    "steady_N5_dephasing_only_all_up",
-    "steady_N5_exchange_and_dephasing_one_up",
-    "steady_N5_collective_pump_equal_to_decay_all_up",
-    "steady_N1_strong_dephasing_weak_drive",
-    "steady_N1_nmr",
-    "steady_N2_exchange_one_site_dephased_1e6",
-    "steady_N5_exchange_end_dephased_2e4",
-    "steady_unstable_N1_negative_decay",
-    "steady_unstable_N2_wrong_thermal_factor",
-    "steady_N2_weakly_damped_1e-10",
-    "steady_N5_XYZ_in_a_field_gamma_1e-3",
-    "steady_N6_boundary_driven_XXZ_Delta_20",
-    "steady_N7_boundary_driven_XX",
-    "steady_N8_boundary_driven_XX_in_a_field",
-    "steady_N7_dissipative_XYZ_chain",
-    "steady_N8_dissipative_XXZ_chain",
     "limit_cycle_without_loss_N2",
     "limit_cycle_count_N24_dephasing",
     "limit_cycle_count_N12",
     "bloch_bloembergen_beyond_a_fold",
 }
-"""Cases that do not hold yet (steady states at extreme rates or of many spins, counts of cycles, a fold); a case that
+"""Cases that do not hold yet (counts of cycles, a fold); a case that
 comes to hold must leave this list."""
 
 

@@ -11,7 +11,7 @@ A jump operator sum_{ia} u_{ia} s_i^a at rate kappa adds kappa u u^+ to Gamma, w
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -116,7 +116,7 @@ def bonded_pairs(system: SpinSystem) -> list[tuple[int, int]]:
     return [(i, j) for i in range(n) for j in range(i + 1, n) if joined[i, j]]
 
 
-def clusters(linked: NDArray[np.bool_]) -> Sequence[list[int]]:
+def clusters(linked: NDArray[np.bool_]) -> list[list[int]]:
     """Connected components of a symmetric relation (N, N), each in rising order."""
     count, label = connected_components(linked, directed=False)
     return [np.flatnonzero(label == k).tolist() for k in range(count)]

@@ -1,11 +1,11 @@
-"""The exact master equation: generator, propagation, steady states and spectrum against Kronecker products and QuTiP."""
+"""The exact master equation: generator, propagation and spectrum against Kronecker products and QuTiP."""
 
 import numpy as np
 import pytest
 import qutip
 from scipy.linalg import expm
 
-from solvers.engines.master_equation import propagation, steady_state
+from solvers.engines.master_equation import propagation
 from solvers.engines.master_equation.generator import build_generator
 from solvers.engines.master_equation.propagation import evolve
 from solvers.engines.master_equation.spectrum import liouvillian_spectrum
@@ -99,7 +99,7 @@ def test_the_field_of_values_is_enclosed(positive):
 @pytest.mark.parametrize("case", range(12))
 def test_propagation_is_the_exponential(case, monkeypatch):
     """Coherent, dissipative and stiff generators, positive and not, in long and short segments."""
-    monkeypatch.setattr(propagation, "_DENSE_DIMENSION", 0)
+    monkeypatch.setattr(propagation, "DENSE_DIMENSION", 0)
     rng = np.random.default_rng(100 + case)
     n = int(rng.integers(1, 4))
     scales = 10 ** rng.uniform(-2, 1.5, 3) * (rng.random(3) < 0.85)
@@ -126,7 +126,7 @@ def test_the_dense_propagator_agrees_with_the_series(monkeypatch):
     r, times = product_state(np.tile([0, 0, 1.0], (2, 1))), np.linspace(0, 40, 41)
     dense = evolve(generator, r, times, moment_indices(2))
     assert dense.applications == 0
-    monkeypatch.setattr(propagation, "_DENSE_DIMENSION", 0)
+    monkeypatch.setattr(propagation, "DENSE_DIMENSION", 0)
     series = evolve(generator, r, times, moment_indices(2))
     assert series.applications > 0
     np.testing.assert_allclose(dense.observed, series.observed, atol=1e-10)
@@ -171,54 +171,6 @@ def test_qutip_agrees(n, end):
     spins, pairs = split_moments(found.observed, n)
     mine = [spins[:, 0, 0], spins[:, 1, 1], spins[:, n - 1, 2], pairs[:, 0, 1, 2, 2], pairs[:, 1, n - 1, 0, 1]]
     assert max(np.abs(a - b).max() for a, b in zip(mine, expected, strict=True)) < 1e-7
-
-
-def null_state(matrix):
-    """r with L r = 0 and r_0 = 1, by least squares."""
-    x = np.linalg.lstsq(matrix[:, 1:], -matrix[:, 0], rcond=None)[0]
-    return np.concatenate([[1.0], x])
-
-
-@pytest.mark.parametrize("dense", [True, False])
-def test_steady_states_and_gaps(dense, monkeypatch):
-    if not dense:
-        monkeypatch.setattr(steady_state, "_DENSE_SPINS", 0)
-    rng = np.random.default_rng(11)
-    for system in (random_system(rng, 2), random_system(rng, 3), chain(3)):
-        generator = build_generator(system)
-        matrix = generator.dense()
-        found = steady_state.steady_state(generator, product_state(np.tile([0, 0, 1.0], (system.N, 1))))
-        assert found.unique
-        assert found.converged
-        np.testing.assert_allclose(found.r, null_state(matrix), atol=1e-10)
-        values = np.sort(np.linalg.eigvals(matrix).real)
-        assert found.gap == pytest.approx(-values[-2], rel=1e-7)
-        assert found.residual < 1e-11
-
-
-def test_the_steady_state_of_five_spins_is_that_of_long_times():
-    generator = build_generator(chain(5))
-    start = product_state(np.tile([0, 0, 1.0], (5, 1)))
-    found = steady_state.steady_state(generator, start)
-    late = evolve(generator, start, np.array([25.0 / found.gap]), moment_indices(5), rtol=1e-12)
-    np.testing.assert_allclose(found.r[moment_indices(5)], late.observed[0], atol=1e-9)
-    assert found.residual < 1e-11
-    # the difference from rest decays at the gap
-    two = evolve(generator, start, np.array([8.0, 10.0]) / found.gap, moment_indices(5), rtol=1e-13, keep_states=True)
-    size = np.linalg.norm(two.states - found.r, axis=1)
-    assert np.log(size[0] / size[1]) / (2.0 / found.gap) == pytest.approx(found.gap, rel=0.05)
-
-
-def test_a_closed_gap_is_said_and_the_start_decides():
-    """Collective decay alone keeps the singlet of two spins: from up-down, half of the state stays in it."""
-    system = SpinSystem(np.zeros((2, 3)), np.zeros((2, 2, 3, 3)), correlated(LOWERING, np.ones((2, 2))))
-    found = steady_state.steady_state(build_generator(system), product_state(np.array([[0, 0, 1.0], [0, 0, -1.0]])))
-    assert not found.unique
-    assert found.gap == pytest.approx(0.0, abs=1e-9)
-    singlet = np.array([0, 1, -1, 0]) / np.sqrt(2)
-    rho = density_matrix(found.r)
-    assert (singlet @ rho @ singlet).real == pytest.approx(0.5, abs=1e-9)
-    assert rho[3, 3].real == pytest.approx(0.5, abs=1e-9)
 
 
 def test_the_spectrum_is_that_of_the_liouvillian():

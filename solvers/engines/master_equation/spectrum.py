@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.linalg import eig, eigvals, svdvals
+from scipy.linalg import eig, svdvals
 
 from solvers.engines.master_equation.generator import Generator
 
@@ -47,8 +47,3 @@ def liouvillian_spectrum(generator: Generator) -> Spectrum:
     singular = svdvals(vectors)
     condition = float(singular[0] / singular[-1]) if singular[-1] > 0 else float("inf")
     return Spectrum(values, None if condition > DEFECTIVE_CONDITION else vectors, condition)
-
-
-def dense_gap(matrix: NDArray[np.float64]) -> float:
-    """Minus the largest real part of the eigenvalues of L on traceless operators; `matrix` is L with its first row and column."""
-    return float(-eigvals(matrix[1:, 1:]).real.max(initial=-np.inf))

@@ -1,125 +1,184 @@
-"""The steady state of up to about six spins and the spectral gap, with a residual that says how good they are.
+"""The steady state of up to eight spins and the spectral gap, with a residual and an error that say how good they are.
 
-In the Pauli basis r = (1, x) with L r = (0, L' x + b): the first row of L vanishes because the trace is conserved. Up to
-four spins L' is a small dense matrix. Above, only E = exp(tau L') is applied: GMRES solves (1 - E) x = c with c the motion
-of x = 0 in tau, and Arnoldi finds the eigenvalues of E of largest modulus, whose logarithms over tau are those of L' with
-the largest real parts. Where the steady state is not unique, what is returned is the one reached from the start state (its
-average in time if it never rests): GMRES corrections lie in the range of 1 - E and leave the conserved part of the start.
+The spins fall into clusters without any coupling, and the generator of a cluster into invariant blocks of matrix units
+(conserved magnetisation, parities, strong symmetries). Every block is solved for itself: small ones by elimination that
+bears wildly different rates (`rest_of_block`), large ones by iterations whose approximate inverse is the Pauli master
+equation in the eigenbasis of H (`rest_by_iteration`). A block with populations conserves its own trace. Where a block, or
+the number of such blocks, leaves the steady state open, what is returned is the one reached from the start state, its
+average in time if it never rests.
+
+Couplings and rates are divided by the largest of them first: only their ratios decide anything.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.linalg import lu_factor, lu_solve, null_space
-from scipy.sparse.linalg import ArpackNoConvergence, LinearOperator, eigs, gmres
+from scipy.sparse import csr_matrix
 
-from solvers.engines.master_equation.generator import Generator
-from solvers.engines.master_equation.propagation import evolve
-from solvers.engines.master_equation.spectrum import dense_gap
+from solvers.engines.master_equation.matrix_units import Block, generator_on_units, invariant_blocks, mirror
+from solvers.engines.master_equation.rest_by_iteration import rest_by_iteration
+from solvers.engines.master_equation.rest_of_block import GROWS, Rest, rest_of_block
+from solvers.engines.master_equation.secular import Secular, hamiltonian
+from solvers.engines.master_equation.states import density_matrix, pauli_vector
+from solvers.engines.spin_system import SpinSystem, bonded_pairs, clusters
 
-_DENSE_SPINS = 4
-UNIQUE = 1e-9
-"""A gap below this fraction of the largest rate counts as closed."""
+MOST_SPINS = 8
+DENSE, DENSE_COHERENCES = 1100, 300
+"""Blocks up to these sizes, with and without populations, are solved by dense linear algebra."""
+ACCURATE = 1e-5
+"""Estimated relative error of the state above which it is called not converged."""
+GAP_ACCURATE = 0.03
+DEFECT = 1e-7
+"""Rounding splits a defective eigenvalue 0 by about this much, in units of the largest coefficient."""
 
 
 @dataclass(frozen=True)
 class SteadyState:
-    """r (4^N,), the Frobenius norm of L rho, the spectral gap, whether the state is unique, and whether all converged."""
+    """What L rho = 0 and the spectrum of L say.
+
+    r (4^N,); `residual` is the Frobenius norm of L rho; `gap` minus the largest real part of all other eigenvalues (0 where
+    it is closed to rounding, NaN where it was not found) and `gap_error` its uncertainty; `unique`: no other state is
+    stationary; `error` estimates the relative error of r; `growth`: the real part of an eigenvalue with which rho diverges,
+    0 for secular growth, else None.
+    """
 
     r: NDArray[np.float64]
     residual: float
     gap: float
     unique: bool
-    converged: bool
+    error: float
+    gap_error: float = 0.0
+    growth: float | None = None
+
+    @property
+    def converged(self) -> bool:
+        """Whether state and gap are known to the usual accuracy."""
+        return self.error <= ACCURATE and not self.gap_error > GAP_ACCURATE * abs(self.gap)
 
 
-def steady_state(
-    generator: Generator, r0: NDArray[np.float64], *, with_gap: bool = True, max_applications: float = 1e6
-) -> SteadyState:
-    """The steady state reached from `r0` (4^N,) and the gap, minus the largest real part of all other eigenvalues.
+def steady_state(system: SpinSystem, r0: NDArray[np.float64], *, budget: float = 1e6) -> SteadyState:
+    """The steady state reached from `r0` (4^N,) and the spectral gap, for up to eight spins.
 
-    With `with_gap` False the gap is left out (NaN) for more than four spins. Raises RuntimeError when more than
-    `max_applications` of L are needed.
+    `budget` bounds the applications of L that iterations may take. An indefinite Gamma may have eigenvalues with a positive
+    real part: `growth` says so, r is then the start.
     """
-    scale = max(-generator.real_range[0], generator.imaginary_bound, 1e-300)
-    if np.array_equal(generator.real_range, (0.0, 0.0)) and generator.imaginary_bound == 0.0:
-        return SteadyState(r0.copy(), 0.0, 0.0, False, True)
-    if generator.N <= _DENSE_SPINS:
-        r, gap = _dense(generator, r0, scale)
-        converged = True
-    else:
-        r, gap, converged = _iterative(generator, r0, with_gap, max_applications)
-    residual = float(np.linalg.norm(generator.apply(r)) / np.sqrt(2.0**generator.N))
-    unique = bool(np.isnan(gap) or gap > UNIQUE * scale)
-    return SteadyState(r, residual, gap, unique, converged and residual < 1e-7 * scale)
+    n = system.N
+    if n > MOST_SPINS:
+        raise ValueError(f"steady states are for N <= {MOST_SPINS} spins; given was N = {n}")
+    scale = max(float(np.abs(part).max(initial=0.0)) for part in (system.field, system.coupling, system.Gamma))
+    if scale == 0.0:
+        return SteadyState(r0.copy(), 0.0, 0.0, False, 0.0)
+    scaled = SpinSystem(system.field / scale, system.coupling / scale, system.Gamma / scale)
+    if not system.Gamma.any():
+        return _closed(scaled, r0)
+    linked = np.eye(n, dtype=bool)
+    for i, j in bonded_pairs(scaled):
+        linked[i, j] = linked[j, i] = True
+    groups = clusters(linked)
+    found = _of_clusters(scaled, groups, r0, budget) if len(groups) > 1 else None
+    if found is None:
+        found = _of_blocks(scaled, r0, budget)
+    growth = None if found.growth is None else found.growth * scale
+    return replace(
+        found, residual=found.residual * scale, gap=found.gap * scale, gap_error=found.gap_error * scale, growth=growth
+    )
 
 
-def _dense(generator: Generator, r0, scale: float) -> tuple[NDArray[np.float64], float]:
-    matrix = generator.dense()
-    gap = dense_gap(matrix)
-    if gap > UNIQUE * scale:
-        factors = lu_factor(matrix[1:, 1:])
-        x = -lu_solve(factors, matrix[1:, 0])
-        x -= lu_solve(factors, matrix[1:, 1:] @ x + matrix[1:, 0])
-        return np.concatenate([[1.0], x]), gap
-    # the limit, or average, of exp(tL) r0: the projection on the null space along the range
-    right = null_space(matrix, rcond=1e-11)
-    left = null_space(matrix.T, rcond=1e-11)
-    r = right @ np.linalg.solve(left.T @ right, left.T @ r0)
-    return r, max(gap, 0.0)
+def _closed(system: SpinSystem, r0: NDArray[np.float64]) -> SteadyState:
+    """The average in time without dissipation: what is left of the start within the levels of H."""
+    H = hamiltonian(system)
+    energies, vectors = np.linalg.eigh(H)
+    rho = vectors.conj().T @ density_matrix(r0) @ vectors
+    rho[np.abs(energies[:, None] - energies) > 1e-12 * len(H) * np.abs(energies).max()] = 0.0
+    rho = vectors @ rho @ vectors.conj().T
+    residual = float(np.linalg.norm(H @ rho - rho @ H))
+    return SteadyState(pauli_vector((rho + rho.conj().T) / 2), residual, 0.0, False, 0.0)
 
 
-def _iterative(
-    generator: Generator, r0, with_gap: bool, max_applications: float
-) -> tuple[NDArray[np.float64], float, bool]:
-    rate = float(-generator.terms.diagonal.mean())
-    if rate <= 0.0:
-        raise RuntimeError(
-            "there is no dissipation: every state that commutes with H is stationary; add a rate, or take N <= 4"
-        )
-    tau = np.array([4.0 / rate])
-    none = np.empty(0, dtype=np.int64)
-    spent = 0.0
+def _part(system: SpinSystem, sites: list[int]) -> SpinSystem:
+    index = np.array([3 * i + a for i in sites for a in range(3)])
+    grid = np.ix_(sites, sites)
+    return SpinSystem(system.field[sites], system.coupling[grid], system.Gamma[np.ix_(index, index)])
 
-    def propagate(r: NDArray[np.float64]) -> NDArray[np.float64]:
-        nonlocal spent
-        evolution = evolve(
-            generator, r, tau, none, rtol=1e-12 * max(1.0, float(np.linalg.norm(r))), max_applications=max_applications
-        )
-        spent += evolution.applications
-        if spent > max_applications:
-            raise RuntimeError(
-                f"the steady state needs more than {max_applications:.3g} applications of the generator: dissipation is "
-                "very weak beside H; raise max_steps, or integrate in time"
-            )
-        return evolution.final
 
-    def moved(x: NDArray[np.float64]) -> NDArray[np.float64]:
-        norm = float(np.linalg.norm(x))
-        if norm == 0.0:
-            return x
-        return norm * propagate(np.concatenate([[0.0], x / norm]))[1:]
+def _of_clusters(
+    system: SpinSystem, groups: list[list[int]], r0: NDArray[np.float64], budget: float
+) -> SteadyState | None:
+    """The product of the clusters' steady states; None where one is not unique, so that the start may entangle them."""
+    n = system.N
+    parts = []
+    for sites in groups:
+        start = r0.reshape((4,) * n)[tuple(slice(None) if k in sites else 0 for k in range(n))].ravel()
+        found = _of_blocks(_part(system, sites), start, budget)
+        if found.growth is not None:
+            return replace(found, r=r0.copy())
+        if not found.unique:
+            return None
+        parts.append(found)
+    r = np.ones(1)
+    for found in parts:
+        r = np.multiply.outer(r, found.r).ravel()
+    order = np.argsort([k for sites in groups for k in sites])
+    r = r.reshape((4,) * n).transpose(order).ravel()
+    rho = density_matrix(r).ravel()
+    residual = float(np.linalg.norm(generator_on_units(system) @ rho))
+    slowest = min(parts, key=lambda found: found.gap if found.gap == found.gap else -1.0)
+    return SteadyState(r, residual, slowest.gap, True, max(found.error for found in parts), slowest.gap_error)
 
-    size = generator.dimension - 1
-    step = LinearOperator((size, size), matvec=lambda x: x - moved(x), dtype=np.float64)
-    origin = np.zeros(generator.dimension)
-    origin[0] = 1.0
-    constant = propagate(origin)[1:]
-    x, _ = gmres(step, constant, x0=r0[1:].copy(), rtol=1e-13, atol=1e-13, restart=80, maxiter=10)
-    if not with_gap:
-        return np.concatenate([[1.0], x]), float("nan"), True
-    operator = LinearOperator((size, size), matvec=moved, dtype=np.float64)
-    start = np.cos(np.arange(size) ** 1.5)
-    try:
-        values = np.asarray(
-            eigs(operator, k=3, which="LM", v0=start, ncv=40, tol=1e-10, maxiter=40, return_eigenvectors=False),
-            dtype=np.complex128,
-        )
-        complete = True
-    except ArpackNoConvergence as error:
-        values, complete = np.asarray(error.eigenvalues, dtype=np.complex128), False
-    gap = float(-np.log(np.abs(values).max()) / tau[0]) if len(values) else float("nan")
-    return np.concatenate([[1.0], x]), gap, complete
+
+def _of_blocks(system: SpinSystem, r0: NDArray[np.float64], budget: float) -> SteadyState:
+    size = 2**system.N
+    L = generator_on_units(system)
+    start = density_matrix(r0).ravel()
+    rho = np.zeros_like(start)
+    secular: Secular | None = None
+    parts: list[Rest] = []
+    above = -np.inf
+    blocks = sorted(invariant_blocks(L), key=lambda block: -block.populations)
+    several = len(blocks) > 1 and blocks[1].populations > 0
+    for block in blocks:
+        if several and system.positive and not start[block.units].any():
+            continue  # the gap is closed, and nothing is here
+        n = len(block.units)
+        part = L[block.units][:, block.units] if n < size * size else csr_matrix(L[block.units][:, block.units])
+        found = None
+        if n > (DENSE if block.populations else DENSE_COHERENCES):
+            secular = secular or Secular(system)
+            found = rest_by_iteration(part, block, secular, start, size, budget, above)
+        if found is None or (np.isnan(found.largest) and n <= DENSE):
+            found = rest_of_block(part.toarray(), block, start, size)
+        parts.append(found)
+        above = np.fmax(above, found.largest)
+        weight = start[block.units[: block.populations]].sum() if found.fixed else 1.0
+        _write(rho, block, found.rho * weight, size)
+    growth = _growth(parts, system.positive)
+    if growth is not None:
+        return SteadyState(r0.copy(), float("nan"), float("nan"), False, float("inf"), growth=growth)
+    unique = not several and sum(p.zeros for p in parts) == 1
+    largest = 0.0 if not unique else float(np.max([p.largest for p in parts]))  # NaN where one was not found
+    widest = max((p for p in parts if p.largest == largest), key=lambda p: p.rounding, default=None)
+    gap_error = widest.rounding if widest is not None and unique else 0.0
+    if largest > -gap_error:
+        largest = gap_error = 0.0
+    residual = float(np.linalg.norm(L @ rho))
+    error = max(p.error for p in parts)
+    return SteadyState(pauli_vector(rho.reshape(size, size)), residual, 0.0 - largest, unique, error, gap_error)
+
+
+def _write(rho: NDArray[np.complex128], block: Block, values: NDArray[np.complex128], size: int) -> None:
+    if not block.mirrored:
+        rho[mirror(block.units, size)] = values.conj()
+    rho[block.units] = values
+
+
+def _growth(parts: list[Rest], positive: bool) -> float | None:
+    """The largest real part with which rho diverges, if it does; a positive Gamma forbids it, whatever rounding says."""
+    if positive:
+        return None
+    growing = max((p.largest for p in parts if p.largest > p.rounding), default=0.0)
+    if growing > DEFECT:
+        return growing
+    return 0.0 if growing or any(p.state == GROWS for p in parts) else None

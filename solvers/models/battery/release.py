@@ -120,6 +120,7 @@ MODELS = (
             Parameter(
                 name="seed_angle",
                 meaning="tilt of the inverted start away from +z (mean_field)",
+                label="tilt of the start",
                 default=0.0,
                 unit="rad",
                 bounds=(-10.0, 10.0),

@@ -29,6 +29,7 @@ from scipy.integrate import solve_ivp
 from solvers.batch import Batch
 from solvers.declarations import AXIS, TIME, Check, Output, Parameter
 from solvers.engines.macrospin import first_crossings, paths, polar, row
+from solvers.engines.validity import AFTER_BUDGET, earliest, first_not_reached, unfinished
 from solvers.model import Method, Model
 from solvers.numerics.outcome import DONE, OUTCOME_TEXT
 from solvers.outcome import FAILED, KIND_OF_CODE, WARNED, Kind, PointFailed, Remark, Results
@@ -126,15 +127,21 @@ def run(row_of: Callable[[Mapping[str, Any]], Row], batch: Batch) -> Results:
     length = np.linalg.norm(path, axis=-1)
     first_bad = np.full(batch.size, np.nan)
     for i in range(batch.size):
-        if codes[i] != DONE:
-            status[i] = FAILED
-            message = f"stopped at t = {reached[i]:.6g}: {OUTCOME_TEXT[int(codes[i])]}"
-            remarks[i] = Remark(kind=KIND_OF_CODE[int(codes[i])], message=message)
-        elif (bad := length[i] > 1 + BEYOND).any():
+        code, notes = int(codes[i]), []
+        left = first_not_reached(code, when, int(np.isfinite(length[i]).sum()))
+        if code != DONE:
+            text = f"stopped at t = {reached[i]:.6g}: {OUTCOME_TEXT[code]}"
+            status[i] = FAILED if np.isnan(left) else WARNED
+            notes.append(text if np.isnan(left) else unfinished(text, left))
+        if status[i] != FAILED and (bad := length[i] > 1 + BEYOND).any():
             first_bad[i] = when[bad.argmax()]
             status[i] = WARNED
-            message = f"|M| = {length[i].max():.6g} > 1, from t = {first_bad[i]:.6g} on: M is no mean of spins"
-            remarks[i] = Remark(kind=Kind.OUT_OF_PHYSICS, message=message)
+            longest = np.nanmax(length[i])
+            notes.append(f"|M| = {longest:.6g} > 1, from t = {first_bad[i]:.6g} on: M is no mean of spins")
+        first_bad[i] = earliest(first_bad[i], left)
+        if notes:
+            kind = KIND_OF_CODE.get(code, Kind.OUT_OF_PHYSICS)
+            remarks[i] = Remark(kind=kind, message="; ".join(notes))
     outputs: dict[str, NDArray[Any]] = {"M": path, "M_final": path[:, -1], "first_bad_time": first_bad}
     if batch.wants("flip_time"):
         outputs["flip_time"] = np.empty(batch.size)
@@ -266,11 +273,16 @@ MODELS = (
             *vector_parameters("B", "magnetic field", "B"),
             *vector_parameters("V", "anisotropy field, spin coupling of the chain", "V"),
             Parameter(
-                name="alpha", meaning="dimensionless damping of Landau and Lifshitz", default=0.0, symbol=r"\alpha"
+                name="alpha",
+                meaning="dimensionless damping of Landau and Lifshitz",
+                label="damping",
+                default=0.0,
+                symbol=r"\alpha",
             ),
             Parameter(
                 name="Gamma",
                 meaning="on-site relaxation rate gamma_z+ + gamma_z-",
+                label="on-site relaxation rate",
                 default=0.0,
                 unit=UNIT_OF_FIELD,
                 symbol=r"\Gamma",
@@ -286,18 +298,32 @@ MODELS = (
             *tolerances(1e-10, 1e-13),
         ),
         outputs=(
-            Output(name="M", meaning="magnetisation", dims=("time", "axis"), symbol=r"\mathbf{M}"),
-            Output(name="M_final", meaning="magnetisation at the last time", dims=("axis",), symbol=r"\mathbf{M}(t_f)"),
+            Output(
+                name="M",
+                meaning="magnetisation",
+                dims=("time", "axis"),
+                symbol=r"\mathbf{M}",
+                nan_if_warned=AFTER_BUDGET,
+            ),
+            Output(
+                name="M_final",
+                meaning="magnetisation at the last time",
+                dims=("axis",),
+                symbol=r"\mathbf{M}(t_f)",
+                nan_if_warned=AFTER_BUDGET,
+            ),
             Output(
                 name="flip_time",
                 meaning="first time with M_z = 0",
+                label="flip time",
                 unit=UNIT_OF_TIME,
                 symbol=r"t_\mathrm{flip}",
                 nan="M_z does not vanish up to the last time",
             ),
             Output(
                 name="first_bad_time",
-                meaning="first output time with |M| > 1",
+                meaning="first output time with |M| > 1, or not reached within the step budget",
+                label="first bad time",
                 unit=UNIT_OF_TIME,
                 nan="|M| is never above 1",
             ),

@@ -166,6 +166,7 @@ OUTPUTS = (
     Output(
         name="spins",
         meaning="<s_i^a>",
+        label="spin",
         dims=("time", "site", "axis"),
         symbol=r"\langle\vec{s}_i\rangle",
         nan_if_warned=AFTER_BUDGET,
@@ -173,6 +174,7 @@ OUTPUTS = (
     Output(
         name="correlations",
         meaning="raw <s_i^a s_j^b>, zero for i = j",
+        label="raw correlation",
         dims=("time", "site", "site2", "axis", "axis2"),
         symbol=r"C_{ij}^{ab}",
         nan_if_warned=AFTER_BUDGET,
@@ -180,6 +182,7 @@ OUTPUTS = (
     Output(
         name="min_pair_eigenvalue",
         meaning="smallest eigenvalue of all pair density matrices (N = 1: of the spin's)",
+        label="smallest pair eigenvalue",
         dims=("time",),
         symbol=r"\lambda_{\min}",
         nan_if_warned=AFTER_BUDGET,
@@ -187,10 +190,18 @@ OUTPUTS = (
     Output(
         name="first_bad_time",
         meaning="first time with |s_i| > 1 or a negative pair eigenvalue, or not reached within the step budget",
+        label="first bad time",
         nan="the moments never left physics",
         unit=UNIT_OF_TIME,
     ),
-    Output(name="purity", meaning="Tr rho^2", dims=("time",), symbol=r"\mathrm{Tr}\rho^2", methods=("exact",)),
+    Output(
+        name="purity",
+        meaning="Tr rho^2",
+        label="purity",
+        dims=("time",),
+        symbol=r"\mathrm{Tr}\rho^2",
+        methods=("exact",),
+    ),
     Output(
         name="spins_sem",
         meaning="standard error of spins",

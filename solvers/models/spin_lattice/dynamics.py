@@ -1,26 +1,12 @@
-"""spin_lattice.dynamics: lattices of equal spins 1/2 with diagonal couplings, one field, and local and collective decay.
+"""spin_lattice.dynamics: magnetisation, pair correlations and squeezing of the lattices of `lattice` in time.
 
-    H = sum_<ij> sum_a J_a f_ij s_i^a s_j^a + sum_i (h_x s_i^x + h_y s_i^y + (h_z + disorder z_i) s_i^z)
+Second-order cumulants leave out the third ones. Where all spins are alike these are computed as well, and status is 1 from
+when on they change a spin or a correlation by more than 0.01; that bound tells the true error to some 20 % in one-axis
+twisting. On other lattices no such monitor exists: only states that no pair of spins can have are noticed, and the pairs of
+one-axis twisting stay positive and keep every uncertainty relation exactly, however wrong they become. Squeezing, a
+difference of N such numbers, is first to be wrong: next to the exact optimum of N spins it is too small by half already.
 
-with every bond once, f_ij = 1 (power_law: |i-j|^-exponent) and standard normals z_i that depend on (seed, realisation,
-site) alone. Dissipation in textbook rates: gamma_minus, gamma_plus, gamma_z of D[sigma_-], D[sigma_+], D[sigma_z] on
-every site; gamma_collective of D[sum_i sigma_-]; and for bonds of the lattice, both orders,
-
-    gamma_neighbour (sigma_-^(i) rho sigma_+^(j) - {sigma_+^(j) sigma_-^(i), rho}/2)
-
-which is positive in an open chain only up to gamma_minus / (2 cos(pi/(N+1))). Pauli matrices throughout, no normalisation
-of couplings or rates by N. Lattices: chain (open), ring, square (open, N a square number), all_to_all, power_law (an
-open chain; its neighbours are |i-j| = 1). The start is a product state, all spins at (theta, phi), theta = 0 up.
-
-`twa` is exact for uncoupled spins, and for means under Ising couplings with all local channels from theta = 0, pi/2 or pi.
-Elsewhere it is biased. Six spins with random couplings of order 0.5 and fields, t = 0.5 to 8, 24 points of each kind, median
-(and worst tenth) of the largest error of the means: with all local channels 0.02 (0.05), decay alone 0.06 (0.17), closed 0.17 (0.37),
-where cumulants have 0.03 (0.11), 0.12 (0.49), 0.31 (0.83) and mean field 0.21 (0.45), 0.37 (0.62), 0.55 (1.0). It is no better than mean
-field in a tenth of the points with gamma_neighbour near its limit, whose noise on site it treats to order 1/N only, and where
-mean field is exact, as in a Heisenberg lattice of parallel spins. Squeezing divides by a mean spin that dephases: take
-it while |m| is well above its error.
-
-Rey and Chaparro, Eqs. (1), (7)-(14), (30), with the corrections stated in `spin_network`; the same engines.
+What `twa` is worth stands in `truncated_wigner`.
 """
 
 from __future__ import annotations
@@ -33,94 +19,41 @@ import numpy as np
 from numpy.typing import NDArray
 
 from solvers.batch import Batch, Point
-from solvers.declarations import AXIS, AXIS2, TIME, Check, Output, Parameter
-from solvers.engines.collective import pair_means, product_pair_means, squeezing
-from solvers.engines.limits import WAVE_FUNCTION_LIMIT, exact_limit
+from solvers.declarations import AXIS, AXIS2, TIME, Check, Limit, Output, Parameter
+from solvers.engines.collective import pair_means, product_pair_means
+from solvers.engines.limits import MOST_WAVE_SPINS, WAVE_FUNCTION_LIMIT, exact_limit
 from solvers.engines.master_equation.exact import evolve_exactly, judged
 from solvers.engines.master_equation.states import split_moments
 from solvers.engines.moments.integration import CUMULANTS, MEAN_FIELD
 from solvers.engines.moments.propagation import propagate, refuse_beyond_memory
 from solvers.engines.pair_states import first_unphysical, smallest_pair_eigenvalue
-from solvers.engines.spin_system import LOWERING, SpinSystem, correlated, local_dissipator
+from solvers.engines.symmetric.exact import MOST_AMPLITUDES, MOST_ELEMENTS
 from solvers.engines.trajectories import sample
 from solvers.engines.truncated_wigner.parameters import sampling
-from solvers.engines.truncated_wigner.sample import Lattice, average, judge_average, prepare
 from solvers.engines.validity import AFTER_BUDGET, earliest, judge
 from solvers.model import Method, Model
-from solvers.numerics.random import standard_normals
-from solvers.outcome import InvalidInput
+from solvers.models.spin_lattice.lattice import (
+    LATTICES,
+    MOST_EXACT,
+    UNIT_OF_TIME,
+    build_system,
+    closed_and_pure,
+    collective,
+    is_symmetric,
+    neighbours,
+    sampled,
+    start_spins,
+)
+from solvers.models.spin_lattice.symmetric import solve_symmetric_exact, solve_symmetric_moments, symmetric_in_reach
+from solvers.models.spin_lattice.truncated_wigner import BIAS, SOURCE, dephased_by_decaying_spins, solve_twa
 from solvers.references.spin_systems import exact_moments, moment_path, product_density_matrix
 from solvers.shared_parameters import seed, times, tolerances, trajectories
 
-TWA_SOURCE = "J. Huber, A. M. Rey and P. Rabl, Phys. Rev. A 105, 013716 (2022), with jumps for noise"
-TWA_BIAS = 0.35
-"""More than the errors of means and pair correlations of three spins with every kind of term (0.14 and 0.32 in 30 random points)."""
-LATTICES = ("chain", "ring", "square", "all_to_all", "power_law")
-MOST_EXACT = 12
-RATES = ("minus", "plus", "z", "collective", "neighbour")
-UNIT_OF_TIME = "1/energy"
-
-
-def neighbours(lattice: str, n: int) -> NDArray[np.float64]:
-    """Which sites a bond of the lattice joins (N, N), 0 or 1; ValueError for a square lattice whose N is no square."""
-    distance = np.abs(np.arange(n)[:, None] - np.arange(n))
-    if lattice in ("chain", "power_law"):
-        joined = distance == 1
-    elif lattice == "ring":
-        joined = (distance == 1) | ((distance == n - 1) & (distance > 0))
-    elif lattice == "all_to_all":
-        joined = distance > 0
-    else:
-        side = round(n**0.5)
-        if side * side != n:
-            raise InvalidInput(
-                f"parameter N: a square lattice needs a square number of spins; given was {n}; "
-                f"take {side * side} or {(side + 1) ** 2}"
-            )
-        row, column = np.divmod(np.arange(n), side)
-        joined = np.abs(row[:, None] - row) + np.abs(column[:, None] - column) == 1
-    return joined.astype(np.float64)
-
-
-def strengths(p: Mapping[str, Any], joined: NDArray[np.float64]) -> NDArray[np.float64]:
-    """f_ij (N, N)."""
-    if p["lattice"] != "power_law":
-        return joined
-    n = p["N"]
-    distance = np.abs(np.arange(n)[:, None] - np.arange(n)) + np.eye(n)
-    return (1 - np.eye(n)) * distance ** -float(p["exponent"])
-
-
-def fields(p: Mapping[str, Any]) -> NDArray[np.float64]:
-    """(N, 3) with the disorder."""
-    field = np.tile([p["h_x"], p["h_y"], p["h_z"]], (p["N"], 1)).astype(np.float64)
-    if p["disorder"]:
-        field[:, 2] += p["disorder"] * standard_normals(p["seed"], p["realisation"], p["N"])
-    return field
-
-
-def build_system(p: Mapping[str, Any]) -> SpinSystem:
-    """Fields, couplings and Gamma of a point."""
-    n = p["N"]
-    joined = neighbours(p["lattice"], n)
-    strength = strengths(p, joined)
-    coupling = np.zeros((n, n, 3, 3))
-    for a, name in enumerate(("J_x", "J_y", "J_z")):
-        coupling[:, :, a, a] = p[name] * strength
-    Gamma = local_dissipator(*(np.full(n, p[name]) for name in ("gamma_minus", "gamma_plus", "gamma_z")))
-    if p["gamma_collective"] or p["gamma_neighbour"]:
-        Gamma = Gamma + correlated(LOWERING, p["gamma_collective"] * np.ones((n, n)) + p["gamma_neighbour"] * joined)
-    return SpinSystem(fields(p), coupling, Gamma)
-
-
-def start_spins(p: Mapping[str, Any]) -> NDArray[np.float64]:
-    """Bloch vectors (N, 3) of the start."""
-    theta, phi = p["theta"], p["phi"]
-    return np.tile([np.sin(theta) * np.cos(phi), np.sin(theta) * np.sin(phi), np.cos(theta)], (p["N"], 1))
-
 
 def solve_exact(p: Point) -> Mapping[str, Any]:
-    """By the density matrix, or the wave function of a closed system."""
+    """By the density matrix, or the wave function of a closed system; by populations where all spins are alike."""
+    if symmetric_in_reach(p):
+        return solve_symmetric_exact(p)
     n, system = p["N"], build_system(p)
     found = evolve_exactly(system, start_spins(p), p["times"], rtol=p["rtol"], max_steps=p["max_steps"])
     spins, correlations = split_moments(found.observed, n)
@@ -132,13 +65,10 @@ def solve_exact(p: Point) -> Mapping[str, Any]:
     return outputs | {"first_bad_time": first_bad, "status": status, "remark": remark}
 
 
-def closed_and_pure(p: Mapping[str, Any]) -> NDArray[np.bool_]:
-    """Whether there is no dissipation; every start is pure."""
-    return np.asarray(sum(np.asarray(p[f"gamma_{name}"]) for name in RATES) == 0.0)
-
-
 def solve_moments(order: int, p: Point) -> Mapping[str, Any]:
     """By moments of first or second order."""
+    if is_symmetric(p):
+        return solve_symmetric_moments(order, p)
     n, when = p["N"], p["times"]
     refuse_beyond_memory(n, order)
     system = build_system(p)
@@ -162,36 +92,6 @@ def solve_moments(order: int, p: Point) -> Mapping[str, Any]:
     }
 
 
-def collective(n: int, magnetisation: NDArray[np.float64], pairs: NDArray[np.float64]) -> dict[str, Any]:
-    """What the means over spins and pairs say."""
-    return {
-        "magnetisation": magnetisation,
-        "pair_correlation": pairs,
-        "squeezing": squeezing(n, magnetisation, pairs),
-        "first_bad_time": np.nan,
-    }
-
-
-def sampled(n: int, mean: NDArray[np.float64], sem: NDArray[np.float64], groups: NDArray[np.float64]) -> dict[str, Any]:
-    """Means and standard errors (T, 12) over trajectories as outputs; the error of squeezing, no mean itself, by the jackknife over groups."""
-
-    def split(values: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        return values[..., :3], values[..., 3:].reshape(*values.shape[:-1], 3, 3)
-
-    magnetisation_sem, pairs_sem = split(sem)
-    count = len(groups)
-    if count > 1:
-        squeezed = squeezing(n, *split((groups.sum(axis=0) - groups) / (count - 1)))
-        squeezing_sem = np.sqrt((count - 1) * np.var(squeezed, axis=0))
-    else:
-        squeezing_sem = np.full(len(mean), np.nan)
-    return collective(n, *split(mean)) | {
-        "magnetisation_sem": magnetisation_sem,
-        "pair_correlation_sem": pairs_sem,
-        "squeezing_sem": squeezing_sem,
-    }
-
-
 def solve_jumps(parameters: Point) -> Mapping[str, Any]:
     """Means over quantum trajectories with standard errors."""
     drawn = sample(
@@ -206,31 +106,30 @@ def solve_jumps(parameters: Point) -> Mapping[str, Any]:
     return sampled(parameters["N"], drawn.mean, drawn.sem, drawn.groups)
 
 
-def solve_twa(p: Point) -> Mapping[str, Any]:
-    """Means over truncated Wigner trajectories with standard errors."""
-    n, everywhere = p["N"], p["lattice"] == "all_to_all"
-    joined = None if everywhere else neighbours(p["lattice"], n)
-    strength = None if joined is None else strengths(p, joined)
-    J = np.array([p["J_x"], p["J_y"], p["J_z"]], dtype=np.float64)
-    rates = (p[f"gamma_{name}"] for name in RATES)
-    lattice = Lattice(J, strength, fields(p), joined, *rates)
-    point = prepare(lattice, p["theta"], p["phi"], p["step"], p["times"], p["max_steps"])
-    kept = slice(
-        0 if p.wants("magnetisation", "squeezing") else 3, 12 if p.wants("pair_correlation", "squeezing") else 3
-    )
-    drawn = average(point, p.key, p["times"], p["trajectories"], p["target_error"], kept)
-    found = sampled(n, drawn.mean, drawn.sem, drawn.groups) | {"samples": drawn.trajectories}
-    return found | judge_average(drawn, p["times"], p["target_error"], kept)
-
-
 def validate(parameters: Mapping[str, Any]) -> None:
     """ValueError for a number of sites that the lattice cannot have."""
     neighbours(parameters["lattice"], parameters["N"])
 
 
-def size_cost(cost: Callable[[NDArray[np.float64]], NDArray[Any]]) -> Callable[[Batch], NDArray[Any]]:
-    """Relative cost of each point from its number of spins."""
-    return lambda batch: cost(batch["N"].astype(np.float64))
+def size_cost(
+    cost: Callable[[NDArray[np.float64]], NDArray[Any]], alike: Callable[[NDArray[np.float64]], NDArray[Any]]
+) -> Callable[[Batch], NDArray[Any]]:
+    """Relative cost of each point from its number of spins, in general and where all spins are `alike`."""
+
+    def estimate(batch: Batch) -> NDArray[Any]:
+        n = batch["N"].astype(np.float64)
+        return np.where(is_symmetric(batch), alike(n), cost(n))
+
+    return estimate
+
+
+_ONE_BY_ONE = exact_limit(MOST_EXACT, closed_and_pure)
+LIMIT = Limit(
+    text=f"{_ONE_BY_ONE.text}; all_to_all without disorder: {MOST_ELEMENTS:,} elements |S,M><S,M'|, which are C(N+3,3) (N <= "
+    "104), where J_x = J_y and h_x = h_y = 0 about 5 N^2/4 (N <= 399), without local rates (N+1)^2 (N <= 446) or 5 N, and "
+    f"N < {MOST_AMPLITUDES} for a closed system (any N where J_x = J_y and h_x = h_y = 0)",
+    holds=lambda p: _ONE_BY_ONE.holds(p) | symmetric_in_reach(p),
+)
 
 
 def reference_exact(p: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -244,16 +143,6 @@ def reference_twa(p: Mapping[str, Any]) -> Mapping[str, Any]:
     """The exact means; their quotient, squeezing, has no bound on its bias."""
     found = reference_exact(p)
     return {name: found[name] for name in ("magnetisation", "pair_correlation")}
-
-
-def dephased_by_decaying_spins(N: int, J: float, gamma: float, t: float) -> float:
-    """<s^x> of N spins along x with Ising couplings between all and decay (Foss-Feig et al., PRA 87, 042101 (2013)).
-
-    exp(-gamma t/2) Re phi^(N-1): phi is the mean of exp(2 i J integral of s_z) over a spin that starts up or down and decays.
-    """
-    z = 4j * J - gamma
-    up = np.exp((2j * J - gamma) * t) + gamma * np.exp(-2j * J * t) * np.expm1(z * t) / z
-    return float(np.exp(-gamma * t / 2) * (((up + np.exp(-2j * J * t)) / 2) ** (N - 1)).real)
 
 
 def reference_moments(pairs: bool, p: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -320,7 +209,7 @@ MODELS = (
                 source="Eq. (30)",
                 solve=partial(solve_moments, CUMULANTS),
                 reference=partial(reference_moments, True),
-                cost=size_cost(lambda n: n**3),
+                cost=size_cost(lambda n: n**3, np.ones_like),
             ),
             Method(
                 name="mean_field",
@@ -328,7 +217,7 @@ MODELS = (
                 source="Eqs. (108)-(111), (173)-(177) corrected",
                 solve=partial(solve_moments, MEAN_FIELD),
                 reference=partial(reference_moments, False),
-                cost=size_cost(lambda n: n**2),
+                cost=size_cost(lambda n: n**2, np.ones_like),
             ),
             Method(
                 name="exact",
@@ -336,8 +225,8 @@ MODELS = (
                 source="Eqs. (1), (28)",
                 solve=solve_exact,
                 reference=reference_exact,
-                cost=size_cost(lambda n: 4.0**n),
-                limit=exact_limit(MOST_EXACT, closed_and_pure),
+                cost=size_cost(lambda n: 4.0 ** np.minimum(n, MOST_WAVE_SPINS), lambda n: n**3),
+                limit=LIMIT,
             ),
             Method(
                 name="quantum_jumps",
@@ -345,18 +234,18 @@ MODELS = (
                 solve=solve_jumps,
                 reference=reference_exact,
                 draws_numbers=True,
-                cost=size_cost(lambda n: 2.0**n * n),
+                cost=size_cost(*2 * (lambda n: 2.0 ** np.minimum(n, MOST_WAVE_SPINS) * n,)),
                 limit=WAVE_FUNCTION_LIMIT,
             ),
             Method(
                 name="twa",
                 meaning="discrete truncated Wigner: classical spins from random starts with random jumps; means with standard errors",
-                source=TWA_SOURCE,
+                source=SOURCE,
                 solve=solve_twa,
                 reference=reference_twa,
-                reference_tolerance=(0.0, TWA_BIAS),
+                reference_tolerance=(0.0, BIAS),
                 draws_numbers=True,
-                cost=size_cost(lambda n: n),
+                cost=size_cost(*2 * (lambda n: n,)),
             ),
         ),
         parameters=(
@@ -367,6 +256,7 @@ MODELS = (
             Parameter(
                 name="exponent",
                 meaning="of power_law: couplings fall as distance^-exponent",
+                label="exponent of the power law",
                 default=3.0,
                 symbol=r"\alpha",
             ),
@@ -374,6 +264,7 @@ MODELS = (
             Parameter(
                 name="disorder",
                 meaning="standard deviation of h_z over sites",
+                label="disorder of the field",
                 default=0.0,
                 unit="energy",
                 symbol=r"\sigma_h",
@@ -391,9 +282,14 @@ MODELS = (
             _rate("plus", "rate of D[sigma_+] per site"),
             _rate("z", "rate of D[sigma_z] per site"),
             _rate("collective", "rate of D[sum of all sigma_-]"),
-            _rate("neighbour", "rate of correlated decay along every bond"),
+            _rate("neighbour", "rate of correlated decay, along every bond"),
             Parameter(
-                name="theta", meaning="polar angle of the start from up", default=0.0, unit="rad", symbol=r"\theta"
+                name="theta",
+                meaning="polar angle of the start from up",
+                label="polar angle of the start",
+                default=0.0,
+                unit="rad",
+                symbol=r"\theta",
             ),
             Parameter(name="phi", meaning="azimuth of the start", default=0.0, unit="rad", symbol=r"\phi"),
             times([0.0, 0.5, 1.0], UNIT_OF_TIME),
@@ -405,6 +301,7 @@ MODELS = (
             Output(
                 name="magnetisation",
                 meaning="sum_i <s_i^a> / N",
+                label="magnetisation",
                 dims=("time", "axis"),
                 symbol=r"m_a",
                 nan_if_warned=AFTER_BUDGET,
@@ -412,6 +309,7 @@ MODELS = (
             Output(
                 name="pair_correlation",
                 meaning="mean over pairs of <s_i^a s_j^b>, symmetrised",
+                label="mean pair correlation",
                 nan="N = 1 has no pair",
                 nan_if_warned=AFTER_BUDGET,
                 dims=("time", "axis", "axis2"),
@@ -427,7 +325,9 @@ MODELS = (
             ),
             Output(
                 name="first_bad_time",
-                meaning="first time with |s_i| > 1 or a negative pair eigenvalue, or not reached within the step budget",
+                meaning="first time with |s_i| > 1 or a negative pair eigenvalue, from which cumulants are not to be trusted "
+                "where all spins are alike, or not reached within the step budget",
+                label="first bad time",
                 nan="the moments never left physics",
                 unit=UNIT_OF_TIME,
             ),
