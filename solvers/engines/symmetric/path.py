@@ -38,6 +38,16 @@ class SymmetricPath:
     apart: float
     first_left: float
 
+    @property
+    def untrusted(self) -> str:
+        """What is said where the second order does not hold, else nothing."""
+        if np.isnan(self.first_apart):
+            return ""
+        return (
+            f"from t = {self.first_apart:.6g} on third-order cumulants, which are left out, change a spin or a correlation "
+            f"by more than {UNTRUSTED:g} (by up to {self.apart:.2g})"
+        )
+
 
 def follow(
     system: SymmetricSystem,

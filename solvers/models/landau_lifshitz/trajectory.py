@@ -10,7 +10,7 @@ With B_eff = B + V o M, gamma = 1, |M(0)| = 1 and the constant 1 for |M| in deno
     callen                   generalized with R0 = 0
 
 R = diag(Gamma/2, Gamma/2, Gamma), R0 = (0, 0, Gamma/(2 n_b + 1)), g_a = g_a- - g_a+. M_SS is the state of rest of Eq. (18)
-with D = 0 that goes over into the only one for V = 0; for Gamma = 0, where any vector along B_eff is one, it is 0.
+with D = 0 that goes over into the only one for V = 0, through folds if there are any; for Gamma = 0, where any vector along B_eff is one, it is 0.
 
 Errata that matter here: the sign of D in g and a factor 2 (bulk), R0 at finite n_b, the map between the Landau-Lifshitz
 and Gilbert forms; Eq. (20) follows from (18) only for V = 0. |M| is conserved to rounding where Gamma = 0.
@@ -31,6 +31,7 @@ from solvers.declarations import AXIS, TIME, Check, Output, Parameter
 from solvers.engines.macrospin import first_crossings, paths, polar, row
 from solvers.engines.validity import AFTER_BUDGET, earliest, first_not_reached, unfinished
 from solvers.model import Method, Model
+from solvers.numerics.continuation import Linearised, follow_curve
 from solvers.numerics.outcome import DONE, OUTCOME_TEXT
 from solvers.outcome import FAILED, KIND_OF_CODE, WARNED, Kind, PointFailed, Remark, Results
 from solvers.shared_parameters import times, tolerances
@@ -48,27 +49,47 @@ def decay(Gamma: float) -> NDArray[np.float64]:
 
 
 def stationary(p: Mapping[str, Any]) -> NDArray[np.float64]:
-    """M_SS (3,): root of -M x (B + V o M) - R M - R0, followed from V = 0, where it is a linear equation, in steps of V."""
+    """M_SS (3,): root of -M x (B + V o M) - R M - R0, followed from V = 0, where it is a linear equation, in steps of V.
+
+    Where that leads to a fold the curve is followed through it, back and forth in V, to where it first meets the given V.
+    """
     if p["Gamma"] == 0.0:
         return np.zeros(3)
-    B, V = _vector(p, "B"), _vector(p, "V")
-    R, R0 = decay(p["Gamma"]), np.array([0.0, 0.0, p["Gamma"] / (2 * p["n_b"] + 1)])
+    unit = max(np.abs(_vector(p, "B")).max(), np.abs(_vector(p, "V")).max(), p["Gamma"])
+    B, V = _vector(p, "B") / unit, _vector(p, "V") / unit
+    R, R0 = decay(p["Gamma"] / unit), np.array([0.0, 0.0, p["Gamma"] / unit / (2 * p["n_b"] + 1)])
+
+    def linearised(m: Row, share: float) -> tuple[Row, NDArray[np.float64], Row]:
+        v = share * V
+        field = B + v * m
+        slopes = _cross(field) - _cross(m) * v - np.diag(R)
+        return np.cross(field, m) - R * m - R0, slopes, np.cross(V * m, m)
+
     m = np.linalg.solve(_cross(B) - np.diag(R), R0)  # -M x B = B x M
-    for fraction in np.linspace(0.0, 1.0, 21)[1:] if V.any() else ():
-        v = fraction * V
+    found = _in_steps(linearised, m) if V.any() else m
+    if found is None:
+        found = follow_curve(linearised, m)
+    if found is None:
+        text = "the stationary state of the Bloch-Bloembergen equation was not found for this V"
+        raise PointFailed(Kind.NOT_CONVERGED, text)
+    return found
+
+
+def _in_steps(linearised: Linearised, m: Row) -> Row | None:
+    """Newton's method at each of 20 steps of V, each from where it was before; None where it does not converge."""
+    for share in np.linspace(0.0, 1.0, 21)[1:].tolist():
         for _ in range(50):
-            field = B + v * m
-            residual = np.cross(field, m) - R * m - R0
-            change = np.linalg.solve(_cross(field) - _cross(m) * v - np.diag(R), residual)
+            residual, slopes, _ = linearised(m, share)
+            try:
+                change = np.linalg.solve(slopes, residual)
+            except np.linalg.LinAlgError:  # at a fold
+                return None
             m = m - change
             if np.abs(change).max() < 1e-15:
                 break
         else:
             if not np.abs(change).max() < 1e-12:
-                raise PointFailed(
-                    Kind.NOT_CONVERGED,
-                    "the stationary state of the Bloch-Bloembergen equation was not found for this V",
-                )
+                return None
     return m
 
 
