@@ -45,7 +45,8 @@ class Parameter:
     and a single number given for an array fills it. `default=None` means "not given" (only for arrays and for
     parameters that replace one another). `shape` marks what sets an output's shape: fixed for a whole sweep.
     `physical=False` marks what only says how, or how long, to compute (tolerances, times, trajectories, seed): such
-    parameters do not enter the random streams. `open_below` and `open_above` exclude the bound itself.
+    parameters do not enter the random streams. `open_below` and `open_above` exclude the bound itself. `label` is the
+    text of an axis, where the beginning of `meaning` (up to the first `; , : (`) is not a good one.
     """
 
     name: str
@@ -62,6 +63,7 @@ class Parameter:
     never_decreases: bool = False
     shape: bool = False
     physical: bool = True
+    label: str = ""
 
     def __post_init__(self) -> None:
         if self.kind == "choice" and (not self.choices or self.default not in self.choices):
@@ -185,7 +187,9 @@ class Dimension:
     """A named dimension of outputs and the coordinate along it.
 
     `size` is a number, an extent over shape parameters, or the name of an array shape parameter (such as `times`),
-    whose values are then the coordinate. `labels` name the entries (x, y, z); else they count from `start`.
+    whose values are then the coordinate. `labels` name the entries (x, y, z); else they count from `start`. `along` names
+    the output that holds the physical coordinate of a dimension that only counts (the field of a step); `label` see
+    `Parameter`.
     """
 
     name: str
@@ -195,11 +199,15 @@ class Dimension:
     unit: str = "1"
     symbol: str = ""
     meaning: str = ""
+    along: str = ""
+    label: str = ""
 
 
 TIME = Dimension(name="time", size="times", symbol="t", meaning="time")
 AXIS = Dimension(name="axis", size=3, labels=("x", "y", "z"), meaning="spin axis")
-AXIS2 = Dimension(name="axis2", size=3, labels=("x", "y", "z"), meaning="spin axis of the second operator")
+AXIS2 = Dimension(
+    name="axis2", size=3, labels=("x", "y", "z"), meaning="spin axis of the second operator", label="second spin axis"
+)
 SITE = Dimension(name="site", size="N", meaning="site")
 SITE2 = Dimension(name="site2", size="N", meaning="second site")
 
@@ -220,6 +228,7 @@ class Output:
     NaN means in a point that did not fail ("not locked"); empty where NaN cannot be; `nan_if_warned` the same for points
     of status 1 alone ("the step budget was spent before"). `sensitivity` says how many times the
     integration tolerance the value may move by nature (the time at which a slow decay crosses a level: many times).
+    `codes` names the values 0, 1, ... of an output that is a code; `label` see `Parameter`.
     """
 
     name: str
@@ -233,6 +242,8 @@ class Output:
     nan: str = ""
     nan_if_warned: str = ""
     sensitivity: float = 1.0
+    codes: tuple[str, ...] = ()
+    label: str = ""
 
     @property
     def dtype(self) -> np.dtype[Any]:

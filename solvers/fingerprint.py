@@ -1,4 +1,5 @@
-"""Hashes of the solver sources, of a file with all that it imports: for the compile cache, and for resuming a sweep."""
+"""Hashes of the solver sources, of a file with all that it imports: of their text, for the compile cache, and of their code
+without comments, docstrings and formatting, for resuming a sweep."""
 
 from __future__ import annotations
 
@@ -6,8 +7,9 @@ import ast
 import functools
 import hashlib
 import os
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
+from typing import Any
 
 ROOT = Path(__file__).resolve().parent
 
@@ -59,10 +61,15 @@ def _file_of(module: str) -> Path | None:
 
 
 @functools.cache
+def _tree(path: Path) -> ast.Module:
+    return ast.parse(path.read_bytes())
+
+
+@functools.cache
 def _imports(path: Path) -> frozenset[Path]:
     """The files inside the package that one of its files imports, at whatever depth of its code."""
     found: set[Path] = set()
-    for node in ast.walk(ast.parse(path.read_bytes())):
+    for node in ast.walk(_tree(path)):
         names: list[str] = []
         if isinstance(node, ast.Import):
             names = [alias.name for alias in node.names]
@@ -92,10 +99,63 @@ def sources_of(module: str) -> str:
 @functools.cache
 def sources_of_file(start: Path) -> str:
     """Hash of a source file and of all that it imports, directly or not, inside the package."""
+    return _digest(files_of(start))
+
+
+@functools.cache
+def code_of(module: str) -> str:
+    """Hash of what a module and all that it imports inside the package do: their syntax trees, constants included.
+
+    Comments, docstrings, blank lines and line breaks do not enter, nor does the version of Python.
+    """
+    start = _file_of(module)
+    if start is None:
+        raise ValueError(f"{module} is not a module of {ROOT.name}")
+    hasher = hashlib.blake2b(digest_size=16)
+    for path in sorted(files_of(start), key=relative):
+        words = [relative(path).as_posix()]
+        _put_node(_tree(path), words.append)
+        hasher.update("\n".join(words).encode())
+    return hasher.hexdigest()
+
+
+_NO_MEANING = frozenset({"ctx", "type_comment", "kind"})
+_WITH_DOCSTRING = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
+
+
+def _put_node(node: object, put: Callable[[str], None]) -> None:
+    """The words of a syntax tree: names of nodes, their filled fields, constants with their types; no places, no docstrings.
+
+    Empty fields are left out, so that a version of Python that adds one gives the same words.
+    """
+    if isinstance(node, ast.AST):
+        put(type(node).__name__)
+        for name in node._fields:
+            value: Any = getattr(node, name, None)
+            if (
+                name == "body"
+                and isinstance(node, _WITH_DOCSTRING)
+                and ast.get_docstring(node, clean=False) is not None
+            ):
+                value = value[1:]
+            if name not in _NO_MEANING and (value not in (None, []) or isinstance(node, ast.Constant)):
+                put(name)
+                _put_node(value, put)
+        put(")")
+    elif isinstance(node, list):
+        for entry in node:
+            _put_node(entry, put)
+        put(";")
+    else:
+        put(f"{type(node).__name__} {node!r}")
+
+
+def files_of(start: Path) -> frozenset[Path]:
+    """A source file and all that it imports, directly or not, inside the package."""
     seen: set[Path] = set()
     todo = {start}
     while todo:
         path = todo.pop()
         seen.add(path)
         todo |= _imports(path) - seen
-    return _digest(seen)
+    return frozenset(seen)

@@ -1,7 +1,61 @@
-"""A model: what it declares, and the methods that solve it.
+"""A model: what it declares, and the methods that solve it. Read this to write one.
 
-A model file builds one `Model` per model id and lists them in `MODELS`; `solvers.registry` finds them.
-Everything here is frozen data, so that a sweep can be refused before any of it is computed.
+A model file builds one `Model` per model id and lists them in `MODELS`; the registry finds it in this package, or in a
+folder named by SPINSWEEP_MODEL_PATH (which every worker of a cluster needs as well). Everything here is frozen data, so
+that a sweep can be refused before any of it is computed. `spinsweep new-model FILE` writes a small complete file, and
+`spinsweep check FILE` tests it. This one solves many points at once, with most of what a model can declare:
+
+    "decay.ensemble: N spins decay alone, n = N exp(-gamma t). (Say here: equations, source, conventions, validity.)"
+
+    import numpy as np
+
+    from solvers.declarations import TIME, Check, Dimension, Output, Parameter
+    from solvers.model import Method, Model
+    from solvers.outcome import OK, WARNED, Kind, Remark, Results
+    from solvers.shared_parameters import times
+
+    def rate_equation(batch):
+        outputs = batch.empty()  # name -> array (P, ...) for every output that is wanted, filled with NaN
+        N, gamma, when = batch["N"], batch["gamma"], batch["times"]  # numbers of P points are (P,)
+        n = N * np.exp(-gamma[:, None] * when)  # what sets a shape (N, times) is one value for all points
+        if batch.wants("excited"):  # what nobody keeps need not be computed
+            outputs["excited"][:] = n
+        if batch.wants("site_excited"):
+            outputs["site_excited"][:] = n[:, -1:] / N
+        late = gamma * when[-1] > 700.0
+        remark = Remark(kind=Kind.LOST_IN_ROUNDING, message="gamma t > 700: what is left is below double precision")
+        status = np.where(late, WARNED, OK)  # (P,); a point of status FAILED needs no outputs
+        return Results(outputs, status, {i: remark for i in np.flatnonzero(late).tolist()})
+
+    N = Parameter(name="N", meaning="number of spins", default=2, kind="integer", bounds=(1, 100), shape=True)
+    GAMMA = Parameter(name="gamma", meaning="decay rate", default=1.0, unit="g", bounds=(0.0, 1e6))
+    EXCITED = Output(name="excited", meaning="number of excited spins", dims=("time",), bounds=(0.0, 100.0))
+    LEFT = Output(name="site_excited", meaning="excitation at the end", dims=("site",), bounds=(0.0, 1.0))
+    MODELS = (
+        Model(
+            id="decay.ensemble",  # FILE.NAME
+            title="Spins that decay alone",
+            source="rate equation",
+            methods=(Method(name="rate_equation", meaning="closed form", batch=rate_equation),),
+            parameters=(N, GAMMA, times([0.0, 1.0], "1/g")),
+            dimensions=(TIME, Dimension(name="site", size="N", meaning="spin")),
+            outputs=(EXCITED, LEFT),
+            example={"gamma": 0.5, "times": [0.0, 1.0, 2.0]},
+            checks=(Check(parameters={"gamma": 0.0}, expect={"excited": [2.0, 2.0]}, origin="no decay"),),
+        ),
+    )
+
+* **solve or batch.** `Method(solve=f)`: f(point) gets one point, a dict of plain values, and returns a dict of outputs,
+  to which it may add `status` and `remark`. `Method(batch=f)` as above, where many points at once are faster. Bad input
+  raises InvalidInput; any other exception fails its own point only.
+* **dims and dimensions.** An output's `dims` name what `dimensions` declares: TIME (as long as `times`), AXIS (x, y, z),
+  SITE (`N` long), or one's own `Dimension`, whose size is a number, a shape parameter (`"N"`, `"2**N"`) or the name of an
+  array, whose values are then the coordinate. The `dims` of a *parameter* are lengths: `dims=("N", 3)`.
+* **shape.** A parameter that sets the length of an output is the same for all points of a sweep: `shape=True`.
+* **physical.** What only says how or how long to compute (times, tolerances, trajectories) has `physical=False`: it does
+  not enter the random numbers of a point, so that more trajectories extend a sample. All else is physical, the default.
+* **times(default, unit)** and what else many models share (`tolerances`, `seed`, `trajectories`) is in
+  `solvers.shared_parameters`; the unit of times is the inverse of the model's reference rate.
 """
 
 from __future__ import annotations
@@ -15,6 +69,7 @@ from numpy.typing import NDArray
 
 from solvers.batch import Batch, Point, point_by_point
 from solvers.declarations import Check, Dimension, Limit, Output, Parameter, extent
+from solvers.model_page import as_html
 from solvers.outcome import STATUS_TEXT, Results
 from solvers.suggest import did_you_mean
 
@@ -53,7 +108,7 @@ class Method:
         return point_by_point(self.solve, self.draws_numbers, batch)
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, repr=False)
 class Model:
     """One model id: everything a solver call, a sweep, a reader or a test needs to know about it.
 
@@ -102,6 +157,13 @@ class Model:
                 raise ValueError(f"model {self.id}: output {output.name} names unknown methods {sorted(missing)}")
             if output.name in dims or output.name in {p.name for p in self.parameters}:
                 raise ValueError(f"model {self.id}: output {output.name} has the name of a dimension or parameter")
+
+    def __repr__(self) -> str:
+        return f"Model({self.id!r}: {self.title}; methods {', '.join(m.name for m in self.methods)})"
+
+    def _repr_html_(self) -> str:
+        """Tables for notebooks."""
+        return as_html(self)
 
     def parameter(self, name: str) -> Parameter:
         """The parameter of that name; TypeError with the nearest names if there is none."""

@@ -60,6 +60,7 @@ def trajectories(default: int = 100) -> Parameter:
     return Parameter(
         name="trajectories",
         meaning="number of trajectories of a stochastic method",
+        label="trajectories",
         default=default,
         kind="integer",
         bounds=(1, 2.0**40),

@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from solvers.numerics.automatic import automatic
 from solvers.numerics.compile import FASTMATH, entry, kernel
 from solvers.numerics.outcome import EVENT
 from solvers.numerics.runge_kutta import runge_kutta
@@ -96,6 +97,41 @@ def macrospin_rhs(t, y, p, dy):
     dy[0], dy[1], dy[2] = derivative(y[0], y[1], y[2], p)
 
 
+@kernel(fastmath=FASTMATH)
+def macrospin_jacobian(t, y, p, J):
+    """d(dm/dt)/dm into J (3, 3), column by column; d F/d m_b = V_b e_b and d G/d m_b = damping V_b e_b.
+
+    With `conserving`, for |m| f(m/|m|) with the direction n, it is f'(n) (1 - n n^T) + f(n) n^T.
+    """
+    x, y_, z = y[0], y[1], y[2]
+    conserving = p[CONSERVING] > 0.0
+    if conserving:
+        scale = math.sqrt(x * x + y_ * y_ + z * z)
+        x, y_, z = x / scale, y_ / scale, z / scale
+    m = (x, y_, z)
+    F = (p[FIELD] + p[COUPLING] * x, p[FIELD + 1] + p[COUPLING + 1] * y_, p[FIELD + 2] + p[COUPLING + 2] * z)
+    G = (p[DAMPING] * F[0] + p[TORQUE], p[DAMPING] * F[1] + p[TORQUE + 1], p[DAMPING] * F[2] + p[TORQUE + 2])
+    turned = (p[CENTRE] - p[GYRO] * x, p[CENTRE + 1] - p[GYRO] * y_, p[CENTRE + 2] - p[GYRO] * z)
+    length2 = x * x + y_ * y_ + z * z
+    along = x * G[0] + y_ * G[1] + z * G[2]
+    for b in range(3):
+        after, before = (b + 1) % 3, (b + 2) % 3
+        V = p[COUPLING + b]
+        stretched = G[b] + p[DAMPING] * V * m[b]  # d (m.G)/d m_b
+        for a in range(3):
+            J[a, b] = 2.0 * m[b] * G[a] - m[a] * stretched
+        J[b, b] += p[DAMPING] * V * length2 - along - p[DECAY + b]
+        # -gyro e_b x F + (c - gyro m) x V_b e_b
+        J[after, b] += p[GYRO] * F[before] + turned[before] * V
+        J[before, b] -= p[GYRO] * F[after] + turned[after] * V
+    if conserving:
+        f = derivative(x, y_, z, p)
+        for a in range(3):
+            radial = J[a, 0] * x + J[a, 1] * y_ + J[a, 2] * z - f[a]
+            for b in range(3):
+                J[a, b] -= radial * m[b]
+
+
 @kernel
 def height(t, y, p):
     """m_z with the sign it has at the start: falls to zero where m_z first vanishes."""
@@ -109,8 +145,8 @@ def motion(t, y, p):
     return math.sqrt(dx * dx + dy * dy + dz * dz) - p[REST]
 
 
-_integrate = runge_kutta(macrospin_rhs)
-_integrate_to_equator = runge_kutta(macrospin_rhs, height)
+_integrate = automatic(macrospin_rhs, macrospin_jacobian)
+_integrate_to_equator = automatic(macrospin_rhs, macrospin_jacobian, height)
 _integrate_to_rest = runge_kutta(macrospin_rhs, motion)
 
 
@@ -175,11 +211,12 @@ def slope(p, m):
     return out
 
 
-def jacobian(p: NDArray[np.float64], m: NDArray[np.float64]) -> NDArray[np.float64]:
-    """d(dm/dt)/dm (3, 3) by central differences; the equations are cubic, so that the error is the step squared."""
-    h = 1e-5
-    steps = h * np.eye(3)
-    return np.stack([(slope(p, m + e) - slope(p, m - e)) / (2 * h) for e in steps], axis=1)
+@entry
+def jacobian(p, m):
+    """d(dm/dt)/dm (3, 3)."""
+    J = np.empty((3, 3))
+    macrospin_jacobian(0.0, m, p, J)
+    return J
 
 
 def polar(theta: Any, phi: Any) -> NDArray[np.float64]:

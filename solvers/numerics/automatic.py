@@ -12,7 +12,7 @@ from typing import Any
 from solvers.numerics.compile import kernel
 from solvers.numerics.dense_output import no_event, start_rows
 from solvers.numerics.outcome import DONE, NOT_STIFF, STIFF
-from solvers.numerics.rosenbrock import autonomous, dense_algebra, implicit_segment
+from solvers.numerics.rosenbrock import LinearAlgebra, autonomous, dense_algebra, implicit_segment
 from solvers.numerics.runge_kutta import explicit_segment
 
 
@@ -26,9 +26,19 @@ def automatic(
 
     Parameters are those of `rosenbrock`; the kernel made is called like that of `runge_kutta`.
     """
+    return structured_automatic(rhs, dense_algebra(jacobian), event, d_dt)
+
+
+def structured_automatic(
+    rhs: Callable[..., Any],
+    algebra: LinearAlgebra,
+    event: Callable[..., Any] | None = None,
+    d_dt: Callable[..., Any] | None = None,
+) -> Any:
+    """Like `automatic`, for a Jacobian with a structure that its own `algebra` knows how to solve."""
     stop = no_event if event is None else event
     explicit = explicit_segment(rhs, stop)
-    implicit = implicit_segment(rhs, dense_algebra(jacobian), stop, autonomous if d_dt is None else d_dt)
+    implicit = implicit_segment(rhs, algebra, stop, autonomous if d_dt is None else d_dt)
 
     @kernel(inline="always")
     def integrate(p, y, times, out, rtol, atol, max_steps):

@@ -28,7 +28,7 @@ import numba
 from numba.core.caching import CompileResultCacheImpl, FunctionCache, _CacheLocator
 
 from solvers.cache_place import cache_root
-from solvers.fingerprint import relative, sources_of_file
+from solvers.fingerprint import files_of, relative, sources_of_file
 from solvers.numerics.identity import named_by_content
 from solvers.numerics.self_contained import SelfContainedCompiler
 
@@ -36,6 +36,8 @@ FASTMATH = {"reassoc", "nsz", "arcp", "contract", "afn"}
 """Everything that lets loops vectorise except the flags that assume there is no NaN and no infinity."""
 
 _UNUSED_DAYS = 30
+_IMPORTED = time.time()
+"""Sources that were written later are not what this process holds in memory."""
 
 
 @functools.cache
@@ -67,8 +69,19 @@ def cache_directory() -> Path:
 
 
 @functools.cache
+def _own_folder() -> tempfile.TemporaryDirectory[str]:
+    return tempfile.TemporaryDirectory(prefix="spinsweep-edited-")
+
+
+@functools.cache
 def _folder_of(file: Path) -> Path:
-    """Where the machine code of one file's entry points lies; made if absent, marked as used."""
+    """Where the machine code of one file's entry points lies; made if absent, marked as used.
+
+    Where a source was edited after this process read it, machine code made from what was read would be kept under the name
+    of what is written there now: then the folder is this process's own and goes with it.
+    """
+    if max(source.stat().st_mtime for source in files_of(file)) > _IMPORTED:
+        return Path(_own_folder().name)
     module = ".".join(relative(file).with_suffix("").parts)
     folder = cache_directory() / f"{module}-{sources_of_file(file)[:16]}"
     folder.mkdir(exist_ok=True)

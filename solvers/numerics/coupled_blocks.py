@@ -19,6 +19,7 @@ import numpy as np
 from solvers.numerics import small_lu
 from solvers.numerics.compile import FASTMATH, kernel
 from solvers.numerics.rosenbrock import LinearAlgebra
+from solvers.numerics.three_by_three import resolvent
 
 lu_factor, lu_solve = small_lu.factor, small_lu.solve
 
@@ -30,14 +31,23 @@ def factor(d, work):
     size = local.shape[1]
     rank = small.shape[0]
     for k in range(size):
-        a, b, c = d - local[0, k], -local[1, k], -local[2, k]
-        e, f, g = -local[3, k], d - local[4, k], -local[5, k]
-        h, i, j = -local[6, k], -local[7, k], d - local[8, k]
-        c0, c1, c2 = f * j - g * i, g * h - e * j, e * i - f * h
-        scale = 1.0 / (a * c0 + b * c1 + c * c2)
-        inverse[0, k], inverse[1, k], inverse[2, k] = c0 * scale, (c * i - b * j) * scale, (b * g - c * f) * scale
-        inverse[3, k], inverse[4, k], inverse[5, k] = c1 * scale, (a * j - c * h) * scale, (c * e - a * g) * scale
-        inverse[6, k], inverse[7, k], inverse[8, k] = c2 * scale, (b * h - a * i) * scale, (a * f - b * e) * scale
+        entries = resolvent(
+            d,
+            (
+                local[0, k],
+                local[1, k],
+                local[2, k],
+                local[3, k],
+                local[4, k],
+                local[5, k],
+                local[6, k],
+                local[7, k],
+                local[8, k],
+            ),
+        )
+        inverse[0, k], inverse[1, k], inverse[2, k] = entries[0], entries[1], entries[2]
+        inverse[3, k], inverse[4, k], inverse[5, k] = entries[3], entries[4], entries[5]
+        inverse[6, k], inverse[7, k], inverse[8, k] = entries[6], entries[7], entries[8]
     for m in range(rank):
         u0, u1, u2 = left[3 * m], left[3 * m + 1], left[3 * m + 2]
         for row in range(3):

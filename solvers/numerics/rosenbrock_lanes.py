@@ -16,10 +16,10 @@ import numpy as np
 from solvers.numerics.compile import FASTMATH, kernel
 from solvers.numerics.outcome import DONE, EVENT, MAX_STEPS, NOT_FINITE, STEP_TOO_SMALL
 from solvers.numerics.rodas5p import GAMMA, STAGES, A, C, H
+from solvers.numerics.step_control import ROUNDING, predicted_factor, refused_factor, vanishes
+from solvers.numerics.three_by_three import product, resolvent
 
 LANES = 16  # measured per point of spin_cat.two_ensembles: 7.4 us with 8, 5.6 with 16, 6.2 with 32, 6.7 with 64
-SAFETY, SHRINK, GROW = 0.9, 0.2, 6.0
-ROUNDING = 2.3e-16
 
 # Offsets into one flat work array: with constant offsets the compiler sees that the rows do not overlap.
 _Y, _NEW, _P, _K = 0, 3 * LANES, 6 * LANES, 10 * LANES
@@ -41,29 +41,6 @@ def rough_power(x, exponent):
     """x^exponent from the bits of a positive x, right to about 6 %: a step controller needs no more, and no call."""
     bits = np.float64(np.float64(x).view(np.int64))
     return np.int64((bits - _BIAS) * exponent + _BIAS).view(np.float64)
-
-
-@kernel(fastmath=FASTMATH)
-def factors(d, jacobian):
-    """L and U of d - J without pivoting, diagonal inverted: where that loses digits, the error estimate rejects the step."""
-    j00, j01, j02, j10, j11, j12, j20, j21, j22 = jacobian
-    r0 = 1.0 / (d - j00)
-    l10, l20 = -j10 * r0, -j20 * r0
-    r1 = 1.0 / (d - j11 + l10 * j01)
-    u12 = -j12 + l10 * j02
-    l21 = (-j21 + l20 * j01) * r1
-    r2 = 1.0 / (d - j22 + l20 * j02 - l21 * u12)
-    return r0, r1, r2, l10, l20, l21, -j01, -j02, u12
-
-
-@kernel(fastmath=FASTMATH)
-def solved(lu, b0, b1, b2):
-    """The solution of (L U) x = b."""
-    r0, r1, r2, l10, l20, l21, u01, u02, u12 = lu
-    b1 -= l10 * b0
-    x2 = (b2 - l20 * b0 - l21 * b1) * r2
-    x1 = (b1 - u12 * x2) * r1
-    return (b0 - u01 * x1 - u02 * x2) * r0, x1, x2
 
 
 def rosenbrock_lanes(
@@ -92,10 +69,10 @@ def rosenbrock_lanes(
             p0, p1 = work[_P + i], work[_P + LANES + i]
             p2, p3 = work[_P + 2 * LANES + i], work[_P + 3 * LANES + i]
             g = 1.0 / work[_STEP + i]
-            lu = factors(g * (1.0 / GAMMA), jacobian(x0, x1, x2, p0, p1, p2, p3))
+            inverse = resolvent(g * (1.0 / GAMMA), jacobian(x0, x1, x2, p0, p1, p2, p3))
 
             f0, f1, f2 = rhs(x0, x1, x2, p0, p1, p2, p3)
-            a1, b1, c1 = solved(lu, f0, f1, f2)
+            a1, b1, c1 = product(inverse, f0, f1, f2)
 
             n0 = x0 + A21 * a1
             n1 = x1 + A21 * b1
@@ -104,7 +81,7 @@ def rosenbrock_lanes(
             f0 += g * (C21 * a1)
             f1 += g * (C21 * b1)
             f2 += g * (C21 * c1)
-            a2, b2, c2 = solved(lu, f0, f1, f2)
+            a2, b2, c2 = product(inverse, f0, f1, f2)
 
             n0 = x0 + A31 * a1 + A32 * a2
             n1 = x1 + A31 * b1 + A32 * b2
@@ -113,7 +90,7 @@ def rosenbrock_lanes(
             f0 += g * (C31 * a1 + C32 * a2)
             f1 += g * (C31 * b1 + C32 * b2)
             f2 += g * (C31 * c1 + C32 * c2)
-            a3, b3, c3 = solved(lu, f0, f1, f2)
+            a3, b3, c3 = product(inverse, f0, f1, f2)
 
             n0 = x0 + A41 * a1 + A42 * a2 + A43 * a3
             n1 = x1 + A41 * b1 + A42 * b2 + A43 * b3
@@ -122,7 +99,7 @@ def rosenbrock_lanes(
             f0 += g * (C41 * a1 + C42 * a2 + C43 * a3)
             f1 += g * (C41 * b1 + C42 * b2 + C43 * b3)
             f2 += g * (C41 * c1 + C42 * c2 + C43 * c3)
-            a4, b4, c4 = solved(lu, f0, f1, f2)
+            a4, b4, c4 = product(inverse, f0, f1, f2)
 
             n0 = x0 + A51 * a1 + A52 * a2 + A53 * a3 + A54 * a4
             n1 = x1 + A51 * b1 + A52 * b2 + A53 * b3 + A54 * b4
@@ -131,7 +108,7 @@ def rosenbrock_lanes(
             f0 += g * (C51 * a1 + C52 * a2 + C53 * a3 + C54 * a4)
             f1 += g * (C51 * b1 + C52 * b2 + C53 * b3 + C54 * b4)
             f2 += g * (C51 * c1 + C52 * c2 + C53 * c3 + C54 * c4)
-            a5, b5, c5 = solved(lu, f0, f1, f2)
+            a5, b5, c5 = product(inverse, f0, f1, f2)
 
             n0 = x0 + A61 * a1 + A62 * a2 + A63 * a3 + A64 * a4 + A65 * a5
             n1 = x1 + A61 * b1 + A62 * b2 + A63 * b3 + A64 * b4 + A65 * b5
@@ -140,7 +117,7 @@ def rosenbrock_lanes(
             f0 += g * (C61 * a1 + C62 * a2 + C63 * a3 + C64 * a4 + C65 * a5)
             f1 += g * (C61 * b1 + C62 * b2 + C63 * b3 + C64 * b4 + C65 * b5)
             f2 += g * (C61 * c1 + C62 * c2 + C63 * c3 + C64 * c4 + C65 * c5)
-            a6, b6, c6 = solved(lu, f0, f1, f2)
+            a6, b6, c6 = product(inverse, f0, f1, f2)
 
             n0 += a6
             n1 += b6
@@ -149,7 +126,7 @@ def rosenbrock_lanes(
             f0 += g * (C71 * a1 + C72 * a2 + C73 * a3 + C74 * a4 + C75 * a5 + C76 * a6)
             f1 += g * (C71 * b1 + C72 * b2 + C73 * b3 + C74 * b4 + C75 * b5 + C76 * b6)
             f2 += g * (C71 * c1 + C72 * c2 + C73 * c3 + C74 * c4 + C75 * c5 + C76 * c6)
-            a7, b7, c7 = solved(lu, f0, f1, f2)
+            a7, b7, c7 = product(inverse, f0, f1, f2)
 
             n0 += a7
             n1 += b7
@@ -158,7 +135,7 @@ def rosenbrock_lanes(
             f0 += g * (C81 * a1 + C82 * a2 + C83 * a3 + C84 * a4 + C85 * a5 + C86 * a6 + C87 * a7)
             f1 += g * (C81 * b1 + C82 * b2 + C83 * b3 + C84 * b4 + C85 * b5 + C86 * b6 + C87 * b7)
             f2 += g * (C81 * c1 + C82 * c2 + C83 * c3 + C84 * c4 + C85 * c5 + C86 * c6 + C87 * c7)
-            a8, b8, c8 = solved(lu, f0, f1, f2)
+            a8, b8, c8 = product(inverse, f0, f1, f2)
 
             n0 += a8
             n1 += b8
@@ -205,12 +182,10 @@ def rosenbrock_lanes(
             error = work[_ERROR + i]
             squared = max(error, 1e-20)
             # error is squared, hence 0.1 for 1/5
-            factor = SAFETY * rough_power(squared, -0.1)
-            old = work[_OLD + i]
-            predicted = SAFETY * work[_STEP + i] / work[_H + i] * rough_power(old / (squared * squared), 0.1)
-            accepted = min(GROW, max(SHRINK, min(factor, predicted)))
-            refused = max(SHRINK, factor) if error < math.inf else 0.1
-            work[_FACTOR + i] = accepted if error <= 1.0 else refused
+            gain = rough_power(squared, -0.1)
+            change = rough_power(work[_OLD + i] / (squared * squared), 0.1)
+            accepted = predicted_factor(gain, change, work[_STEP + i], work[_H + i])
+            work[_FACTOR + i] = accepted if error <= 1.0 else refused_factor(error, gain)
 
     @kernel(fastmath=FASTMATH)
     def dense_coefficients(work, lane, q):
@@ -279,11 +254,11 @@ def rosenbrock_lanes(
         if fastest > 0.0:
             h = min(h, 2.0 * rtol[point] ** (1.0 / 6.0) / fastest)
         work[_RTOL + lane] = rtol[point]
-        work[_ATOL + lane] = atol[point]
+        work[_ATOL + lane] = max(atol[point], 1e-16 * min(1.0, max(abs(y0), max(abs(y1), abs(y2)))))
         work[_TIME + lane] = 0.0
         work[_END + lane] = t_end[point]
         work[_STEP + lane] = h
-        work[_H + lane] = 1e-300  # there was no step before: its prediction must not bind
+        work[_H + lane] = 0.0  # there was no step before
         work[_OLD + lane] = 1e-4
         f0, f1, f2 = rhs(y0, y1, y2, p0, p1, p2, p3)
         return monitor(y0, y1, y2, f0, f1, f2), event(y0, y1, y2, p0, p1, p2, p3)
@@ -375,7 +350,7 @@ def rosenbrock_lanes(
                     wanted = step * factor
                     for c in range(3):
                         y[c] = work[_Y + c * LANES + lane]
-                    if wanted <= 4.0 * ROUNDING * t or wanted < 1e-300:
+                    if vanishes(wanted, t):
                         outcome = STEP_TOO_SMALL if math.isfinite(work[_ERROR + lane]) else NOT_FINITE
                 left = work[_END + lane] - t
                 work[_STEP + lane] = left if 1.01 * wanted >= left else wanted

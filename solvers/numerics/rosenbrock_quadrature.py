@@ -16,10 +16,24 @@ import numpy as np
 from solvers.numerics.compile import FASTMATH, kernel
 from solvers.numerics.outcome import DONE, MAX_STEPS, NOT_FINITE, STEP_TOO_SMALL
 from solvers.numerics.rodas5p import GAMMA, ORDER, STAGES, A, C
-from solvers.numerics.rosenbrock import GROW, ROUNDING, SAFETY, SHRINK
+from solvers.numerics.step_control import (
+    allowed,
+    attainable,
+    following_step,
+    predicted_factor,
+    refused_factor,
+    vanishes,
+)
+from solvers.numerics.three_by_three import product, resolvent
 
 FIRST_GAIN = 1e-2 ** (-1.0 / ORDER)
 """err^(-1/5) of the largest error that the prediction takes seriously, as in `rosenbrock`."""
+
+
+@kernel
+def block(J):
+    """The upper left block, row by row."""
+    return J[0, 0], J[0, 1], J[0, 2], J[1, 0], J[1, 1], J[1, 2], J[2, 0], J[2, 1], J[2, 2]
 
 
 def rosenbrock_three(rhs: Callable[..., Any], jacobian: Callable[..., Any], quadratures: int) -> Any:
@@ -37,23 +51,7 @@ def rosenbrock_three(rhs: Callable[..., Any], jacobian: Callable[..., Any], quad
     exponent = 1.0 / ORDER
 
     @kernel(fastmath=FASTMATH)
-    def invert(J, diagonal, inverse):
-        """inverse (3, 3) of diagonal - J by cofactors; False where it is singular."""
-        a, b, c = diagonal - J[0, 0], -J[0, 1], -J[0, 2]
-        d, e, f = -J[1, 0], diagonal - J[1, 1], -J[1, 2]
-        g, h, i = -J[2, 0], -J[2, 1], diagonal - J[2, 2]
-        inverse[0, 0], inverse[0, 1], inverse[0, 2] = e * i - f * h, c * h - b * i, b * f - c * e
-        inverse[1, 0], inverse[1, 1], inverse[1, 2] = f * g - d * i, a * i - c * g, c * d - a * f
-        inverse[2, 0], inverse[2, 1], inverse[2, 2] = d * h - e * g, b * g - a * h, a * e - b * d
-        determinant = a * inverse[0, 0] + b * inverse[1, 0] + c * inverse[2, 0]
-        scale = 1.0 / determinant
-        for row in range(3):
-            for column in range(3):
-                inverse[row, column] *= scale
-        return math.isfinite(scale)
-
-    @kernel(fastmath=FASTMATH)
-    def stages(p, y, step, J, inverse, k, y_new, dy):
+    def stages(p, y, step, J, inverted, k, y_new, dy):
         """All stages; y_new is the state after the step, the last row of k its error estimate."""
         rate = 1.0 / step
         held = step * GAMMA
@@ -69,9 +67,7 @@ def rosenbrock_three(rhs: Callable[..., Any], jacobian: Callable[..., Any], quad
                 ks[i] = rate * change
             rhs(0.0, y_new, p, dy)
             r0, r1, r2 = ks[0] + dy[0], ks[1] + dy[1], ks[2] + dy[2]
-            x0 = inverse[0, 0] * r0 + inverse[0, 1] * r1 + inverse[0, 2] * r2
-            x1 = inverse[1, 0] * r0 + inverse[1, 1] * r1 + inverse[1, 2] * r2
-            x2 = inverse[2, 0] * r0 + inverse[2, 1] * r1 + inverse[2, 2] * r2
+            x0, x1, x2 = product(inverted, r0, r1, r2)
             ks[0], ks[1], ks[2] = x0, x1, x2
             for i in range(3, size):
                 ks[i] = held * (ks[i] + dy[i] + J[i, 0] * x0 + J[i, 1] * x1 + J[i, 2] * x2)
@@ -83,7 +79,7 @@ def rosenbrock_three(rhs: Callable[..., Any], jacobian: Callable[..., Any], quad
     def error_of(error, y, y_new, rtol, atol):
         total = 0.0
         for i in range(size):
-            scaled = error[i] / (atol + rtol * max(abs(y[i]), abs(y_new[i])))
+            scaled = error[i] / allowed(y[i], y_new[i], rtol, atol)
             total += scaled * scaled
         return math.sqrt(total / size)
 
@@ -97,9 +93,10 @@ def rosenbrock_three(rhs: Callable[..., Any], jacobian: Callable[..., Any], quad
 
     @kernel(fastmath=FASTMATH)
     def integrate(p, y, times, out, rtol, atol, max_steps):
+        atol = attainable(atol, y)
         k = np.empty((STAGES, size))
         y_new, dy = np.empty(size), np.empty(size)
-        J, inverse = np.zeros((size, size)), np.empty((3, 3))
+        J = np.zeros((size, size))
         t, h, h_old, gain_old, steps = 0.0, 0.0, 0.0, FIRST_GAIN, 0
         out[:, :] = np.nan
         for row in range(times.size):
@@ -116,27 +113,20 @@ def rosenbrock_three(rhs: Callable[..., Any], jacobian: Callable[..., Any], quad
                 steps += 1
                 last = t + 1.01 * h >= t_end
                 step = t_end - t if last else h
-                err = math.nan
-                if invert(J, 1.0 / (step * GAMMA), inverse):
-                    stages(p, y, step, J, inverse, k, y_new, dy)
-                    err = error_of(k[STAGES - 1], y, y_new, rtol, atol)
+                inverted = resolvent(1.0 / (step * GAMMA), block(J))
+                stages(p, y, step, J, inverted, k, y_new, dy)
+                err = error_of(k[STAGES - 1], y, y_new, rtol, atol)
                 if not err <= 1.0:
-                    h = step * max(SHRINK, SAFETY * err**-exponent) if math.isfinite(err) else 0.1 * step
+                    h = step * refused_factor(err, err**-exponent)
                     rejected = True
-                    if h <= 4.0 * ROUNDING * t or h < 1e-300:
+                    if vanishes(h, t):
                         return (STEP_TOO_SMALL if math.isfinite(err) else NOT_FINITE), t, steps
                     continue
-                err = max(err, 1e-10)
-                gain = err**-exponent
-                factor = SAFETY * gain
-                if h_old > 0.0:  # Gustafsson's prediction (error_old/err^2)^(1/5), with the power of error_old kept
-                    factor = min(factor, SAFETY * (step / h_old) * gain * gain / gain_old)
-                factor = min(GROW, max(SHRINK, factor))
+                # the power of the error before is kept, not taken again
+                gain = max(err, 1e-10) ** -exponent
+                h = following_step(h, step, predicted_factor(gain, gain * gain / gain_old, step, h_old), rejected, last)
                 h_old = step
                 gain_old = min(gain, FIRST_GAIN)
-                grown = step * (min(1.0, factor) if rejected else factor)
-                # the last step was cut to fit; what is known about the next one's size is not less than before
-                h = max(h, grown) if last else grown
                 rejected = False
                 t = t_end if last else t + step
                 for i in range(size):

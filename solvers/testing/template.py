@@ -17,7 +17,7 @@ from solvers.model import Method, Model
 from solvers.shared_parameters import times
 
 
-def solve(point):
+def solve(point):  # what else a model can declare, and many points at once: the docstring of solvers/model.py
     """One point: `point["Omega"]` is a number, `point["times"]` an array. Returns every output by name."""
     Omega, Delta, gamma = point["Omega"], point["Delta"], point["gamma"]
     bloch = np.array(  # acts on (x, y, z, 1)

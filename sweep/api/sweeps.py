@@ -79,7 +79,7 @@ class Sweep:
         store : the run folder; by default `results/<name or model>`.
         workers : processes of the local cluster; by default one per core.
         quiet : say nothing on the way.
-        accept_code_change : go on although the solver sources have changed since the run was started; recorded.
+        accept_code_change : go on although the solver code has changed since the run was started; recorded.
         break_lease : take the run from another driver that you know is gone.
 
         Returns

@@ -5,11 +5,14 @@ from __future__ import annotations
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from sweep.cli.running import changed, options_of, overrides, running
+from sweep.cli.running import changed, overrides, running, start
+
+if TYPE_CHECKING:
+    from sweep.records import Json
 
 
 def _classic(name: str, model: str, axes: Mapping[str, str], parameters: Mapping[str, Any], text: str) -> click.Command:
@@ -30,21 +33,22 @@ def _classic(name: str, model: str, axes: Mapping[str, str], parameters: Mapping
         axes: tuple[str, ...],
         **words: Any,
     ) -> None:
-        from sweep.execution import launch
-        from sweep.spec.axis_forms import axis_from_text
+        def mapping() -> Json:
+            from sweep.spec.axis_forms import axis_from_text
+
+            head: dict[str, Any] = {"name": name, "model": model}
+            if methods:
+                head["method"] = methods[0] if len(methods) == 1 else list(methods)
+            grid = {axis: axis_from_text(axis, form) for axis, form in default_axes.items()}
+            return changed({"sweep": head, "parameters": dict(parameters), "axes": grid}, values, axes)
+
+        if not write_spec:
+            sys.exit(start(mapping, out, words))
         from sweep.spec.parsing import parse
         from sweep.spec.toml_text import spec_text
 
-        head: dict[str, Any] = {"name": name, "model": model}
-        if methods:
-            head["method"] = methods[0] if len(methods) == 1 else list(methods)
-        grid = {axis: axis_from_text(axis, form) for axis, form in default_axes.items()}
-        raw = changed({"sweep": head, "parameters": dict(parameters), "axes": grid}, values, axes)
-        spec = parse(raw)
-        if write_spec:
-            click.echo(spec_text(raw), nl=False)
-            return
-        sys.exit(launch.run(spec, out, options_of(words)).exit_status)
+        parse(mapping())
+        click.echo(spec_text(mapping()), nl=False)
 
     default_axes = axes
     defaults = ", ".join(f"{axis} = {form}" for axis, form in axes.items())

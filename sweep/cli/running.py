@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from sweep.cli.model_names import complete_parameter
 from sweep.cli.words import Command, json_option, pairs, run_folder, say_json
 
 if TYPE_CHECKING:
@@ -22,10 +25,16 @@ def overrides(command: Command) -> Command:
         "axes",
         multiple=True,
         metavar="NAME=VALUES",
+        shell_complete=complete_parameter,
         help="Axis a:b:n, a:b:n:log or v1,v2,...; replaces the spec's axis or parameter of that name, or adds it.",
     )(command)
     return click.option(
-        "--set", "values", multiple=True, metavar="NAME=VALUE", help="Fix a parameter; also method, seed and name."
+        "--set",
+        "values",
+        multiple=True,
+        metavar="NAME=VALUE",
+        shell_complete=complete_parameter,
+        help="Fix a parameter; also method, seed and name.",
     )(command)
 
 
@@ -35,7 +44,7 @@ def running(command: Command) -> Command:
         click.option("--quiet", is_flag=True, help="Say nothing but errors."),
         click.option("--break-lease", is_flag=True, help="Take the run from another driver that you know is gone."),
         click.option(
-            "--accept-code-change", is_flag=True, help="Go on although the solver sources have changed; recorded."
+            "--accept-code-change", is_flag=True, help="Go on although the solver code has changed; recorded."
         ),
         click.option(
             "--memory",
@@ -47,10 +56,9 @@ def running(command: Command) -> Command:
         ),
         click.option(
             "--cluster",
-            default="local",
-            show_default=True,
             metavar="C",
-            help="local, a scheduler's address (tcp://host:8786) or a scheduler file.",
+            help="here (no cluster), local, a scheduler's address (tcp://host:8786) or a scheduler file [default: here for a "
+            "few core-seconds, else local].",
         ),
     ):
         command = option(command)
@@ -80,12 +88,29 @@ def options_of(words: Json) -> Options:
 @running
 def run(spec: str, out: Path | None, values: tuple[str, ...], axes: tuple[str, ...], **words: Any) -> None:
     """Run the sweep of the file SPEC, or continue it if it is there already."""
-    from sweep.execution import launch
-    from sweep.spec.documents import read
-    from sweep.spec.parsing import parse
 
-    parsed = parse(changed(read(spec), values, axes))
-    sys.exit(launch.run(parsed, out or Path("results") / Path(spec).stem, options_of(words)).exit_status)
+    def mapping() -> Json:
+        from sweep.spec.documents import read
+
+        return changed(read(spec), values, axes)
+
+    sys.exit(start(mapping, out or Path("results") / Path(spec).stem, words))
+
+
+def start(mapping: Callable[[], Json], out: Path, words: Json) -> int:
+    """Run a spec into a folder and return the exit status.
+
+    The process of a new run's pilot is started before anything is loaded here that it will load as well.
+    """
+    from sweep.plan.pilot import Pilot, ready
+
+    with nullcontext() if out.exists() else ready() as companion:
+        raw = mapping()
+        pilot = Pilot(raw, companion) if companion else None
+        from sweep.execution import launch
+        from sweep.spec.parsing import parse
+
+        return launch.run(parse(raw), out, options_of(words), pilot=pilot).exit_status
 
 
 @click.command()

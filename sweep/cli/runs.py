@@ -9,6 +9,7 @@ from typing import Any
 
 import click
 
+from sweep.cli.model_names import complete_dimension, complete_variable
 from sweep.cli.words import json_option, pairs, run_folder, say_json
 from sweep.errors import SpecError
 
@@ -110,13 +111,26 @@ def verify(folder: Path, sample: int, seed: int, as_json: bool) -> None:
 
 @click.command()
 @run_folder
-@click.argument("variable", metavar="VAR")
-@click.option("-o", "--output", type=click.Path(path_type=Path), help="Picture file [default: RUN/plots/VAR.png].")
+@click.argument("variable", metavar="[VAR]", required=False, shell_complete=complete_variable)
 @click.option(
-    "--sel", "selection", multiple=True, metavar="DIM=VALUE", help="Cut at the nearest value (or label) of a dimension."
+    "-o",
+    "--output",
+    type=click.Path(path_type=Path),
+    help="Picture file [default: RUN/plots/, named by what it shows].",
 )
-@click.option("--x", "along", metavar="DIM", help="Dimension of the horizontal axis.")
-@click.option("--curves", is_flag=True, help="Curves with the other dimension as colours, where a map would be drawn.")
+@click.option(
+    "--sel",
+    "selection",
+    multiple=True,
+    metavar="DIM=VALUE",
+    shell_complete=complete_dimension,
+    help="Cut at the nearest value (or label) of a dimension.",
+)
+@click.option(
+    "--x", "along", metavar="NAME", help="What runs to the right: a dimension, a one-dimensional coordinate, an output."
+)
+@click.option("--curves", "kind", flag_value="curves", default="", help="Curves, where a map would be drawn.")
+@click.option("--map", "kind", flag_value="map", help="A map, where curves would be drawn.")
 @click.option(
     "--part",
     type=click.Choice(["abs", "real", "imag", "phase"]),
@@ -125,18 +139,30 @@ def verify(folder: Path, sample: int, seed: int, as_json: bool) -> None:
     help="Of complex values.",
 )
 @click.option("--db", is_flag=True, help="In decibels, 10 log10.")
-@click.option("--log", is_flag=True, help="On a logarithmic scale.")
+@click.option("--log", is_flag=True, help="Values on a logarithmic scale.")
+@click.option("--logx", is_flag=True, help="Horizontal axis on a logarithmic scale.")
+@click.option("--logy", is_flag=True, help="Vertical axis on a logarithmic scale.")
 @click.option("--against", metavar="METHOD", help="The deviation of all other methods from this one.")
 @click.option(
     "--mean", metavar="DIM", help="The mean over a dimension, with a band of its standard error beside curves."
 )
-def plot(folder: Path, variable: str, output: Path | None, selection: tuple[str, ...], **style: Any) -> None:
-    """Draw the variable VAR of the run in the folder RUN: a map over two axes, or curves."""
+@click.option("--title", help="Title [default: the sweep's name and the cut].")
+@click.option("--cmap", metavar="NAME", help="Palette of a map, by Matplotlib's name.")
+@click.option("--vmin", type=float, help="Lowest value shown.")
+@click.option("--vmax", type=float, help="Highest value shown.")
+@click.option("--show", is_flag=True, help="Open the picture as well, in the desktop's viewer.")
+def plot(
+    folder: Path, variable: str | None, output: Path | None, selection: tuple[str, ...], show: bool, **style: Any
+) -> None:
+    """Draw the variable VAR (default: the model's main output) of the run in the folder RUN: a map or curves."""
     from sweep.pictures import plot as plotting
+    from sweep.pictures.style import Style
     from sweep.spec.axis_forms import from_text
 
-    chosen = pairs(selection, "--sel", from_text)
-    click.echo(plotting.draw(folder, variable, output, chosen, plotting.Style(**style)))
+    path = plotting.draw(folder, variable, output, pairs(selection, "--sel", from_text), Style(**style))
+    click.echo(path)
+    if show:
+        click.launch(str(path))
 
 
 COMMANDS = (status, errors, list_runs, cancel, export, verify, plot)

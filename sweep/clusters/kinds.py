@@ -43,7 +43,8 @@ def check_name(name: str) -> Kind:
             kind.check(name)
             return kind
     allowed = sorted((kind.written for kind in kinds().values()), key=len)
-    raise SpecError(f"--cluster {name!r} is unknown; allowed are {', '.join(allowed)}{did_you_mean(name, kinds())}")
+    words = [word for word, kind in kinds().items() if kind.accepts(word)]
+    raise SpecError(f"--cluster {name!r} is unknown; allowed are {', '.join(allowed)}{did_you_mean(name, words)}")
 
 
 @contextlib.contextmanager

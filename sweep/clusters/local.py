@@ -10,11 +10,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import dask.utils
-import psutil
 
 from sweep.clusters.cluster import Cluster, Kind, Wanted, quietly
+from sweep.clusters.processes import is_stopped, kill
 from sweep.errors import SpecError
-from sweep.plan.cores import cores
+from sweep.plan.machine import cores
 
 DASHBOARD_PORT = 8787
 
@@ -25,29 +25,25 @@ class LocalCluster(Cluster):
 
     ours: bool = True
 
+    @property
+    def place(self) -> str:
+        return "local"
+
     def replace(self, seen: set[int]) -> Sequence[int]:
         """Kill workers that stand still (SIGSTOP), now and when `seen` was filled; their nannies start new ones.
 
         A worker that is merely busy goes on answering, because the kernels release the GIL.
         """
-        frozen = {pid for pid in self._worker_pids() if _is_stopped(pid)}
+        frozen = {pid for pid in self._worker_pids() if is_stopped(pid)}
         killed = sorted(frozen & seen)
         seen.clear()
         seen |= frozen
         for pid in killed:
-            with contextlib.suppress(psutil.Error):
-                psutil.Process(pid).kill()
+            kill(pid)
         return killed
 
     def _worker_pids(self) -> list[int]:
         return [nanny.pid for nanny in list(self.client.cluster.workers.values()) if nanny.pid is not None]
-
-
-def _is_stopped(pid: int) -> bool:
-    try:
-        return bool(psutil.Process(pid).status() == psutil.STATUS_STOPPED)
-    except psutil.Error:
-        return False
 
 
 def _connect(stack: contextlib.ExitStack, name: str, wanted: Wanted) -> Cluster:

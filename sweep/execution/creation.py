@@ -7,9 +7,7 @@ import math
 import secrets
 import tempfile
 
-from dask.utils import format_time
-
-from solvers.fingerprint import sources_of
+from solvers.fingerprint import code_of
 from solvers.registry import module_of
 from sweep.errors import OTHER_FOLDER, Cure, RunError, resume
 from sweep.execution.progress import Progress
@@ -18,6 +16,7 @@ from sweep.folder.run_folder import RunFolder
 from sweep.folder.run_record import RunRecord
 from sweep.plan.tiling import Plan, tile_shape
 from sweep.plan.timings import Timings
+from sweep.quantities import duration
 from sweep.spec.array_files import adopted
 from sweep.spec.sweep_spec import SweepSpec
 from sweep.spec.toml_text import spec_text
@@ -56,7 +55,7 @@ def create(folder: RunFolder, spec: SweepSpec, timings: Timings, workers: int, p
         name=spec.name,
         tile=plan.tile,
         hash=spec.hash(),
-        code=sources_of(module_of(plan.model)),
+        code=code_of(module_of(plan.model)),
         spec=spec.raw,
         pilot=timings,
         created=provenance.now(),
@@ -66,13 +65,15 @@ def create(folder: RunFolder, spec: SweepSpec, timings: Timings, workers: int, p
     def fill(beside: RunFolder) -> None:
         own = adopted(spec.raw, beside.meta)
         text = spec_text(own)
-        layout.create(beside.data, plan, record.code, text)
-        files.write_text(beside.spec_file, text)
-        files.write_record(beside.plan_file, dataclasses.replace(record, spec=own))
+        layout.create(beside.data, plan, record.code, text, beside.disk)
+        files.write_text(beside.spec_file, text, beside.disk)
+        files.write_record(beside.plan_file, dataclasses.replace(record, spec=own), beside.disk)
 
     folder.create(fill)
     wall = timings.of_one_core(spec.points) / workers
+    tiles = "1 tile" if plan.tiles == 1 else f"{plan.tiles:,} tiles"
+    on = "1 worker" if workers == 1 else f"{workers} workers"
     progress.say(
-        f"{spec.points:,} points in {plan.tiles:,} {'tile' if plan.tiles == 1 else 'tiles'} of {math.prod(plan.tile):,}, "
-        f"about {format_time(wall)} on {workers} workers; {folder.path}"
+        f"{spec.points:,} points in {tiles} of {math.prod(plan.tile):,}, about {duration(wall)} on {on}, start-up apart; "
+        f"{folder.path}"
     )

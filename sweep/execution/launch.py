@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import math
 import sys
+import threading
 import time
 from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TextIO
 
-import numpy as np
-
 from sweep.clusters.cluster import Cluster, Wanted
+from sweep.clusters.here import HERE, SMALL_SECONDS, here
 from sweep.clusters.kinds import LOCAL, check_name, connect
 from sweep.errors import AbortedError
 from sweep.execution.creation import check_place, check_writable, create
@@ -26,23 +27,25 @@ from sweep.folder import provenance, starts
 from sweep.folder.cancelling import forget
 from sweep.folder.lease import Lease
 from sweep.folder.run_folder import RunFolder
-from sweep.folder.store import PENDING, POINT_FAILED, Store
-from sweep.plan.cores import cores
-from sweep.plan.pilot import PilotProcess
+from sweep.plan.companion import Companion
+from sweep.plan.machine import cores
+from sweep.plan.pilot import Pilot
 from sweep.plan.variables import check_size
 from sweep.spec.sweep_spec import SweepSpec
 
 LOADED_BY_WORKERS = "sweep.execution.local_worker"
+NO_CLUSTER = "computing here: so small a sweep needs no cluster"
 
 
 @dataclass(frozen=True)
 class Options:
     """How to run: on which cluster, with how many local workers, and what to overlook.
 
-    With `python`, what is said on the way tells how to go on in Python instead of on the command line.
+    Where neither a cluster nor workers nor their memory are named, a small sweep is computed without a cluster. With
+    `python`, what is said on the way tells how to go on in Python instead of on the command line.
     """
 
-    cluster: str = LOCAL
+    cluster: str | None = None
     workers: int | None = None
     memory: str | None = None
     accept_code_change: bool = False
@@ -50,9 +53,34 @@ class Options:
     quiet: bool = False
     python: bool = False
 
+    @property
+    def open(self) -> bool:
+        """Whether the choice of a cluster is ours."""
+        return self.cluster is None and self.workers is None and self.memory is None
+
     def connect(self) -> AbstractContextManager[Cluster]:
         """The cluster that they name."""
-        return connect(self.cluster, Wanted(self.workers, self.memory, LOADED_BY_WORKERS))
+        return connect(self.cluster or LOCAL, Wanted(self.workers, self.memory, LOADED_BY_WORKERS))
+
+    def check(self) -> None:
+        """SpecError where they name a cluster that cannot be."""
+        if not self.open:
+            check_name(self.cluster or LOCAL)
+
+    def suited(
+        self, seconds: float, progress: Progress, companion: Companion | None = None
+    ) -> AbstractContextManager[Cluster]:
+        """What suits a sweep of so many core-seconds: the cluster that they name, or none where it is small."""
+        if self.cluster == HERE:
+            return here(companion, LOADED_BY_WORKERS)
+        if not self.open or seconds > SMALL_SECONDS:
+            return self.connect()
+
+        def more() -> AbstractContextManager[Cluster]:
+            progress.say("it takes longer than the pilot predicted; starting local workers")
+            return self.connect()
+
+        return here(companion, LOADED_BY_WORKERS, more)
 
 
 def run(
@@ -61,22 +89,41 @@ def run(
     options: Options | None = None,
     stream: TextIO | None = None,
     cluster: AbstractContextManager[Cluster] | None = None,
+    pilot: Pilot | None = None,
 ) -> RunResult:
-    """Run a spec into the folder `out`; a run of the same spec that is there already is continued."""
+    """Run a spec into the folder `out`; a run of the same spec that is there already is continued.
+
+    `pilot` is one that has been sent out for this spec already, and ends with its owner.
+    """
     options = options or Options()
     check_size(spec)
     folder = RunFolder(out)
     check_place(folder, spec)
-    check_name(options.cluster)
+    options.check()
     check_writable(folder)
     progress = Progress(stream or sys.stderr, spec.points, quiet=options.quiet)
-    cluster = cluster or options.connect()
     if folder.exists():
         return _go_on(folder, options, cluster, progress)
-    with PilotProcess(spec) as pilot, cluster as connected:
-        progress.say(f"dashboard: {connected.dashboard}")
-        create(folder, spec, pilot.result(), connected.threads() or options.workers or cores(), progress)
-        return _go_on(folder, options, nullcontext(connected), progress, introduced=True)
+    with Pilot(spec.raw) if pilot is None else nullcontext(pilot) as sent:
+        threading.Thread(target=provenance.environment, daemon=True).start()  # finds it out while the pilot is away
+        if cluster is None:
+            seconds = sent.result(spec.methods).of_one_core(spec.points) if options.open else math.inf
+            cluster = options.suited(seconds, progress, sent.companion)
+        with cluster as connected:
+            _introduce(connected, options, progress)
+            timings = sent.result(spec.methods)
+            if connected.place != HERE:
+                sent.companion.close()
+            create(folder, spec, timings, connected.threads() or options.workers or cores(), progress)
+            return _go_on(folder, options, nullcontext(connected), progress, introduced=True)
+
+
+def _introduce(cluster: Cluster, options: Options, progress: Progress) -> None:
+    """Say where the run can be watched, or that there is no cluster."""
+    if cluster.place == HERE:
+        progress.say(NO_CLUSTER if options.open else "computing here, without a cluster")
+    else:
+        progress.say(f"dashboard: {cluster.dashboard}")
 
 
 def resume(
@@ -90,15 +137,15 @@ def resume(
     options = options or Options()
     folder = RunFolder(out)
     folder.record()
-    check_name(options.cluster)
+    options.check()
     progress = Progress(stream or sys.stderr, quiet=options.quiet)
-    return _go_on(folder, options, cluster or options.connect(), progress, retry=retry)
+    return _go_on(folder, options, cluster, progress, retry=retry)
 
 
 def _go_on(
     folder: RunFolder,
     options: Options,
-    cluster: AbstractContextManager[Cluster],
+    cluster: AbstractContextManager[Cluster] | None,
     progress: Progress,
     introduced: bool = False,
     retry: bool = False,
@@ -111,25 +158,23 @@ def _go_on(
         record = folder.record()
         plan = folder.plan(record)
         code = check_code(folder, record, plan, options.accept_code_change, progress)
-        opened = Store(folder.data, plan, writable=True)
-        status = recover(folder, opened, progress)
-        done = (status != PENDING) & (status != POINT_FAILED) if retry else status != PENDING
-        tiles = tiles_to_do(plan, done, record.pilot)
+        opened = recover(folder, plan, progress)
+        tiles = tiles_to_do(opened.committed, record.pilot, retry)
         if not tiles:
-            result = RunResult.of(folder, status, End(Outcome.COMPLETE))
+            result = RunResult.of(folder, opened.committed, End(Outcome.COMPLETE))
             progress.say(result.text(options.python))
             return result
-        failed = int(np.count_nonzero(done & (status == POINT_FAILED)))
-        progress.start(plan.spec.points, int(np.count_nonzero(done)), failed)
+        failed = 0 if retry else opened.committed.failed
+        progress.start(plan.spec.points, opened.committed.done - (opened.committed.failed if retry else 0), failed)
         forget(folder)
-        with cluster as connected:
+        with cluster or options.suited(sum(tile.cost for tile in tiles), progress) as connected:
             if not introduced:
-                progress.say(f"dashboard: {connected.dashboard}")
-            job = Job(str(folder.path.resolve()), record.id, code, retry)
+                _introduce(connected, options, progress)
+            job = Job(str(folder.path.resolve()), record.id, code, folder.disk.shared_with(folder.data))
             if not connected.ours:
                 _check_workers(connected, job)
-            end = Driver(folder, plan, job, connected, lease, progress, tiles, failed).run()
-            result = RunResult.of(folder, opened.status(), end)
+            end = Driver(opened, job, connected, lease, progress, tiles, failed).run()
+            result = RunResult.of(folder, opened.committed, end)
             progress.say(result.text(options.python))
             with suppress(OSError):  # on a full disk the words above matter more
                 _record_start(options, connected, result, began, len(tiles))
@@ -154,7 +199,7 @@ def _record_start(options: Options, cluster: Cluster, result: RunResult, began: 
     start = starts.Start(
         began=began,
         seconds=time.time() - began,
-        cluster=options.cluster if cluster.ours else cluster.place,
+        cluster=cluster.place,
         threads=cluster.threads() if cluster.connected else None,
         tiles_to_do=tiles,
         outcome=result.outcome.value,

@@ -5,12 +5,15 @@ from __future__ import annotations
 import time
 from typing import TextIO
 
-from dask.utils import format_time
+from sweep.quantities import duration
 
 _LIVE_SECONDS = 0.2
 _PLAIN_SECONDS = 10.0
 _RATE_SECONDS = 30.0
 """The rate is that of about the last half minute."""
+_SURE_SECONDS = 1.0
+"""So long after the first tile a rate says something."""
+STARTING = "starting workers, compiling"
 
 
 class Progress:
@@ -23,15 +26,15 @@ class Progress:
         self._stream = stream
         self._quiet = quiet
         self._live = stream.isatty() and not quiet
-        self._marks = [(time.monotonic(), 0)]
+        self._marks: list[tuple[float, int]] = []
         self._said = 0.0
         self._said_share = -1.0
         self._width = 0
 
     def start(self, total: int, done: int, failed: int) -> None:
-        """Begin with what earlier drivers have done; the rate counts from now on."""
+        """Begin with what earlier drivers have done; the rate counts from the first tile on, so that no start-up is in it."""
         self.total, self.done, self.failed = total, done, failed
-        self._marks = [(time.monotonic(), done)]
+        self._marks = []
 
     def add(self, points: int, failed: int = 0) -> None:
         """Points of a committed tile."""
@@ -55,15 +58,20 @@ class Progress:
 
     def line(self) -> str:
         """`done/total points, points per second, time left, failed`."""
-        (began, before), (until, after) = self._marks[0], self._marks[-1]
-        rate = (after - before) / (until - began) if until > began else 0.0
         parts = [f"{self.done:,}/{self.total:,} points ({100 * self.done / max(self.total, 1):.0f} %)"]
-        if rate > 0:
+        if not self._marks:
+            parts.append(STARTING)
+        elif (rate := self._rate()) > 0:
             parts.append(f"{rate:,.0f} points/s" if rate >= 10 else f"{rate:.2g} points/s")
             if self.done < self.total:
-                parts.append(f"{format_time((self.total - self.done) / rate)} left")
+                parts.append(f"{duration((self.total - self.done) / rate)} left")
         parts.append(f"{self.failed:,} failed")
         return ", ".join(parts)
+
+    def _rate(self) -> float:
+        """Points per second since the oldest mark; 0 while nobody can know."""
+        (began, before), (until, after) = self._marks[0], self._marks[-1]
+        return (after - before) / (until - began) if until - began >= _SURE_SECONDS else 0.0
 
     def say(self, text: str) -> None:
         """A line of its own."""

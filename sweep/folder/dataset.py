@@ -50,6 +50,10 @@ def nearest(values: NDArray[Any], wanted: Any, where: str) -> int:
     if values.dtype.kind in "iuf":
         if isinstance(wanted, bool) or not isinstance(wanted, int | float | np.number):
             raise SpecError(f"{where} needs a number; given was {wanted!r}")
+        low, high = float(values.min()), float(values.max())
+        room = (high - low) / max(values.size - 1, 1) if high > low else 1e-6 * max(abs(low), 1e-300)
+        if not low - room <= wanted <= high + room:
+            raise SpecError(f"{where} is beyond its values, which go from {low:g} to {high:g}; given was {wanted!r}")
         return int(np.argmin(np.abs(values - wanted)))
     labels = [str(v) for v in values.tolist()]
     if str(wanted) not in labels:

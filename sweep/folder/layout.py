@@ -13,13 +13,18 @@ import zarr
 from numpy.typing import NDArray
 from zarr.errors import ZarrUserWarning
 
-from solvers.declarations import Parameter
-from sweep.folder import provenance
-from sweep.folder.store import FLAGS, PENDING
+from solvers.physics import physics_of
+from sweep.folder import attributes, provenance
+from sweep.folder.chunks import COMPRESSOR, SERIALIZER
+from sweep.folder.codes import FLAGS, PENDING
+from sweep.folder.disk import Disk, LocalDisk
+from sweep.folder.zarr_files import ZarrFiles
 from sweep.plan.tiling import Plan
 from sweep.plan.variables import STATUS, Variable
 from sweep.records import Json
 from sweep.spec.sweep_spec import SweepDimension, plain
+
+_THIS = LocalDisk()
 
 
 @dataclass(frozen=True)
@@ -32,15 +37,19 @@ class Coordinate:
     attributes: Json
 
 
-def create(path: Path, plan: Plan, code: str, text: str) -> None:
+def create(path: Path, plan: Plan, code: str, text: str, disk: Disk = _THIS) -> None:
     """Create the whole store: arrays, coordinates, attributes (`text` is the spec as TOML), consolidated metadata."""
-    group = zarr.create_group(path, zarr_format=3, attributes=dict(_group_attributes(plan, code, text)))
+    group = zarr.create_group(
+        ZarrFiles(path, disk), zarr_format=3, attributes=dict(_group_attributes(plan, code, text))
+    )
     for variable in plan.variables:
         group.create_array(
             variable.name,
             shape=variable.shape,
             chunks=variable.chunks,
             dtype=variable.dtype,
+            serializer=SERIALIZER,
+            compressors=COMPRESSOR,
             fill_value=PENDING if variable.name == STATUS else np.nan,
             dimension_names=variable.dims,
             attributes=dict(_variable_attributes(variable)),
@@ -63,26 +72,22 @@ def create(path: Path, plan: Plan, code: str, text: str) -> None:
         zarr.consolidate_metadata(group.store)
 
 
-def label(meaning: str, symbol: str, name: str) -> str:
-    """`long_name` of an array: its meaning and its symbol in LaTeX, as xarray puts it on an axis."""
-    return f"{meaning or name} ${symbol}$" if symbol else meaning or name
-
-
 def _group_attributes(plan: Plan, code: str, text: str) -> Json:
     spec, model = plan.spec, plan.model
+    paper = physics_of(model).paper
     scalars = [c.name for c in coordinates(plan) if c.dims != (c.name,)]
-    attributes = {
+    found = {
         "Conventions": "CF-1.11",
         "title": spec.name,
         "source": f"spinsweep {provenance.version()}, model {model.id}, method {', '.join(spec.methods)}",
         "history": f"{provenance.now()} created by spinsweep {provenance.version()}",
-        "references": model.source,
+        "references": model.source if paper is None else f"{paper.text()}; {model.source}",
         "model": model.id,
         "spec": text,
         "hash": spec.hash(),
         "code_hash": code,
     }
-    return attributes | ({"coordinates": " ".join(scalars)} if scalars else {})
+    return found | ({"coordinates": " ".join(scalars)} if scalars else {})
 
 
 def _variable_attributes(variable: Variable) -> Json:
@@ -96,13 +101,7 @@ def _variable_attributes(variable: Variable) -> Json:
         }
     if variable.output is None:
         return {"units": "s", "long_name": "computing time of the point (its tile's, in equal parts)"}
-    output = variable.output
-    return {
-        "units": output.unit,
-        "long_name": label(output.meaning, output.symbol, output.name),
-        "symbol": output.symbol,
-        "ancillary_variables": "status",
-    }
+    return attributes.of_output(variable.output)
 
 
 def coordinates(plan: Plan) -> list[Coordinate]:
@@ -113,26 +112,22 @@ def coordinates(plan: Plan) -> list[Coordinate]:
         found += _grid_coordinates(plan, dimension)
     for name, derived in spec.derived.items():
         dims = tuple(spec.dimensions[k].name for k in derived.along)
-        attributes = {**_parameter_attributes(model.parameter(name)), "formula": derived.formula}
-        found.append(Coordinate(name, dims, derived.values, attributes))
+        formula = {"formula": derived.formula}
+        found.append(
+            Coordinate(name, dims, derived.values, {**attributes.of_parameter(model.parameter(name)), **formula})
+        )
     used = {d for v in plan.variables for d in v.dims}
     for own in model.dimensions:
         if own.name in used:
-            attributes = {
-                "units": own.unit,
-                "long_name": label(own.meaning, own.symbol, own.name),
-                "symbol": own.symbol,
-            }
             size = own.size if isinstance(own.size, str) else ""
             given = next((p for p in model.parameters if p.name == size and p.dims), None)
-            if given is not None:
-                attributes["units"] = given.unit
-            found.append(Coordinate(own.name, (own.name,), model.coordinate(own, spec.parameters), attributes))
+            own_attributes = attributes.of_dimension(own, own.unit if given is None else given.unit)
+            found.append(Coordinate(own.name, (own.name,), model.coordinate(own, spec.parameters), own_attributes))
     taken = {c.name for c in found} | {v.name for v in plan.variables}
     for parameter in model.parameters:
         value = spec.parameters.get(parameter.name)
         if parameter.physical and not parameter.dims and value is not None and parameter.name not in taken:
-            found.append(Coordinate(parameter.name, (), np.asarray(plain(value)), _parameter_attributes(parameter)))
+            found.append(Coordinate(parameter.name, (), np.asarray(plain(value)), attributes.of_parameter(parameter)))
     return found
 
 
@@ -144,20 +139,18 @@ def _grid_coordinates(plan: Plan, dimension: SweepDimension) -> list[Coordinate]
     found = [Coordinate(name, dims, values, _mark_attributes(name, arrays)) for name, values in dimension.marks.items()]
     if dimension.name not in {*dimension.marks, *dimension.columns} or dimension.name in arrays:
         text = f"number of the array {dimension.name}" if arrays else f"point along {dimension.name}"
-        found.append(Coordinate(dimension.name, dims, dimension.coordinate, {"units": "1", "long_name": text}))
+        counting = {"units": "1", "long_name": text}
+        numbers = [
+            n for n, v in (*dimension.columns.items(), *dimension.marks.items()) if v.ndim == 1 and v.dtype.kind in "if"
+        ]
+        if numbers:
+            counting[attributes.PHYSICAL] = numbers[0]
+        found.append(Coordinate(dimension.name, dims, dimension.coordinate, counting))
     for name, values in dimension.columns.items():
         if values.ndim == 1:
-            found.append(Coordinate(name, dims, values, _parameter_attributes(plan.model.parameter(name))))
+            found.append(Coordinate(name, dims, values, attributes.of_parameter(plan.model.parameter(name))))
     return found
 
 
 def _mark_attributes(name: str, arrays: Sequence[str]) -> Json:
     return {"units": "1", "long_name": name, "comment": f"label of {', '.join(arrays)}"}
-
-
-def _parameter_attributes(parameter: Parameter) -> Json:
-    return {
-        "units": parameter.unit,
-        "long_name": label(parameter.meaning, parameter.symbol, parameter.name),
-        "symbol": parameter.symbol,
-    }

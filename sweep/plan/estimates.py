@@ -6,12 +6,11 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from dask.utils import format_bytes, format_time
-
-from sweep.plan.cores import cores
-from sweep.plan.pilot import run_pilot
+from sweep.plan.machine import cores
+from sweep.plan.pilot import Pilot
 from sweep.plan.tiling import OVERHEAD_SECONDS, Plan, tile_shape
 from sweep.plan.variables import check_size, point_bytes
+from sweep.quantities import duration, size
 from sweep.records import Record
 from sweep.spec.sweep_spec import SweepSpec
 
@@ -40,19 +39,19 @@ class Estimate(Record):
 
     def text(self) -> str:
         """For reading."""
-        grid = " x ".join(f"{name} {size}" for name, size in self.dimensions.items())
+        grid = " x ".join(f"{name} {count}" for name, count in self.dimensions.items())
         tile = " x ".join(str(n) for n in self.tile.values())
-        seconds = ", ".join(f"{name} {format_time(s)}" for name, s in self.pilot_seconds_per_point.items())
+        seconds = ", ".join(f"{name} {duration(s)}" for name, s in self.pilot_seconds_per_point.items())
         return "\n".join(
             [
                 f"sweep    {self.name}",
                 f"model    {self.model} ({', '.join(self.methods)})",
                 f"points   {self.points:,} = {grid}",
                 f"tiles    {self.tiles:,} of {tile} points",
-                f"results  {format_bytes(self.bytes)} before compression: {', '.join(self.outputs)}",
-                f"memory   about {format_bytes(self.worker_bytes)} per worker",
+                f"results  {size(self.bytes)} before compression: {', '.join(self.outputs)}",
+                f"memory   about {size(self.worker_bytes)} per worker",
                 f"pilot    {seconds} per point",
-                f"cost     {self.core_hours:.3g} core-hours; about {format_time(self.wall_seconds)} on "
+                f"cost     {self.core_hours:.3g} core-hours; about {duration(self.wall_seconds)} on "
                 f"{self.workers} workers, start-up apart",
             ]
         )
@@ -62,7 +61,8 @@ def estimate(spec: SweepSpec, workers: int | None = None) -> Estimate:
     """Time a few points of a sweep and say what it will be; nothing is written."""
     check_size(spec)
     workers = workers or cores()
-    timings = run_pilot(spec)
+    with Pilot(spec.raw) as pilot:
+        timings = pilot.result(spec.methods)
     plan = Plan(spec, tile_shape(spec, timings, workers))
     core_seconds = timings.of_one_core(spec.points) + plan.tiles * OVERHEAD_SECONDS
     chunk = math.prod(plan.tile) * point_bytes(spec)[1]

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from sweep.records import Record
 
 UNKNOWN_SECONDS = 10.0
 """Cost of a point that the pilot did not see the end of."""
+
+
+def unknown(methods: Iterable[str]) -> Mapping[str, float]:
+    """What a point of methods costs of which nothing has been seen."""
+    return dict.fromkeys(methods, UNKNOWN_SECONDS)
 
 
 @dataclass(frozen=True)

@@ -77,6 +77,26 @@ def copy(tmp_path_factory: pytest.TempPathFactory) -> Copy:
     return Copy(tmp_path_factory.mktemp("package"))
 
 
+EDITED = """import os, sys, warnings
+from pathlib import Path
+warnings.simplefilter("error")
+from solvers.numerics.probe_caller import caller
+source = Path("solvers/numerics/probe_callee.py")
+source.write_text(source.read_text().replace("20.0", "30.0"))
+print(caller(3.0))
+"""
+
+
+def test_what_was_edited_while_a_process_ran_is_not_kept_as_its_code(copy: Copy) -> None:
+    (copy.folder / "solvers/numerics/probe_callee.py").write_text(CALLEE.replace("FACTOR", "20.0"))
+    environment = os.environ | {"SPINSWEEP_CACHE_DIR": str(copy.folder / "cache"), "PYTHONPATH": str(copy.folder)}
+    command = [sys.executable, "-c", EDITED]
+    done = subprocess.run(command, cwd=copy.folder, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.split() == ["61.0"], "what was imported"
+    assert copy.run(30.0)[0] == "91.0 5.0", "what is written there now"
+
+
 def test_cache_between_processes(copy: Copy) -> None:
     values, ours, users, where = copy.run(2.0)
     assert values == "7.0 5.0"

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import inspect
 import os
 import subprocess
 import sys
+import textwrap
 import warnings
 
 import pytest
 from click.testing import CliRunner
 
 import solvers
+import solvers.model
 from solvers import registry
 from solvers.registry import BrokenModelFile, ModelFileWarning, add_file, models_of
 from solvers.testing import check, models_in, template
@@ -42,6 +45,41 @@ def test_the_template_passes_the_suite_with_every_output_compared(folder):
     assert report.not_compared("exact") == []
     assert any(a.against == "its independent reference" and a.points == 6 for a in report.accounts)
     assert len(template("my_spin").splitlines()) <= 70
+
+
+def test_the_example_for_authors_passes_the_suite(folder):
+    text = inspect.getdoc(solvers.model)
+    start, end = text.index('    "decay.ensemble'), text.index("\n* **solve or batch")
+    example = textwrap.dedent(text[start:end])
+    (folder / "decay.py").write_text(example)
+    (model,) = models_in(str(folder / "decay.py"))
+    report = check(model, points=0)
+    assert report.passed, report
+    assert 35 <= len([line for line in example.splitlines() if line]) <= 45
+    found = solvers.solve_many("decay.ensemble", points={"gamma": [1.0, 2e6 / 2e3]}, times=[0.0, 1.0])
+    assert found["status"].tolist() == [0, 1]
+    assert found["site_excited"].shape == (2, 2)
+
+
+def test_a_model_shows_itself_in_a_notebook():
+    model = solvers.find("toy.waves")
+    assert repr(model) == "Model('toy.waves': Waves; methods quick, exact)"
+    page = model._repr_html_()
+    for words in (
+        "Methods",
+        "N &lt;= 12",
+        "Parameters",
+        "a number &gt;= 0",
+        "1/Gamma",
+        "Outputs",
+        "time, axis",
+        "all 2",
+    ):
+        assert words in page.replace("a finite number", "a number"), words
+    assert page.count("<tr>") == 3 + len(model.methods) + len(model.parameters) + len(model.outputs)
+    for known in solvers.models().values():
+        assert len(repr(known)) < 300
+        assert "object at 0x" not in known._repr_html_()
 
 
 def test_commands_write_and_check_a_model_file_in_a_process_of_their_own(tmp_path):

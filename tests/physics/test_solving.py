@@ -6,11 +6,11 @@ import sys
 import numpy as np
 import pytest
 
-from solvers import FAILED, SolverWarning, evaluate, find, models, solve, solve_many
+from solvers import FAILED, SolverWarning, evaluate, find, fingerprint, models, solve, solve_many
 from solvers.batch import Batch
 from solvers.declarations import Dimension, Output, Parameter, extent
 from solvers.evaluate import make_batch
-from solvers.fingerprint import sources_of
+from solvers.fingerprint import code_of, sources_of
 from solvers.model import Method, Model
 from solvers.outcome import Results
 
@@ -183,6 +183,33 @@ def test_declarations_are_checked_where_they_are_made():
         Parameter(name="x", meaning="", default="a", kind="choice", choices=("b",))
     with pytest.raises(ValueError, match="out of bounds"):
         Parameter(name="x", meaning="", default=2.0, bounds=(0.0, 1.0))
+
+
+@pytest.mark.parametrize(
+    ("text", "same"),
+    [
+        ('"""Other words."""\nRATE = 2.0\n\n\ndef f(x):\n    # why\n    return (\n        RATE * x\n    )\n', True),
+        ("RATE = 2.0\ndef f(x): return RATE*x\n", True),
+        ("RATE = 2\ndef f(x): return RATE*x\n", False),
+        ("RATE = 2.0\ndef f(x): return x*RATE\n", False),
+        ("RATE = 2.0\ndef f(x): 'none'; return RATE*x, None\n", False),
+        ("RATE = 2.0\ndef g(x): return RATE*x\n", False),
+    ],
+)
+def test_comments_docstrings_and_formatting_are_no_change_of_code(text, same, tmp_path, monkeypatch):
+    monkeypatch.setenv("SPINSWEEP_MODEL_PATH", str(tmp_path))
+    path = tmp_path / "mine.py"
+
+    def code(source):
+        path.write_text(source)
+        for function in (code_of, sources_of, fingerprint.sources_of_file, fingerprint._imports, fingerprint._tree):
+            function.cache_clear()
+        return code_of("solvers.models.mine"), sources_of("solvers.models.mine")
+
+    before = code('"""A model."""\n\nRATE = 2.0\n\n\ndef f(x):\n    """Twice."""\n    return RATE * x\n')
+    after = code(text)
+    assert (after[0] == before[0]) == same
+    assert after[1] != before[1]
 
 
 def test_fingerprint_of_a_model_covers_what_it_imports_and_no_more():

@@ -74,7 +74,7 @@ def test_new_kind_is_one_new_file(tmp_path, monkeypatch):
             assert not cluster.ours
             assert cluster.replace(set()) == []
         assert sys.modules["sweep.clusters.moon"].closed == [("moon:tycho", 3)]
-        with pytest.raises(SpecError, match="allowed are local, moon:CRATER, an address"):
+        with pytest.raises(SpecError, match="allowed are here, local, moon:CRATER, an address"):
             check_name("mars")
     finally:
         kinds.kinds.cache_clear()

@@ -12,20 +12,23 @@ import psutil
 import pytest
 from support.bits import assert_same_bits
 from support.dask_processes import start_dask
-from support.watching import committed_points, lines_of, wait_for_tiles, write_spec
+from support.watching import committed_points, lines_of, wait_for_lease, wait_for_tiles, write_spec
 
 import sweep
-from sweep.folder.store import POINT_FAILED
+from sweep.folder.codes import POINT_FAILED
 
 pytestmark = pytest.mark.faults
+HERE, LOCAL = ("--cluster", "here"), ("--workers", "2")
 
 
-def workers_of(process):
-    """Worker processes of a driver: its children that run Dask's worker loop (the pilot and the tracker do not)."""
+def workers_of(process, where=()):
+    """Worker processes of a driver: its children that run Dask's worker loop (the pilot and the tracker do not), or the one
+    that computes where there is no cluster."""
+    mark = "plan.companion" if where == HERE else "multiprocessing.spawn"
     found = []
     for child in psutil.Process(process.pid).children(recursive=True):
         try:
-            if "multiprocessing.spawn" in " ".join(child.cmdline()):
+            if mark in " ".join(child.cmdline()):
                 found.append(child)
         except psutil.Error:
             continue
@@ -38,20 +41,24 @@ def quiet_run(spinsweep, folder):
     return folder / "quiet"
 
 
+@pytest.mark.parametrize("where", [HERE, LOCAL], ids=["here", "local"])
 @pytest.mark.parametrize("seed", [1, *(pytest.param(seed, marks=pytest.mark.slow) for seed in (2, 3, 4, 5))])
-def test_workers_killed_at_random(spinsweep, tmp_path, seed):
+def test_workers_killed_at_random(spinsweep, tmp_path, seed, where):
     """Six kill -9 of random workers in one run, whose last tile waits for them; retries and splitting bring every point home."""
     write_spec(tmp_path, "gate", at=11.0, tile=1)
     gate = tmp_path / "gate"
     spinsweep.environment["TOY_GATE"] = str(gate)
     chance = random.Random(seed)
-    process = spinsweep.start("run", "spec.toml", "--out", "out")
-    wait_for_tiles(tmp_path / "out", 1, process)
+    process = spinsweep.start("run", "spec.toml", "--out", "out", *where)
+    if where is LOCAL:
+        wait_for_tiles(tmp_path / "out", 1, process)
+    else:  # a single process may have been given the tile that waits first
+        wait_for_lease(tmp_path / "out", process)
     kills = 0
     while kills < 6:
         assert process.poll() is None, "the run was over before the faults"
         time.sleep(chance.uniform(0.05, 0.4))
-        if victims := workers_of(process):
+        if victims := workers_of(process, where):
             chance.choice(victims).send_signal(signal.SIGKILL)
             kills += 1
     gate.touch()
@@ -61,36 +68,38 @@ def test_workers_killed_at_random(spinsweep, tmp_path, seed):
     assert_same_bits(quiet_run(spinsweep, tmp_path), tmp_path / "out")
 
 
+@pytest.mark.parametrize("where", [HERE, LOCAL], ids=["here", "local"])
 @pytest.mark.parametrize("seed", [1, pytest.param(2, marks=pytest.mark.slow)])
-def test_driver_killed_alone(spinsweep, tmp_path, seed):
+def test_driver_killed_alone(spinsweep, tmp_path, seed, where):
     """The driver dies, its workers follow it, and the next driver takes over; three times in a row."""
     write_spec(tmp_path)
     chance = random.Random(seed)
-    process = spinsweep.start("run", "spec.toml", "--out", "out")
+    process = spinsweep.start("run", "spec.toml", "--out", "out", *where)
     for _ in range(3):
         wait_for_tiles(tmp_path / "out", committed_points(tmp_path / "out") // 20 + 1, process)
         time.sleep(chance.uniform(0.0, 0.2))
         before = committed_points(tmp_path / "out")
-        orphans = workers_of(process)
+        orphans = workers_of(process, where)
         process.kill()
         process.communicate()
         _, alive = psutil.wait_procs(orphans, timeout=30)
         assert not alive, "workers outlive their driver"
         assert committed_points(tmp_path / "out") >= before
-        process = spinsweep.start("resume", "out")
+        process = spinsweep.start("resume", "out", *where)
     _, err = process.communicate(timeout=120)
     assert process.returncode == 0, err
     assert_same_bits(quiet_run(spinsweep, tmp_path), tmp_path / "out")
 
 
+@pytest.mark.parametrize("where", [HERE, LOCAL], ids=["here", "local"])
 @pytest.mark.parametrize("kind", ["segfault", pytest.param("kill", marks=pytest.mark.slow)])
-def test_points_that_take_their_worker_down(spinsweep, tmp_path, kind):
+def test_points_that_take_their_worker_down(spinsweep, tmp_path, kind, where):
     """Three of 36 points crash their process: each is found and marked, all others finish."""
     (tmp_path / "spec.toml").write_text(
         f'[sweep]\nmodel = "toy.faulty"\n[parameters]\nkind = "{kind}"\nat = 4.0\n'
         "[axes]\na = { linspace = [0, 11, 12] }\nb = [0.1, 0.2, 0.3]\n[run]\ntile = { a = 12, b = 1 }\n"
     )
-    done = spinsweep("run", "spec.toml", "--out", "out")
+    done = spinsweep("run", "spec.toml", "--out", "out", *where)
     assert done.returncode == 3, done.stderr
     data = sweep.open(tmp_path / "out")
     assert bool(((data.status == POINT_FAILED) == (data.a == 4.0)).all())
@@ -110,12 +119,16 @@ def test_point_that_eats_all_memory(spinsweep, tmp_path):
     assert sweep.open(tmp_path / "out").status.values.tolist() == [1, 2, 1]
 
 
-@pytest.mark.parametrize("stops", [1, pytest.param(2, marks=pytest.mark.slow)])
-def test_frozen_worker_is_replaced(spinsweep, tmp_path, stops):
+@pytest.mark.parametrize(
+    ("stops", "where"),
+    [(1, HERE), (1, LOCAL), pytest.param(2, LOCAL, marks=pytest.mark.slow)],
+    ids=["here", "local", "both"],
+)
+def test_frozen_worker_is_replaced(spinsweep, tmp_path, stops, where):
     write_spec(tmp_path)
-    process = spinsweep.start("run", "spec.toml", "--out", "out")
+    process = spinsweep.start("run", "spec.toml", "--out", "out", *where)
     wait_for_tiles(tmp_path / "out", 1, process)
-    for worker in workers_of(process)[:stops]:
+    for worker in workers_of(process, where)[:stops]:
         worker.send_signal(signal.SIGSTOP)
     _, err = process.communicate(timeout=120)
     assert process.returncode == 0, err

@@ -19,6 +19,7 @@ from solvers.engines.moments.equations import multiply_vector
 from solvers.engines.moments.second_order import position
 from solvers.numerics import small_lu
 from solvers.numerics.compile import kernel
+from solvers.numerics.polynomial_jacobian import polynomial_jacobian
 from solvers.numerics.rosenbrock import LinearAlgebra, dense_algebra
 
 lu_factor, lu_solve = small_lu.factor, small_lu.solve
@@ -31,26 +32,7 @@ ACCURACY = 1e-11
 
 def full_jacobian(rhs):
     """Linear algebra with the Jacobian of a cubic `rhs` as a full matrix."""
-
-    @kernel
-    def jacobian(t, y, p, J):
-        n = y.size
-        shifted = y.copy()
-        up, down, further_up, further_down = np.empty(n), np.empty(n), np.empty(n), np.empty(n)
-        for j in range(n):
-            shifted[j] = y[j] + 1.0
-            rhs(t, shifted, p, up)
-            shifted[j] = y[j] - 1.0
-            rhs(t, shifted, p, down)
-            shifted[j] = y[j] + 2.0
-            rhs(t, shifted, p, further_up)
-            shifted[j] = y[j] - 2.0
-            rhs(t, shifted, p, further_down)
-            shifted[j] = y[j]
-            for i in range(n):
-                J[i, j] = (8.0 * (up[i] - down[i]) - (further_up[i] - further_down[i])) / 12.0
-
-    return dense_algebra(jacobian)
+    return dense_algebra(polynomial_jacobian(rhs))
 
 
 @kernel

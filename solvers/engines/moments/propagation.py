@@ -13,6 +13,7 @@ from solvers.engines.moments.equations import build_coefficients, projected_byte
 from solvers.engines.moments.integration import CUMULANTS, MEAN_FIELD, integrate
 from solvers.engines.moments.packing import pack, unpack_connected, unpack_spins
 from solvers.engines.spin_system import SpinSystem, product_correlations
+from solvers.engines.validity import first_not_reached
 from solvers.numerics.outcome import DONE, MAX_STEPS
 
 _ROWS_BYTES = 128 * 2**20
@@ -76,8 +77,7 @@ def propagate(
             receive(first, spins, None if connected is None else product_correlations(spins) + connected)
         if code != DONE:
             done = first + reached_rows
-            worth = code == MAX_STEPS and done > 0 and times[done - 1] > 0.0
-            left = float(times[done]) if worth else np.nan
+            left = first_not_reached(code, times, done)
             return MomentPath(code, start + reached, float(first_bad), steps, done, left)
         start = float(part[-1])
     return MomentPath(code, start, float(first_bad), steps, len(times))

@@ -24,6 +24,7 @@ N = Parameter(name="N", meaning="number of emitters", default=140, kind="integer
 GAMMA_COLLECTIVE = Parameter(
     name="Gamma",
     meaning="collective decay rate into the cavity during discharge",
+    label="collective decay rate",
     default=0.0,
     unit="gamma",
     symbol=r"\Gamma",
@@ -32,6 +33,7 @@ GAMMA_COLLECTIVE = Parameter(
 GAMMA_STORAGE = Parameter(
     name="Gamma_storage",
     meaning="collective leakage rate during storage",
+    label="collective leakage rate",
     default=0.0,
     unit="gamma",
     symbol=r"\Gamma_s",
@@ -40,6 +42,7 @@ GAMMA_STORAGE = Parameter(
 GAMMA = Parameter(
     name="gamma",
     meaning="individual decay rate of an emitter",
+    label="individual decay rate",
     default=1.0,
     unit="gamma",
     symbol=r"\gamma",
@@ -54,7 +57,13 @@ DEPHASING = Parameter(
     bounds=(0.0, 1e9),
 )
 PUMP = Parameter(
-    name="pump", meaning="rate of D[sigma_+] of each emitter", default=0.0, unit="gamma", symbol="w", bounds=(0.0, 1e9)
+    name="pump",
+    meaning="rate of D[sigma_+] of each emitter",
+    label="pump rate",
+    default=0.0,
+    unit="gamma",
+    symbol="w",
+    bounds=(0.0, 1e9),
 )
 
 
@@ -68,6 +77,7 @@ TAU_D = duration("tau_d", "discharge time", 0.0187, r"\tau_d")
 PULSE_ANGLE = Parameter(
     name="pulse_angle",
     meaning="angle by which a charging pulse turns the spins about x",
+    label="pulse angle",
     default=math.pi,
     unit="rad",
     symbol=r"\theta",
@@ -131,16 +141,36 @@ NOTHING_CHARGED = "nothing is charged"
 
 def energy(name: str, meaning: str, dims: tuple[str, ...] = (), symbol: str = "") -> Output:
     """An energy of all emitters together."""
-    return Output(name=name, meaning=meaning, dims=dims, unit="hbar*omega_s", symbol=symbol)
+    return Output(
+        name=name,
+        meaning=meaning,
+        dims=dims,
+        unit="hbar*omega_s",
+        symbol=symbol,
+        label=name.replace("_", " ").replace("released", "released energy"),
+    )
 
 
 def inversion(when: str, dims: tuple[str, ...] = ()) -> Output:
-    return Output(name=f"M_{when}", meaning=f"M = <S_z> {when.replace('_', ' ')}", dims=dims, symbol="M")
+    return Output(
+        name=f"M_{when}",
+        meaning=f"M = <S_z> {when.replace('_', ' ')}",
+        dims=dims,
+        symbol="M",
+        label=f"inversion {when.replace('_', ' ')}",
+    )
 
 
 def length(when: str, dims: tuple[str, ...] = ()) -> Output:
     text = f"S {when.replace('_', ' ')}, from <S^2>"
-    return Output(name=f"S_{when}", meaning=text, dims=dims, symbol="S", nan=NO_LENGTH)
+    return Output(
+        name=f"S_{when}",
+        meaning=text,
+        dims=dims,
+        symbol="S",
+        nan=NO_LENGTH,
+        label=f"effective spin {when.replace('_', ' ')}",
+    )
 
 
 def mean_length(when: str, methods: tuple[str, ...], dims: tuple[str, ...] = ()) -> Output:

@@ -103,6 +103,7 @@ MODELS = (
             Output(
                 name="d_moments",
                 meaning="time derivatives of the moments",
+                label="derivatives of moments",
                 dims=("moment",),
                 unit="gamma",
                 kind="complex",

@@ -263,15 +263,17 @@ MODELS = (
         ),
         dimensions=(TIME, SITE),
         outputs=(
-            Output(name="M", meaning="M = <S_z>", dims=("time",), symbol="M"),
+            Output(name="M", meaning="M = <S_z>", label="inversion", dims=("time",), symbol="M"),
             Output(
                 name="excited",
                 meaning="probability that an emitter is excited (a closure may leave [0, 1])",
+                label="excitation probability",
                 dims=("time", "site"),
             ),
             Output(
                 name="first_bad_time",
                 meaning="first output time at which a probability leaves [0, 1]",
+                label="first bad time",
                 unit="1/gamma",
                 nan="the moments never left physics",
             ),

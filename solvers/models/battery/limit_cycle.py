@@ -264,6 +264,7 @@ MODELS = (
             Output(
                 name="second_eigenvalue",
                 meaning="modulus by which deviations shrink per cycle (0 if S has one value only)",
+                label="contraction per cycle",
                 symbol=r"\lambda_2",
                 methods=("chain",),
             ),

@@ -136,11 +136,16 @@ MODELS = (
             *tolerances(rtol=1e-8, atol=1e-11),
         ),
         dimensions=(
-            Dimension(name="sample", size="2*cycles*samples", meaning="sample: storage, then discharge of each cycle"),
+            Dimension(
+                name="sample",
+                size="2*cycles*samples",
+                meaning="sample: storage, then discharge of each cycle",
+                along="t",
+            ),
         ),
         outputs=(
             Output(name="t", meaning="time", dims=("sample",), unit="1/gamma", symbol="t"),
-            Output(name="M", meaning="M = <S_z>", dims=("sample",), symbol="M"),
+            Output(name="M", meaning="M = <S_z>", label="inversion", dims=("sample",), symbol="M"),
             Output(
                 name="S", meaning="S from S(S+1) = <S^2>, Eq. (7)", dims=("sample",), symbol="S", nan=declare.NO_LENGTH
             ),

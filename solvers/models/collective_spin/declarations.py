@@ -52,6 +52,7 @@ def twoqs_parameters() -> tuple[Parameter, ...]:
         Parameter(
             name="distribution",
             meaning="which quasi-probability the trajectories sample (twoqs)",
+            label="distribution",
             default="wigner",
             kind="choice",
             choices=("wigner", "P", "Q"),
@@ -76,6 +77,7 @@ def twoqs_parameters() -> tuple[Parameter, ...]:
         Parameter(
             name="ordering",
             meaning="second moments corrected to the symmetric order, or none: raw means of products of s_a",
+            label="ordering",
             default="symmetric",
             kind="choice",
             choices=("symmetric", "none"),
@@ -104,6 +106,7 @@ def twoqs_parameters() -> tuple[Parameter, ...]:
         Parameter(
             name="check_step",
             meaning="whether to repeat the run with half the step along the same paths and say the change in step_error",
+            label="step check",
             default="no",
             kind="choice",
             choices=("no", "yes"),
@@ -126,6 +129,7 @@ def averaging() -> tuple[Parameter, ...]:
         Parameter(
             name="t_average",
             meaning="time over which each trajectory is averaged (twoqs)",
+            label="averaging time",
             default=10.0,
             unit=UNIT_OF_TIME,
             bounds=(0.0, 1e9),
@@ -157,10 +161,11 @@ def check_spin(p: Mapping[str, Any]) -> None:
 def moments(dims: tuple[str, ...] = ("time",)) -> tuple[Output, ...]:
     """`mean` and `second`."""
     return (
-        Output(name="mean", meaning="<S_a>", dims=(*dims, "axis"), symbol=r"\langle{S_a}\rangle"),
+        Output(name="mean", meaning="<S_a>", label="mean spin", dims=(*dims, "axis"), symbol=r"\langle{S_a}\rangle"),
         Output(
             name="second",
             meaning="symmetrised second moments <S_a S_b + S_b S_a>/2",
+            label="second moments",
             dims=(*dims, "axis", "axis2"),
             symbol=r"\langle{S_aS_b}\rangle",
         ),
@@ -191,16 +196,23 @@ def monitors(dims: tuple[str, ...] = ("time",)) -> tuple[Output, ...]:
         Output(
             name="step_error",
             meaning="largest change of <S_a>/S when the step is halved along the same paths",
+            label="change with half the step",
             methods=("twoqs",),
             nan="check_step is no",
         ),
-        Output(name="samples", meaning="number of trajectories that were averaged", methods=("twoqs",)),
+        Output(
+            name="samples",
+            meaning="number of trajectories that were averaged",
+            label="trajectories averaged",
+            methods=("twoqs",),
+        ),
     )
 
 
 FIRST_BAD_TIME = Output(
     name="first_bad_time",
     meaning="first output time at which a monitor failed: the spread of the spin length, the trace, a population",
+    label="first bad time",
     unit=UNIT_OF_TIME,
     nan="none failed",
 )

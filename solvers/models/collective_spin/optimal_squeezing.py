@@ -188,6 +188,7 @@ MODELS = (
             Parameter(
                 name="t_end",
                 meaning="time up to which the minimum is looked for",
+                label="latest time",
                 default=6.0,
                 unit=declare.UNIT_OF_TIME,
                 bounds=(0.0, 1e9),
@@ -200,6 +201,7 @@ MODELS = (
             Output(
                 name="xi2_min",
                 meaning="smallest xi^2 = 2S min Var(S_perp)/|<S>|^2 up to t_end",
+                label="smallest squeezing parameter",
                 symbol=r"\xi^2_\mathrm{min}",
                 nan="the mean spin vanishes throughout",
             ),

@@ -9,8 +9,8 @@
     spectral            exact, by eigenvectors of the Liouvillian (Appendix B corrected), N <= 5; where their condition number
                         exceeds 1e6, near an exceptional point, the propagation of `exact` takes over: status 1
 
-`chain` states the equations. Rates that are not completely positive are solved all the same (status 1), until rho diverges
-(status 2). Concurrence means nothing where the pair state is not positive.
+Rates that are not completely positive are solved all the same (status 1), until rho diverges (status 2). Concurrence means
+nothing where the pair state is not positive.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ from solvers.engines.moments.integration import CUMULANTS
 from solvers.engines.moments.propagation import propagate
 from solvers.engines.pair_states import first_unphysical, smallest_pair_eigenvalue
 from solvers.engines.spin_system import product_correlations
-from solvers.engines.validity import AFTER_BUDGET, earliest
+from solvers.engines.validity import AFTER_BUDGET, earliest, first_not_reached
 from solvers.model import Method, Model
 from solvers.models.heisenberg import chain
 from solvers.models.heisenberg.chain import MOST_EXACT, SOURCE, UNIT_OF_TIME
@@ -151,15 +151,17 @@ def solve_uniform(row: Callable[[Mapping[str, Any]], chain.Row], p: Point) -> Ma
     """A bulk site, with the row that a method makes of a point."""
     when = p["times"]
     M, code, reached = chain.uniform_path(row(p), p, when)
+    left = first_not_reached(code, when, int(np.isfinite(M[:, 0]).sum()))
     spins = np.repeat(M[:, None], p["N"], axis=1)
-    return {"M": M} | _judged(p, when, spins, code, reached, np.nan)
+    return {"M": M} | _judged(p, when, spins, code, reached, np.nan, first_left=left)
 
 
 def solve_sites(p: Point) -> Mapping[str, Any]:
     """Product states, site by site."""
     when = p["times"]
     spins, code, reached = chain.mean_field_path(p, when)
-    return {"M": spins.mean(axis=1)} | _judged(p, when, spins, code, reached, np.nan)
+    left = first_not_reached(code, when, int(np.isfinite(spins[:, 0, 0]).sum()))
+    return {"M": spins.mean(axis=1)} | _judged(p, when, spins, code, reached, np.nan, first_left=left)
 
 
 def solve_cumulants(p: Point) -> Mapping[str, Any]:
@@ -180,7 +182,7 @@ def solve_cumulants(p: Point) -> Mapping[str, Any]:
 def _judged(p: Mapping[str, Any], when, spins, code, reached, first_bad, raw=None, first_left=np.nan) -> dict[str, Any]:
     """Spins with status, remark and the first time at which they belong to no state."""
     at_output, reason = np.nan, ""
-    if code == 0:
+    if code == 0 or not np.isnan(first_left):
         # mean-field pairs are positive as long as the spins are
         smallest = np.zeros(len(when)) if raw is None else smallest_pair_eigenvalue(spins, raw)
         at_output, reason = first_unphysical(when, spins, smallest)
@@ -237,6 +239,7 @@ OUTPUTS = (
     Output(
         name="M",
         meaning="mean of <sigma> over the sites",
+        label="magnetisation",
         dims=("time", "axis"),
         symbol=r"\mathbf{M}",
         nan_if_warned=AFTER_BUDGET,
@@ -244,6 +247,7 @@ OUTPUTS = (
     Output(
         name="spins",
         meaning="<sigma_j>",
+        label="spin of a site",
         dims=("time", "site", "axis"),
         symbol=r"\langle\sigma_j\rangle",
         nan_if_warned=AFTER_BUDGET,
@@ -251,6 +255,7 @@ OUTPUTS = (
     Output(
         name="correlations",
         meaning="<s_i^a s_j^b> - <s_i^a><s_j^b> in sigma, zero for i = j",
+        label="connected correlation",
         dims=("time", "site", "site2", "axis", "axis2"),
         symbol="C_{ij}^{ab}",
         nan_if_warned=AFTER_BUDGET,
@@ -259,6 +264,7 @@ OUTPUTS = (
     Output(
         name="concurrence",
         meaning="Wootters' concurrence of two sites",
+        label="concurrence",
         dims=("time", "site", "site2"),
         symbol="C_{ij}",
         methods=EXACT,
@@ -266,10 +272,13 @@ OUTPUTS = (
     Output(
         name="max_concurrence",
         meaning="largest concurrence over pairs and output times",
+        label="largest concurrence",
         symbol=r"\max{C}_{ij}",
         methods=EXACT,
     ),
-    Output(name="purity", meaning="Tr rho^2", dims=("time",), symbol=r"\mathrm{Tr}\rho^2", methods=EXACT),
+    Output(
+        name="purity", meaning="Tr rho^2", label="purity", dims=("time",), symbol=r"\mathrm{Tr}\rho^2", methods=EXACT
+    ),
     Output(
         name="min_eigenvalue",
         meaning="smallest eigenvalue of rho",
@@ -280,6 +289,7 @@ OUTPUTS = (
     Output(
         name="min_kossakowski",
         meaning="smallest eigenvalue of the Kossakowski matrix in the basis S_a^j; negative: not completely positive",
+        label="smallest Kossakowski eigenvalue",
         unit="field",
         symbol=r"\lambda_{\min}(K)",
         methods=EXACT,
@@ -288,6 +298,7 @@ OUTPUTS = (
         name="first_bad_time",
         meaning="first output time by which a spin was longer than 1 or a pair state not positive, or not reached within the "
         "step budget",
+        label="first bad time",
         unit=UNIT_OF_TIME,
         nan="the moments never left physics",
     ),

@@ -61,6 +61,7 @@ def solve(mean_field: MeanField, point: Point) -> Mapping[str, Any]:
     outputs: dict[str, Any] = {
         "deviation": deviation,
         "mean_deviation": time_average(deviation),
+        "t": when,
         "C12_xx": np.full(len(when), np.nan),
         "concurrence_12": np.full(len(when), np.nan),
         "status": status,
@@ -139,6 +140,7 @@ def reference(
     return {
         "deviation": deviation,
         "mean_deviation": np.trapezoid(deviation, when) / p["t_end"],
+        "t": when,
         "C12_xx": raw[:, 0, 1, 0, 0] - spins[:, 0, 0] * spins[:, 1, 0],
     }
 
@@ -158,7 +160,7 @@ def random_parameters(rng: np.random.Generator) -> dict[str, Any]:
     }
 
 
-TIMES = Dimension(name="time", size="n_times", meaning="number of the time, from 0 to t_end", symbol="k")
+TIMES = Dimension(name="time", size="n_times", meaning="number of the time, from 0 to t_end", symbol="k", along="t")
 _FIG4 = {"B_x": 0.25, "B_y": 0.25, "B_z": -0.5, "V": 0.1, "anisotropy": 0.02}
 
 MODELS = (
@@ -198,10 +200,18 @@ MODELS = (
         parameters=(
             chain.sites(shape=False),
             *chain.FIELDS,
-            Parameter(name="V", meaning="isotropic coupling of neighbours", default=0.0, unit=UNIT, symbol="V"),
+            Parameter(
+                name="V",
+                meaning="isotropic coupling of neighbours",
+                label="isotropic coupling",
+                default=0.0,
+                unit=UNIT,
+                symbol="V",
+            ),
             Parameter(
                 name="anisotropy",
                 meaning="anisotropy shift V_x - V",
+                label="anisotropy shift",
                 default=0.0,
                 unit=UNIT,
                 symbol=r"\Delta",
@@ -220,6 +230,7 @@ MODELS = (
             Parameter(
                 name="n_times",
                 meaning="number of times from 0 to t_end",
+                label="number of times",
                 default=10001,
                 kind="integer",
                 bounds=(1, 2**31),
@@ -232,6 +243,7 @@ MODELS = (
             Output(
                 name="deviation",
                 meaning="|M_MF - M_exact|^2",
+                label="deviation of mean field",
                 dims=("time",),
                 symbol="D",
             ),
@@ -243,6 +255,7 @@ MODELS = (
             Output(
                 name="C12_xx",
                 meaning="<s_1^x s_2^x> - <s_1^x><s_2^x> of the exact chain",
+                label="connected correlation",
                 dims=("time",),
                 symbol="C_{xx}^{12}",
                 nan="one spin has no pair",
@@ -250,10 +263,12 @@ MODELS = (
             Output(
                 name="concurrence_12",
                 meaning="concurrence of the first two sites of the exact chain",
+                label="concurrence",
                 dims=("time",),
                 symbol="C_{12}",
                 nan="one spin has no pair",
             ),
+            Output(name="t", meaning="time", dims=("time",), unit=UNIT_OF_TIME, symbol="t"),
         ),
         dimensions=(TIMES,),
         validate=chain.validate,

@@ -190,11 +190,24 @@ MODELS = (
             *tolerances(1e-10, 1e-12, max_steps=200_000),
         ),
         outputs=(
-            Output(name="M", meaning="mean of <sigma> over the sites", dims=("axis",), symbol=r"\mathbf{M}_{SS}"),
-            Output(name="spins", meaning="<sigma_j>", dims=("site", "axis"), symbol=r"\langle\sigma_j\rangle"),
+            Output(
+                name="M",
+                meaning="mean of <sigma> over the sites",
+                label="magnetisation",
+                dims=("axis",),
+                symbol=r"\mathbf{M}_{SS}",
+            ),
+            Output(
+                name="spins",
+                meaning="<sigma_j>",
+                label="spin of a site",
+                dims=("site", "axis"),
+                symbol=r"\langle\sigma_j\rangle",
+            ),
             Output(
                 name="gap",
                 meaning="minus the largest real part of the other eigenvalues of L",
+                label="dissipative gap",
                 unit="field",
                 symbol=r"\Delta",
                 methods=("exact",),
@@ -210,6 +223,7 @@ MODELS = (
             Output(
                 name="min_kossakowski",
                 meaning="smallest eigenvalue of the Kossakowski matrix in the basis S_a^j; negative: not completely positive",
+                label="smallest Kossakowski eigenvalue",
                 unit="field",
                 symbol=r"\lambda_{\min}(K)",
                 methods=("exact",),

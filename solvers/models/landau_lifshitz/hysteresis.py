@@ -285,7 +285,7 @@ def length_is_one(parameters: Mapping[str, Any], outputs: Mapping[str, Any]) -> 
 
 
 FIELD_DIMENSION = Dimension(
-    name="step", size="n_fields", meaning="number of the field, from -B_max to B_max", symbol="k"
+    name="step", size="n_fields", meaning="number of the field, from -B_max to B_max", symbol="k", along="field"
 )
 
 MODELS = (
@@ -345,6 +345,7 @@ MODELS = (
             Parameter(
                 name="rest_rate",
                 meaning="|dM/dt| at rest, in units of gamma times the field scale",
+                label="rate at rest",
                 default=1e-9,
                 bounds=(1e-13, 1e-3),
                 physical=False,
@@ -377,6 +378,7 @@ MODELS = (
             Output(
                 name="coercive_field",
                 meaning="minus the field where M_z changes sign on the way down",
+                label="coercive field",
                 unit=UNIT_OF_FIELD,
                 symbol="H_c",
                 nan="M_z keeps its sign down to -B_max",
@@ -384,6 +386,7 @@ MODELS = (
             Output(
                 name="loop_area",
                 meaning="area between M_z down and up (trapezoid over the fields)",
+                label="area of the loop",
                 unit=UNIT_OF_FIELD,
                 symbol=r"\oint{M_z}dB_z",
             ),

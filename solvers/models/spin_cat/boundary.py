@@ -180,6 +180,7 @@ MODELS = (
             Parameter(
                 name="classes",
                 meaning="number of equal classes that stand for a normal distribution (dynamic)",
+                label="classes of detunings",
                 default=60,
                 kind="integer",
                 bounds=(1, 1e6),
@@ -189,6 +190,7 @@ MODELS = (
             Output(
                 name="delta_critical",
                 meaning="largest detuning that is still locked, 0 if none is",
+                label="critical detuning",
                 unit="Gamma2",
                 symbol=r"\delta_c",
                 bounds=(0.0, math.inf),
@@ -196,6 +198,7 @@ MODELS = (
             Output(
                 name="z_critical",
                 meaning="mean inversion of the locked state there",
+                label="critical inversion",
                 nan="no locked state",
                 symbol="z_c",
                 bounds=(-1.0, 0.0),

@@ -127,8 +127,17 @@ MODELS = (
             ),
         ),
         outputs=(
-            Output(name="d_s", meaning="d<sigma^+>/dt", dims=("site",), unit="Gamma2", kind="complex"),
-            Output(name="d_z", meaning="d<sigma^z>/dt", dims=("site",), unit="Gamma2"),
+            Output(
+                name="d_s",
+                meaning="d<sigma^+>/dt",
+                label="derivative of the amplitude",
+                dims=("site",),
+                unit="Gamma2",
+                kind="complex",
+            ),
+            Output(
+                name="d_z", meaning="d<sigma^z>/dt", label="derivative of the inversion", dims=("site",), unit="Gamma2"
+            ),
         ),
         example={
             "N": 4,

@@ -133,6 +133,7 @@ MODELS = (
             Output(
                 name="amplitude",
                 meaning="|<a>|",
+                label="amplitude",
                 dims=("time",),
                 symbol=r"|\langle{a}\rangle|",
                 bounds=(0.0, math.inf),
@@ -147,6 +148,7 @@ MODELS = (
             Output(
                 name="coherence_rate",
                 meaning="real part of the even-odd eigenvalue nearest to zero, 0 where it is below rounding",
+                label="coherence rate",
                 unit="Gamma2",
                 symbol=r"\lambda",
                 bounds=(-math.inf, 0.0),
@@ -161,6 +163,7 @@ MODELS = (
             Output(
                 name="first_bad_time",
                 meaning="first time at which a monitor fails; there is none to fail",
+                label="first bad time",
                 nan="always: the method is exact",
                 unit=UNIT_OF_TIME,
             ),

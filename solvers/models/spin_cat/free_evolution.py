@@ -223,6 +223,7 @@ MODELS = (
             Parameter(
                 name="theta",
                 meaning="polar angle of the spins from the ground state, |alpha| = sqrt(N) tan(theta/2)",
+                label="polar angle",
                 default=0.0707106781187,
                 unit="rad",
                 symbol=r"\theta",
@@ -234,6 +235,7 @@ MODELS = (
             Parameter(
                 name="realisations",
                 meaning="number of samples of the detunings",
+                label="realisations",
                 default=100,
                 kind="integer",
                 bounds=(1, 2.0**40),
@@ -254,6 +256,7 @@ MODELS = (
                 Output(
                     name=f"fidelity_{name}",
                     meaning=f"mean fidelity of the {text} with its start",
+                    label=f"fidelity, {name.replace('_', ' ')}",
                     dims=("time",),
                     symbol=symbol,
                     bounds=(0.0, 1.0),
@@ -268,6 +271,7 @@ MODELS = (
             Output(
                 name="variance_coherent",
                 meaning="variance of the coherent state's fidelity over realisations",
+                label="variance of the fidelity",
                 dims=("time",),
                 symbol=r"\mathrm{Var}\,F",
                 bounds=(0.0, 1.0),
@@ -286,6 +290,7 @@ MODELS = (
             Output(
                 name="first_bad_time",
                 meaning="first time at which a monitor fails; there is none to fail",
+                label="first bad time",
                 nan="always: the methods are exact",
                 unit=UNIT_OF_TIME,
             ),

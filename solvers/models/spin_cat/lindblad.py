@@ -274,6 +274,7 @@ MODELS = (
             Parameter(
                 name="realisation",
                 meaning="which sample of drawn detunings",
+                label="realisation",
                 default=0,
                 kind="integer",
                 bounds=(0, 2.0**53),
@@ -309,6 +310,7 @@ MODELS = (
             Output(
                 name="purity",
                 meaning="Tr rho^2",
+                label="purity",
                 dims=("time",),
                 symbol=r"\mathrm{Tr}\,\rho^2",
                 bounds=(0.0, 1.0),
@@ -338,6 +340,7 @@ MODELS = (
             Output(
                 name="first_bad_time",
                 meaning="first time at which the trace is no longer 1",
+                label="first bad time",
                 nan="it always is",
                 unit=UNIT_OF_TIME,
             ),

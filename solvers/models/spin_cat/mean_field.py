@@ -228,6 +228,7 @@ MODELS = (
             Parameter(
                 name="delta",
                 meaning="width of the distribution of detunings",
+                label="width of detunings",
                 default=0.0,
                 unit="Gamma2",
                 symbol=r"\delta",
@@ -244,6 +245,7 @@ MODELS = (
             Parameter(
                 name="classes",
                 meaning="number of equal classes at the distribution's quantiles; 0: every spin drawn",
+                label="classes of detunings",
                 default=0,
                 kind="integer",
                 bounds=(0, 1e7),
@@ -252,6 +254,7 @@ MODELS = (
             Parameter(
                 name="realisation",
                 meaning="which sample of drawn detunings",
+                label="realisation",
                 default=0,
                 kind="integer",
                 bounds=(0, 2.0**53),
@@ -268,7 +271,15 @@ MODELS = (
             *tolerances(),
         ),
         outputs=(
-            Output(name="c1", meaning="mean of <sigma^+>", dims=("time",), symbol="c_1", kind="complex", nan=_AFTER),
+            Output(
+                name="c1",
+                meaning="mean of <sigma^+>",
+                label="mean amplitude",
+                dims=("time",),
+                symbol="c_1",
+                kind="complex",
+                nan=_AFTER,
+            ),
             Output(
                 name="z",
                 meaning="mean inversion",
@@ -290,6 +301,8 @@ MODELS = (
                 name="locked",
                 meaning="1 if at the last time mean z < 0 and |c1| is above half its start",
                 bounds=(0.0, 1.0),
+                codes=("not locked", "locked"),
+                label="locking",
             ),
         ),
         example={

@@ -31,6 +31,7 @@ def parity() -> Parameter:
     return Parameter(
         name="parity",
         meaning="parity of the number of excitations",
+        label="parity",
         default="even",
         kind="choice",
         choices=PARITIES,
@@ -42,6 +43,7 @@ def width() -> Parameter:
     return Parameter(
         name="delta",
         meaning="standard deviation of the normally distributed detunings",
+        label="spread of detunings",
         default=0.0,
         unit="Gamma2",
         symbol=r"\delta",

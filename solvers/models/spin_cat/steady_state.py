@@ -122,10 +122,11 @@ MODELS = (
             Output(
                 name="fidelity",
                 meaning="overlap with the cat of the same parity, tan(theta/2) = sqrt(2 eta/N)",
+                label="fidelity with the cat",
                 symbol="F",
                 bounds=(0.0, 1.0),
             ),
-            Output(name="purity", meaning="Tr rho^2", symbol=r"\mathrm{Tr}\,\rho^2", bounds=(0.0, 1.0)),
+            Output(name="purity", meaning="Tr rho^2", label="purity", symbol=r"\mathrm{Tr}\,\rho^2", bounds=(0.0, 1.0)),
             Output(
                 name="excitations",
                 meaning="mean number of excited spins",
@@ -135,11 +136,12 @@ MODELS = (
             Output(
                 name="gap",
                 meaning="decay rate of the next of the modes nearest to zero",
+                label="gap",
                 unit="Gamma2",
                 symbol=r"\Delta",
                 nan="there is only one state",
             ),
-            Output(name="residual", meaning="|d rho/dt| of the state found", unit="Gamma2"),
+            Output(name="residual", meaning="|d rho/dt| of the state found", label="residual", unit="Gamma2"),
         ),
         example={"N": 8, "eta": 0.2, "parity": "odd"},
         checks=(

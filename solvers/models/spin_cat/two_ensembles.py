@@ -242,8 +242,20 @@ MODELS = (
         outputs=(
             Output(name="zeta", meaning="phase spread", symbol=r"\zeta", unit="rad", nan="not locked"),
             Output(name="z", meaning="inversion of a spin; when not locked, at the moment of unlocking", symbol="z"),
-            Output(name="A", meaning="amplitude |<sigma+>| of a spin; likewise", symbol="A", bounds=(0.0, math.inf)),
-            Output(name="locked", meaning="1 when cos zeta > 0 all the way to t_end, else 0", bounds=(0.0, 1.0)),
+            Output(
+                name="A",
+                meaning="amplitude |<sigma+>| of a spin; likewise",
+                label="amplitude",
+                symbol="A",
+                bounds=(0.0, math.inf),
+            ),
+            Output(
+                name="locked",
+                meaning="1 when cos zeta > 0 all the way to t_end, else 0",
+                bounds=(0.0, 1.0),
+                codes=("not locked", "locked"),
+                label="locking",
+            ),
             Output(
                 name="settle_time",
                 meaning=f"last time at which max(|A'|, |zeta'|, |z'|) fell below {REST:g}",

@@ -121,8 +121,22 @@ MODELS = (
             ),
         ),
         dimensions=(
-            Dimension(name="x", size="n_x", meaning="number of the position, from -x_max to x_max", symbol="i"),
-            Dimension(name="p", size="n_x", meaning="number of the momentum, from -x_max to x_max", symbol="j"),
+            Dimension(
+                name="x",
+                size="n_x",
+                meaning="number of the position, from -x_max to x_max",
+                symbol="i",
+                along="position",
+                label="position",
+            ),
+            Dimension(
+                name="p",
+                size="n_x",
+                meaning="number of the momentum, from -x_max to x_max",
+                symbol="j",
+                along="position",
+                label="momentum",
+            ),
         ),
         parameters=(
             spins(100, 1e6),
@@ -139,6 +153,7 @@ MODELS = (
             Parameter(
                 name="x_max",
                 meaning="half the side of the square of positions and momenta",
+                label="half side of phase space",
                 default=7.5,
                 symbol=r"x_\mathrm{max}",
                 bounds=(0.0, 1e3),

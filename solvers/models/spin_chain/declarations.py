@@ -56,6 +56,7 @@ LATTICE = Parameter(
 MAX_DISTANCE = Parameter(
     name="max_distance",
     meaning="largest distance of the correlation function, along a row",
+    label="largest distance",
     default=10,
     kind="integer",
     bounds=(0, MOST_SITES),

@@ -101,7 +101,14 @@ MODELS = (
             ),
         ),
         outputs=(
-            Output(name="d_spins", meaning="ds_n/dt", dims=("site", "axis"), unit="rate", symbol=r"\dot{\mathbf{s}}_n"),
+            Output(
+                name="d_spins",
+                meaning="ds_n/dt",
+                label="derivative of a spin",
+                dims=("site", "axis"),
+                unit="rate",
+                symbol=r"\dot{\mathbf{s}}_n",
+            ),
         ),
         dimensions=(SITE, AXIS),
         validate=validate,

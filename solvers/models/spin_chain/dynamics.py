@@ -232,16 +232,24 @@ MODELS = (
             *tolerances(rtol=1e-9, atol=1e-12),
         ),
         outputs=(
-            Output(name="mean", meaning="site average of <S_a>", dims=("time", "axis"), symbol=r"\langle{S_a}\rangle"),
+            Output(
+                name="mean",
+                meaning="site average of <S_a>",
+                label="mean spin per site",
+                dims=("time", "axis"),
+                symbol=r"\langle{S_a}\rangle",
+            ),
             Output(
                 name="second",
                 meaning="site average of the symmetrised <S_a S_b>",
+                label="second moments per site",
                 dims=("time", "axis", "axis2"),
                 symbol=r"\langle{S_aS_b}\rangle",
             ),
             Output(
                 name="first_bad_time",
                 meaning="first output time at which the spread of the spin length was too large",
+                label="first bad time",
                 unit=declare.UNIT_OF_TIME,
                 nan="never",
             ),
@@ -256,10 +264,16 @@ MODELS = (
             Output(
                 name="length_variance",
                 meaning="variance of N over sites and trajectories; its growth is an error of the method",
+                label="variance of the spin length",
                 dims=("time",),
                 methods=("twoqs",),
             ),
-            Output(name="samples", meaning="number of trajectories that were averaged", methods=("twoqs",)),
+            Output(
+                name="samples",
+                meaning="number of trajectories that were averaged",
+                label="trajectories averaged",
+                methods=("twoqs",),
+            ),
         ),
         dimensions=(TIME, AXIS, AXIS2),
         validate=declare.check_chain,

@@ -330,6 +330,7 @@ MODELS = (
             Parameter(
                 name="t_average",
                 meaning="time over which each trajectory is averaged",
+                label="averaging time",
                 default=300.0,
                 unit=declare.UNIT_OF_TIME,
                 bounds=(0.0, 1e9),
@@ -369,7 +370,12 @@ MODELS = (
                 meaning="variance of N over sites, times and trajectories; its growth is an error of the method",
                 methods=("twoqs",),
             ),
-            Output(name="samples", meaning="number of trajectories that were averaged", methods=("twoqs",)),
+            Output(
+                name="samples",
+                meaning="number of trajectories that were averaged",
+                label="trajectories averaged",
+                methods=("twoqs",),
+            ),
         ),
         dimensions=(
             Dimension(name="distance", size="max_distance+1", symbol="s", meaning="distance along a row, in sites"),

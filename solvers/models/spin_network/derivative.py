@@ -117,11 +117,17 @@ MODELS = (
         parameters=NETWORK,
         outputs=(
             Output(
-                name="d_spins", meaning="d<s_i^a>/dt", dims=("site", "axis"), unit="1/time", symbol=r"\dot{\vec{s}}_i"
+                name="d_spins",
+                meaning="d<s_i^a>/dt",
+                label="derivative of a spin",
+                dims=("site", "axis"),
+                unit="1/time",
+                symbol=r"\dot{\vec{s}}_i",
             ),
             Output(
                 name="d_correlations",
                 meaning="d<s_i^a s_j^b>/dt, zero for i = j",
+                label="derivative of a correlation",
                 dims=("site", "site2", "axis", "axis2"),
                 unit="1/time",
                 symbol=r"\dot{C}_{ij}^{ab}",

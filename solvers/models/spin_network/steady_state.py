@@ -137,22 +137,27 @@ MODELS = (
         ),
         parameters=(*NETWORK, *tolerances(rtol=1e-10, atol=1e-12, max_steps=200_000)),
         outputs=(
-            Output(name="spins", meaning="<s_i^a>", dims=("site", "axis"), symbol=r"\langle\vec{s}_i\rangle"),
+            Output(
+                name="spins", meaning="<s_i^a>", label="spin", dims=("site", "axis"), symbol=r"\langle\vec{s}_i\rangle"
+            ),
             Output(
                 name="correlations",
                 meaning="raw <s_i^a s_j^b>, zero for i = j",
+                label="raw correlation",
                 dims=("site", "site2", "axis", "axis2"),
                 symbol=r"C_{ij}^{ab}",
             ),
             Output(
                 name="min_pair_eigenvalue",
                 meaning="smallest eigenvalue of all pair density matrices (N = 1: of the spin's)",
+                label="smallest pair eigenvalue",
                 symbol=r"\lambda_{\min}",
             ),
-            Output(name="purity", meaning="Tr rho^2", symbol=r"\mathrm{Tr}\rho^2", methods=("exact",)),
+            Output(name="purity", meaning="Tr rho^2", label="purity", symbol=r"\mathrm{Tr}\rho^2", methods=("exact",)),
             Output(
                 name="gap",
                 meaning="minus the largest real part of the other eigenvalues of L",
+                label="dissipative gap",
                 unit="1/time",
                 symbol=r"\Delta",
                 methods=("exact",),

@@ -1,0 +1,167 @@
+"""Mean fields and cumulants with fast and slow rates together: implicit steps, their Jacobians, and what a spent budget leaves."""
+
+import numba
+import numpy as np
+import pytest
+from scipy.integrate import solve_ivp
+
+from solvers import SolverWarning, solve
+from solvers.engines import chain_mean_field, macrospin
+from solvers.models.landau_lifshitz.trajectory import slope_generalized, slope_landau_lifshitz
+
+RATES = np.array([1e9, 1.0])
+PRECESSION = np.pi * 5e9  # a field of 5 GHz in Pauli matrices
+
+
+@pytest.mark.parametrize("relaxing", [False, True])
+def test_jacobian_of_a_macrospin(relaxing):
+    """Against central differences; without relaxation with |m| kept, where the equation is no polynomial."""
+    rng = np.random.default_rng(3)
+    terms = {name: rng.normal(size=3) for name in ("decay", "source", "centre")} if relaxing else {}
+    row = macrospin.row(*rng.normal(size=(2, 3)), gyro=0.7, damping=0.4, torque=rng.normal(size=3), **terms)
+    assert row[macrospin.CONSERVING] == (not relaxing)
+    m, h = rng.normal(size=3), 1e-5 * np.eye(3)
+    columns = [(macrospin.slope(row, m + e) - macrospin.slope(row, m - e)) / 2e-5 for e in h]
+    np.testing.assert_allclose(macrospin.jacobian(row, m), np.transpose(columns), atol=1e-9)
+
+
+@numba.njit
+def solved_with_chain_jacobian(p, y, d, b):
+    """x with (d - J) x = b; b is overwritten with it."""
+    work = chain_mean_field.workspace(y, p)
+    chain_mean_field.differentiate(0.0, y, p, work)
+    regular = chain_mean_field.factor(d, work)
+    chain_mean_field.solve(work, b)
+    return regular, chain_mean_field.norm(work)
+
+
+@numba.njit
+def chain_slope(p, y, dy):
+    chain_mean_field.chain_rhs(0.0, y, p, dy)
+
+
+@pytest.mark.parametrize("n", [1, 2, 7])
+def test_block_elimination_of_a_chain_solves_with_its_jacobian(n):
+    """Central differences are exact for an equation of second degree."""
+    rng = np.random.default_rng(n)
+    row = macrospin.row(*rng.normal(size=(2, 3)), torque=rng.normal(size=3), decay=rng.normal(size=3))
+    y, x = rng.normal(size=(2, 3 * n))
+    J = np.empty((3 * n, 3 * n))
+    up, down = np.empty((2, 3 * n))
+    for k, e in enumerate(np.eye(3 * n)):
+        chain_slope(row, y + e, up)
+        chain_slope(row, y - e, down)
+        J[:, k] = (up - down) / 2
+    b = 2.3 * x - J @ x
+    regular, norm = solved_with_chain_jacobian(row, y, 2.3, b)
+    assert regular
+    np.testing.assert_allclose(b, x, rtol=1e-9, atol=1e-9)
+    assert norm >= np.abs(np.linalg.eigvals(J)).max()
+
+
+@pytest.mark.parametrize("method", ["mean_field", "cumulant"])
+def test_uncoupled_spins_with_rates_nine_orders_apart(method):
+    """z_k = 2 exp(-gamma_k t) - 1, whatever the precession about z is."""
+    times = np.array([0.0, 1e-9, 1e-3, 1.0])
+    found = solve(
+        "spin_network.dynamics", method, N=2, h=[[0, 0, PRECESSION]] * 2, gamma_minus=RATES.tolist(), times=times
+    )
+    assert found["status"] == 0
+    np.testing.assert_allclose(found["spins"][:, :, 2], 2 * np.exp(-RATES * times[:, None]) - 1, atol=1e-9)
+
+
+@pytest.mark.parametrize("method", ["mean_field", "cumulant"])
+def test_a_spent_budget_leaves_the_times_reached(method):
+    """A precession that has to be followed for 5e6 turns: the first turns are right, the rest is said to be missing."""
+    times = np.array([0.0, 1e-10, 1e-9, 1e-3])
+    with pytest.warns(SolverWarning, match="output times from t = 0.001 on are NaN"):
+        found = solve(
+            "spin_network.dynamics",
+            method,
+            N=2,
+            h=[[0, 0, PRECESSION]] * 2,
+            spins0=[[1.0, 0, 0]] * 2,
+            gamma_minus=RATES.tolist(),
+            times=times,
+            max_steps=2000,
+        )
+    assert found["status"] == 1
+    assert found["first_bad_time"] == 1e-3
+    x = np.cos(2 * PRECESSION * times[:3, None]) * np.exp(-RATES * times[:3, None] / 2)
+    np.testing.assert_allclose(found["spins"][:3, :, 0], x, atol=1e-8)
+    assert np.isnan(found["spins"][3]).all()
+
+
+@pytest.mark.parametrize(
+    ("model", "method", "parameters"),
+    [
+        ("heisenberg.dynamics", "mean_field", {"N": 3, "Gamma": 1e-3, "B_z": 1e9}),
+        ("heisenberg.dynamics", "mean_field_uniform", {"N": 3, "Gamma": 1e-3, "B_z": 1e9}),
+        ("landau_lifshitz.trajectory", "landau_lifshitz", {"B_z": 1e9, "theta0": 1.5}),
+    ],
+)
+def test_a_spent_budget_of_magnetisations(model, method, parameters):
+    times = [0.0, 1e-9, 1.0]
+    with pytest.warns(SolverWarning, match="the step budget was spent"):
+        found = solve(model, method, **parameters, times=times, max_steps=500)
+    assert found["status"] == 1
+    assert found["first_bad_time"] == 1.0
+    name = "M"
+    assert np.isfinite(found[name][:2]).all()
+    assert np.isnan(found[name][2]).all()
+
+
+@pytest.mark.parametrize("method", ["mean_field", "mean_field_uniform"])
+def test_a_chain_that_relaxes_fast_in_a_slow_field(method):
+    """The end of the relaxation, against SciPy's Radau on the equations of a bulk site or of three sites, written out."""
+    p = {"N": 3, "Gamma": 1e7, "n_b": 0.3, "g_ratio": 0.2, "B_x": 2.0, "B_z": 1.0, "V_x": 0.3, "V_z": 0.4}
+    rates = 1e7 / 1.6 * np.array([0.3, 1.3])
+    decay, source, g = (
+        rates.sum() * np.array([0.5, 0.5, 1.0]),
+        np.array([0, 0, rates[1] - rates[0]]),
+        0.2 * (rates[1] - rates[0]),
+    )
+    B, V = np.array([2.0, 0, 1.0]), np.array([0.3, 0, 0.4])
+
+    def slope(_, y):
+        m = y.reshape(-1, 3)
+        s = 2 * m
+        if method == "mean_field":
+            s = np.array([m[1], m[0] + m[2], m[1]])
+        turn = np.cross(B + V * s / 2 + np.cross([0, 0, g], s) / 2, m)
+        return (turn - decay * m - source).ravel()
+
+    times = np.array([0.0, 1e-7, 1e-6, 10.0])
+    start = np.tile([1.0, 0, 0], 3 if method == "mean_field" else 1)
+    expected = solve_ivp(slope, (0, 10.0), start, method="Radau", t_eval=times, rtol=1e-10, atol=1e-13).y.T
+    found = solve("heisenberg.dynamics", method, **p, times=times)
+    assert found["status"] == 0
+    np.testing.assert_allclose(found["M"], expected.reshape(4, -1, 3).mean(axis=1), atol=1e-8)
+
+
+@pytest.mark.parametrize(
+    ("method", "slope", "Gamma"),
+    [("landau_lifshitz", slope_landau_lifshitz, 0.0), ("generalized", slope_generalized, 1.0)],
+)
+def test_a_magnet_that_falls_fast_onto_an_easy_plane(method, slope, Gamma):
+    """In the plane it then turns slowly towards the field; against SciPy's Radau on vector products."""
+    zero = {f"{name}_{a}": 0.0 for name in "BVg" for a in "xyz"}
+    p = zero | {
+        "B_x": 1.0,
+        "B_y": 0.2,
+        "V_z": -1e6,
+        "alpha": 0.5,
+        "Gamma": Gamma,
+        "n_b": 0.5,
+        "theta0": 0.3,
+        "phi0": 2.0,
+    }
+    times = np.array([0.0, 1e-6, 1.0, 4.0])
+    right = slope(p)
+    start = macrospin.polar(0.3, 2.0)
+    expected = solve_ivp(
+        lambda _, m: right(m), (0, 4.0), start, method="Radau", t_eval=times, rtol=1e-10, atol=1e-13
+    ).y.T
+    found = solve("landau_lifshitz.trajectory", method, **p, times=times, max_steps=20_000)
+    assert found["status"] == 0
+    np.testing.assert_allclose(found["M"], expected, atol=2e-7)

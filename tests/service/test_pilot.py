@@ -1,0 +1,83 @@
+"""Pilots: what they find, and what a moment of a busy machine does not do to it."""
+
+import itertools
+import time
+
+import pytest
+from support.toy_specs import faulty
+
+from sweep.plan import measuring, pilot
+from sweep.plan.pilot import Pilot
+from sweep.plan.tiling import Plan, tile_shape
+from sweep.plan.timings import UNKNOWN_SECONDS, Timings
+from sweep.spec.parsing import parse
+
+
+def timed(raw):
+    with Pilot(raw) as sent:
+        return sent.result(parse(raw).methods)
+
+
+def test_timings_of_a_sweep():
+    found = timed(faulty("none", seconds=0.02))
+    assert found.seconds["only"] == pytest.approx(0.02, rel=0.5)
+    assert len(found.samples["only"]) >= 2
+    assert found.compiling["only"] > 0
+    assert found.memory > 1e6
+
+
+@pytest.mark.parametrize("kind", ["kill", "gate"])
+def test_points_that_are_not_seen_to_end(kind, monkeypatch):
+    """At a point that takes the process down, or does not end, a pilot ends as well."""
+    monkeypatch.setattr(pilot, "POINT_SECONDS", 1.0)
+    monkeypatch.setenv("TOY_GATE", "/nowhere/at/all")
+    raw = faulty(kind, at=0.0, a=1, b=1)
+    with Pilot(raw) as sent:
+        assert sent.result(("only",)).seconds == {"only": UNKNOWN_SECONDS}
+        assert sent.companion.call("math:sqrt", 4.0).result(30) == 2.0  # a new process, if anybody wants one
+
+
+def collected(raw):
+    """The timings of a pilot in this process."""
+    seconds, samples = {}, []
+    for finding in measuring.measure(raw):
+        seconds.update(finding.seconds)
+        samples += [took for _, took in finding.sample.values()]
+    return seconds, samples
+
+
+@pytest.mark.parametrize("stalled", [0, 1, 5, 17, 18, 20])
+def test_one_outlier_does_not_decide_the_tiles(stalled, monkeypatch):
+    """The machine stands still for 4.9 s during one measurement, whichever it is: single points come before batches."""
+    each, numbers = 1e-4, itertools.count()
+
+    def solve(spec, method, points):
+        return each * len(points["a"]) + (4.9 if next(numbers) == stalled else 0.0)
+
+    monkeypatch.setattr(measuring, "_solve", solve)
+    raw = faulty("none", a=1000, b=1000)
+    seconds, samples = collected(raw)
+    assert seconds["only"] == pytest.approx(each)
+    assert max(samples) == pytest.approx(each)
+    spec = parse({**raw, "run": {}})
+    quiet = tile_shape(spec, Timings({"only": each}), 2)
+    found = tile_shape(spec, Timings(seconds, {"only": tuple(((0.5, 0.5), s) for s in samples)}), 2)
+    assert Plan(spec, found).tiles == Plan(spec, quiet).tiles
+
+
+def test_costly_points_are_no_outliers(monkeypatch):
+    """What costs more each time it is measured is believed."""
+    monkeypatch.setattr(
+        measuring, "_solve", lambda spec, method, points: float(sum(0.1 if a > 6 else 1e-3 for a in points["a"]))
+    )
+    seconds, samples = collected(faulty("none", a=10, b=6))
+    assert max(samples) == 0.1
+    assert seconds["only"] > 5e-3
+
+
+def test_signs_of_life_while_a_timing_is_repeated(monkeypatch):
+    began = time.perf_counter()
+    monkeypatch.setattr(measuring, "_solve", lambda *_: 1.0)
+    first = list(itertools.islice(measuring.measure(faulty("none")), 2))
+    assert time.perf_counter() > began
+    assert first[1].to_json() == measuring.Finding().to_json()  # between the two measurements of the first point
