@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from typing import TYPE_CHECKING, Any
 
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 @click.argument("model_id", metavar="[ID]", required=False, shell_complete=complete_id)
 @json_option
 def models(model_id: str | None, as_json: bool) -> None:
-    """List the models; or the methods, parameters and outputs of the model ID."""
+    """List the models; or the physics of the model ID: equations, conventions, misprints, methods, parameters, outputs."""
     if model_id is None and as_json:
         from solvers import models as all_models
 
@@ -39,12 +40,16 @@ def models(model_id: str | None, as_json: bool) -> None:
 
 def describe(model: Model) -> Json:
     """Everything about a model as plain JSON values."""
+    from solvers.physics import physics_of
     from sweep.spec.sweep_spec import plain
 
+    physics = physics_of(model)
     return {
         "id": model.id,
         "title": model.title,
         "source": model.source,
+        "paper": None if physics.paper is None else dataclasses.asdict(physics.paper),
+        "physics": {"system": physics.system, "model": physics.model},
         "methods": [
             {"name": m.name, "meaning": m.meaning, "limit": m.limit.text if m.limit else None} for m in model.methods
         ],
@@ -80,7 +85,12 @@ def describe(model: Model) -> Json:
 
 
 def _text(model: Model) -> str:
-    lines = [f"{model.id}: {model.title}", f"Source: {model.source}", "", "Methods (the first is the default)"]
+    from solvers.physics import physics_of
+
+    physics = physics_of(model)
+    lines = [f"{model.id}: {model.title}", f"Equations: {model.source}"]
+    lines += [f"Paper: {physics.paper.text()}"] if physics.paper else []
+    lines += ["", physics.text(), "", "Methods (the first is the default)"]
     for m in model.methods:
         limit = f"; {m.limit.text}" if m.limit else ""
         lines.append(f"  {m.name}: {m.meaning}{f' ({m.source})' if m.source else ''}{limit}")

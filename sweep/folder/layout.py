@@ -13,6 +13,7 @@ import zarr
 from numpy.typing import NDArray
 from zarr.errors import ZarrUserWarning
 
+from solvers.physics import physics_of
 from sweep.folder import attributes, provenance
 from sweep.folder.chunks import COMPRESSOR, SERIALIZER
 from sweep.folder.codes import FLAGS, PENDING
@@ -73,13 +74,14 @@ def create(path: Path, plan: Plan, code: str, text: str, disk: Disk = _THIS) -> 
 
 def _group_attributes(plan: Plan, code: str, text: str) -> Json:
     spec, model = plan.spec, plan.model
+    paper = physics_of(model).paper
     scalars = [c.name for c in coordinates(plan) if c.dims != (c.name,)]
     found = {
         "Conventions": "CF-1.11",
         "title": spec.name,
         "source": f"spinsweep {provenance.version()}, model {model.id}, method {', '.join(spec.methods)}",
         "history": f"{provenance.now()} created by spinsweep {provenance.version()}",
-        "references": model.source,
+        "references": model.source if paper is None else f"{paper.text()}; {model.source}",
         "model": model.id,
         "spec": text,
         "hash": spec.hash(),

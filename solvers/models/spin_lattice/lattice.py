@@ -1,18 +1,6 @@
 """The lattice: fields, couplings and rates of equal spins, in general and where permutations change nothing.
 
-    H = sum_<ij> sum_a J_a f_ij s_i^a s_j^a + sum_i (h_x s_i^x + h_y s_i^y + (h_z + disorder z_i) s_i^z)
-
-with every bond once, f_ij = 1 (power_law: |i-j|^-exponent) and standard normals z_i that depend on (seed, realisation,
-site) alone. Dissipation in textbook rates: gamma_minus, gamma_plus, gamma_z of D[sigma_-], D[sigma_+], D[sigma_z] on
-every site; gamma_collective of D[sum_i sigma_-]; and for bonds of the lattice, both orders,
-
-    gamma_neighbour (sigma_-^(i) rho sigma_+^(j) - {sigma_+^(j) sigma_-^(i), rho}/2)
-
-which is positive in an open chain only up to gamma_minus / (2 cos(pi/(N+1))). Pauli matrices throughout, no normalisation
-of couplings or rates by N. Lattices: chain (open), ring, square (open, N a square number), all_to_all, power_law (an
-open chain; its neighbours are |i-j| = 1). The start is a product state, all spins at (theta, phi), theta = 0 up.
-
-Rey and Chaparro, Eqs. (1), (7)-(14), (30), with the corrections stated in `spin_network`; the same engines.
+The equations are stated in the docstring of this folder.
 """
 
 from __future__ import annotations
@@ -56,24 +44,35 @@ def neighbours(lattice: str, n: int) -> NDArray[np.float64]:
     return joined.astype(np.float64)
 
 
+def strengths(p: Mapping[str, Any], joined: NDArray[np.float64]) -> NDArray[np.float64]:
+    """f_ij (N, N)."""
+    if p["lattice"] != "power_law":
+        return joined
+    n = p["N"]
+    distance = np.abs(np.arange(n)[:, None] - np.arange(n)) + np.eye(n)
+    return (1 - np.eye(n)) * distance ** -float(p["exponent"])
+
+
+def fields(p: Mapping[str, Any]) -> NDArray[np.float64]:
+    """(N, 3) with the disorder."""
+    field = np.tile([p["h_x"], p["h_y"], p["h_z"]], (p["N"], 1)).astype(np.float64)
+    if p["disorder"]:
+        field[:, 2] += p["disorder"] * standard_normals(p["seed"], p["realisation"], p["N"])
+    return field
+
+
 def build_system(p: Mapping[str, Any]) -> SpinSystem:
     """Fields, couplings and Gamma of a point."""
     n = p["N"]
     joined = neighbours(p["lattice"], n)
-    strength = joined
-    if p["lattice"] == "power_law":
-        distance = np.abs(np.arange(n)[:, None] - np.arange(n)) + np.eye(n)
-        strength = (1 - np.eye(n)) * distance ** -float(p["exponent"])
+    strength = strengths(p, joined)
     coupling = np.zeros((n, n, 3, 3))
     for a, name in enumerate(("J_x", "J_y", "J_z")):
         coupling[:, :, a, a] = p[name] * strength
-    field = np.tile([p["h_x"], p["h_y"], p["h_z"]], (n, 1)).astype(np.float64)
-    if p["disorder"]:
-        field[:, 2] += p["disorder"] * standard_normals(p["seed"], p["realisation"], n)
     Gamma = local_dissipator(*(np.full(n, p[name]) for name in ("gamma_minus", "gamma_plus", "gamma_z")))
     if p["gamma_collective"] or p["gamma_neighbour"]:
         Gamma = Gamma + correlated(LOWERING, p["gamma_collective"] * np.ones((n, n)) + p["gamma_neighbour"] * joined)
-    return SpinSystem(field, coupling, Gamma)
+    return SpinSystem(fields(p), coupling, Gamma)
 
 
 def start_spins(p: Mapping[str, Any]) -> NDArray[np.float64]:
@@ -116,4 +115,24 @@ def collective(n: int, magnetisation: NDArray[np.float64], pairs: NDArray[np.flo
         "pair_correlation": pairs,
         "squeezing": squeezing(n, magnetisation, pairs),
         "first_bad_time": np.nan,
+    }
+
+
+def sampled(n: int, mean: NDArray[np.float64], sem: NDArray[np.float64], groups: NDArray[np.float64]) -> dict[str, Any]:
+    """Means and standard errors (T, 12) over trajectories as outputs; the error of squeezing, no mean itself, by the jackknife over groups."""
+
+    def split(values: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        return values[..., :3], values[..., 3:].reshape(*values.shape[:-1], 3, 3)
+
+    magnetisation_sem, pairs_sem = split(sem)
+    count = len(groups)
+    if count > 1:
+        squeezed = squeezing(n, *split((groups.sum(axis=0) - groups) / (count - 1)))
+        squeezing_sem = np.sqrt((count - 1) * np.var(squeezed, axis=0))
+    else:
+        squeezing_sem = np.full(len(mean), np.nan)
+    return collective(n, *split(mean)) | {
+        "magnetisation_sem": magnetisation_sem,
+        "pair_correlation_sem": pairs_sem,
+        "squeezing_sem": squeezing_sem,
     }
