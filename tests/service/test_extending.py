@@ -211,7 +211,7 @@ def test_killed_in_the_middle_of_an_extension(spinsweep, tmp_path):
     text = '[sweep]\nmodel = "toy.faulty"\n[parameters]\nkind = "none"\nseconds = 0.02\n[axes]\na = {}\nb = {}\n[run]\ntile = {{ a = 3, b = 2 }}\n'
     small, big = (
         ([0.0, 1.0, 2.0, 3.0], [0.0, 0.5, 1.0]),
-        (list(np.linspace(0, 6, 13)), [0.0, 0.25, 0.5, 0.75, 1.0, 2.0]),
+        (np.linspace(0, 6, 13).tolist(), [0.0, 0.25, 0.5, 0.75, 1.0, 2.0]),
     )
     (tmp_path / "s.toml").write_text(text.format(*small))
     assert spinsweep("run", "s.toml", "--out", "out", "--workers", "2").returncode == 0
