@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -34,7 +34,11 @@ def parse_parameters(model: Model, given: Mapping[str, Any], varying: Sequence[s
     """
     for name in given:
         model.parameter(name)
-    values = {p.name: p.parse(given.get(p.name, p.default)) for p in model.parameters if p.name not in varying}
+    values = {
+        p.name: p.parse(given[p.name]) if p.name in given else p.given_default()
+        for p in model.parameters
+        if p.name not in varying
+    }
     sizes = model.sizes(values)
     for p in model.parameters:
         value = values.get(p.name)
@@ -193,10 +197,32 @@ def _run(model: Model, method: Method, batch: Batch, isolate: bool) -> Results:
 
 
 def _validate(model: Model, batch: Batch) -> None:
+    """Look at every point; at the first alone where nothing that is looked at varies."""
     if model.validate is None:
         return
-    for i in range(batch.size):
-        model.validate(batch.point(i))
+    first = _Watched(batch.point(0))
+    model.validate(first)
+    if any(batch.varies(name) for name in first.read):
+        for i in range(1, batch.size):
+            model.validate(batch.point(i))
+
+
+class _Watched(Mapping[str, Any]):
+    """Parameters that know which of them were read."""
+
+    def __init__(self, parameters: Mapping[str, Any]) -> None:
+        self._parameters = parameters
+        self.read: set[str] = set()
+
+    def __getitem__(self, name: str) -> Any:
+        self.read.add(name)
+        return self._parameters[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._parameters)
+
+    def __len__(self) -> int:
+        return len(self._parameters)
 
 
 def solve_many(

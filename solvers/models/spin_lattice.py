@@ -26,14 +26,16 @@ from numpy.typing import NDArray
 
 from solvers.batch import Batch, Point
 from solvers.declarations import AXIS, AXIS2, TIME, Check, Output, Parameter
-from solvers.engines.collective import pair_means, product_pair_means, squeezing
+from solvers.engines.collective import collective_moments, pair_means, product_pair_means, squeezing
 from solvers.engines.limits import WAVE_FUNCTION_LIMIT, exact_limit
+from solvers.engines.macrospin import polar
 from solvers.engines.master_equation.exact import evolve_exactly, judged
-from solvers.engines.master_equation.states import split_moments
+from solvers.engines.master_equation.side_by_side import MOST_SPINS, evolve_side_by_side
+from solvers.engines.master_equation.states import moment_indices, split_moments
 from solvers.engines.moments.integration import CUMULANTS, MEAN_FIELD
 from solvers.engines.moments.propagation import propagate, refuse_beyond_memory
 from solvers.engines.pair_states import first_unphysical, smallest_pair_eigenvalue
-from solvers.engines.spin_system import LOWERING, SpinSystem, correlated, local_dissipator
+from solvers.engines.spin_system import LOWERING, SpinSystem, local_blocks
 from solvers.engines.trajectories import sample
 from solvers.engines.validity import AFTER_BUDGET, earliest, judge
 from solvers.model import Method, Model
@@ -71,41 +73,83 @@ def neighbours(lattice: str, n: int) -> NDArray[np.float64]:
 
 def build_system(p: Mapping[str, Any]) -> SpinSystem:
     """Fields, couplings and Gamma of a point."""
-    n = p["N"]
-    joined = neighbours(p["lattice"], n)
-    strength = joined
-    if p["lattice"] == "power_law":
-        distance = np.abs(np.arange(n)[:, None] - np.arange(n)) + np.eye(n)
-        strength = (1 - np.eye(n)) * distance ** -float(p["exponent"])
-    coupling = np.zeros((n, n, 3, 3))
-    for a, name in enumerate(("J_x", "J_y", "J_z")):
-        coupling[:, :, a, a] = p[name] * strength
-    field = np.tile([p["h_x"], p["h_y"], p["h_z"]], (n, 1)).astype(np.float64)
-    if p["disorder"]:
-        field[:, 2] += p["disorder"] * standard_normals(p["seed"], p["realisation"], n)
-    Gamma = local_dissipator(*(np.full(n, p[name]) for name in ("gamma_minus", "gamma_plus", "gamma_z")))
-    if p["gamma_collective"] or p["gamma_neighbour"]:
-        Gamma = Gamma + correlated(LOWERING, p["gamma_collective"] * np.ones((n, n)) + p["gamma_neighbour"] * joined)
-    return SpinSystem(field, coupling, Gamma)
+    names = ("J_x", "J_y", "J_z", "h_x", "h_y", "h_z", "exponent", "disorder", "seed", "realisation")
+    one = {name: np.array([p[name]]) for name in (*names, *(f"gamma_{rate}" for rate in RATES))}
+    field, coupling, Gamma = build_systems(one, p["N"], p["lattice"])
+    return SpinSystem(field[0], coupling[0], Gamma[0])
 
 
 def start_spins(p: Mapping[str, Any]) -> NDArray[np.float64]:
+    """The Bloch vectors at the start, (P, 3) of points or (3,) of one, the same on all sites."""
+    return polar(p["theta"], p["phi"])
+
+
+def at_all_sites(p: Mapping[str, Any]) -> NDArray[np.float64]:
     """Bloch vectors (N, 3) of the start."""
-    theta, phi = p["theta"], p["phi"]
-    return np.tile([np.sin(theta) * np.cos(phi), np.sin(theta) * np.sin(phi), np.cos(theta)], (p["N"], 1))
+    return np.tile(start_spins(p), (p["N"], 1))
 
 
 def solve_exact(p: Point) -> Mapping[str, Any]:
     """By the density matrix, or the wave function of a closed system."""
     n, system = p["N"], build_system(p)
-    found = evolve_exactly(system, start_spins(p), p["times"], rtol=p["rtol"], max_steps=p["max_steps"])
-    spins, correlations = split_moments(found.observed, n)
+    found = evolve_exactly(system, at_all_sites(p), p["times"], rtol=p["rtol"], max_steps=p["max_steps"])
     first_bad, reason = np.nan, ""
     if not system.positive:
+        spins, correlations = split_moments(found.observed, n)
         first_bad, reason = first_unphysical(p["times"], spins, smallest_pair_eigenvalue(spins, correlations))
     status, remark = judged(found, p["rtol"], *judge(system, first_bad=first_bad, reason=reason))
-    outputs = collective(n, spins.mean(axis=1), pair_means(correlations))
-    return outputs | {"first_bad_time": first_bad, "status": status, "remark": remark}
+    return of_moments(n, found.observed) | {"first_bad_time": first_bad, "status": status, "remark": remark}
+
+
+def exact_in_bulk(batch: Batch) -> tuple[Mapping[str, NDArray[Any]], NDArray[np.bool_]]:
+    """Points of up to four spins side by side."""
+    outputs, done = batch.empty(), np.zeros(batch.size, dtype=bool)
+    sizes, lattices = batch["N"], batch["lattice"]
+    for n in range(1, MOST_SPINS + 1):
+        for lattice in np.unique(lattices[sizes == n]).tolist():
+            which = np.flatnonzero((sizes == n) & (lattices == lattice))
+            part = batch if len(which) == batch.size else batch.select(which)
+            moments, taken = evolve_side_by_side(
+                *build_systems(part, n, lattice),
+                np.repeat(start_spins(part)[:, None], n, axis=1),
+                batch["times"],
+                part["rtol"],
+                part["max_steps"],
+                moment_indices(n),
+            )
+            found = of_moments(n, moments)
+            for name, array in outputs.items():
+                array[which] = found[name]
+            done[which] = taken
+    return outputs, done
+
+
+def build_systems(
+    p: Mapping[str, Any], n: int, lattice: str
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.complex128]]:
+    """Fields (P, N, 3), couplings (P, N, N, 3, 3) and Gamma (P, 3N, 3N) of points of one size and lattice."""
+    joined = neighbours(lattice, n)
+    strength: NDArray[np.float64] = joined[None]
+    if lattice == "power_law":
+        distance = np.abs(np.arange(n)[:, None] - np.arange(n)) + np.eye(n)
+        strength = (1 - np.eye(n)) * distance ** -p["exponent"][:, None, None]
+    count = len(p["J_x"])
+    coupling = np.zeros((count, n, n, 3, 3))
+    field = np.empty((count, n, 3))
+    for a, axis in enumerate("xyz"):
+        coupling[:, :, :, a, a] = p[f"J_{axis}"][:, None, None] * strength
+        field[:, :, a] = p[f"h_{axis}"][:, None]
+    for i in np.flatnonzero(p["disorder"]).tolist():
+        field[i, :, 2] += p["disorder"][i] * standard_normals(p["seed"][i], p["realisation"][i], n)
+    Gamma = np.zeros((count, n, 3, n, 3), dtype=np.complex128)
+    local = local_blocks(*(p[name] for name in ("gamma_minus", "gamma_plus", "gamma_z")))
+    for i in range(n):
+        Gamma[:, i, :, i, :] = local
+    shared = p["gamma_collective"][:, None, None] + p["gamma_neighbour"][:, None, None] * joined
+    if shared.any():
+        lowering = np.outer(LOWERING, LOWERING.conj())
+        Gamma += shared[:, :, None, :, None] * lowering[:, None, :]
+    return field, coupling, Gamma.reshape(count, 3 * n, 3 * n)
 
 
 def closed_and_pure(p: Mapping[str, Any]) -> NDArray[np.bool_]:
@@ -126,7 +170,7 @@ def solve_moments(order: int, p: Point) -> Mapping[str, Any]:
         pairs[first : first + len(s)] = product_pair_means(s) if c is None else pair_means(c)
 
     tuning = {name: p[name] for name in ("rtol", "atol", "max_steps")}
-    path = propagate(system, order, start_spins(p), None, when, receive, **tuning)
+    path = propagate(system, order, at_all_sites(p), None, when, receive, **tuning)
     status, remark = judge(
         system, first_bad=path.first_bad, code=path.code, reached=path.reached, first_left=path.first_left
     )
@@ -148,12 +192,25 @@ def collective(n: int, magnetisation: NDArray[np.float64], pairs: NDArray[np.flo
     }
 
 
+def of_moments(n: int, moments: NDArray[np.float64]) -> dict[str, Any]:
+    """The same from the moments (..., K) of all spins and pairs."""
+    rows, lead = np.ascontiguousarray(moments).reshape(-1, moments.shape[-1]), moments.shape[:-1]
+    magnetisation, pairs, squeezed = np.empty((len(rows), 3)), np.empty((len(rows), 3, 3)), np.empty(len(rows))
+    collective_moments(n, rows, magnetisation, pairs, squeezed)
+    return {
+        "magnetisation": magnetisation.reshape(*lead, 3),
+        "pair_correlation": pairs.reshape(*lead, 3, 3),
+        "squeezing": squeezed.reshape(lead),
+        "first_bad_time": np.nan,
+    }
+
+
 def solve_jumps(parameters: Point) -> Mapping[str, Any]:
     """Means over trajectories with standard errors; that of squeezing, no mean itself, by the jackknife over groups."""
     n = parameters["N"]
     drawn = sample(
         build_system(parameters),
-        start_spins(parameters),
+        at_all_sites(parameters),
         parameters["times"],
         key=parameters.key,
         trajectories=parameters["trajectories"],
@@ -192,14 +249,14 @@ def size_cost(cost: Callable[[NDArray[np.float64]], NDArray[Any]]) -> Callable[[
 
 def reference_exact(p: Mapping[str, Any]) -> Mapping[str, Any]:
     """Exponentials of the Liouvillian matrix."""
-    rho0 = product_density_matrix(start_spins(p))
+    rho0 = product_density_matrix(at_all_sites(p))
     spins, correlations, _ = exact_moments(build_system(p), rho0, np.asarray(p["times"]))
     return collective(p["N"], spins.mean(axis=1), pair_means(correlations))
 
 
 def reference_moments(pairs: bool, p: Mapping[str, Any]) -> Mapping[str, Any]:
     """Pauli algebra on strings with DOP853."""
-    spins, correlations = moment_path(build_system(p), pairs, start_spins(p), None, np.asarray(p["times"]))
+    spins, correlations = moment_path(build_system(p), pairs, at_all_sites(p), None, np.asarray(p["times"]))
     found = collective(p["N"], spins.mean(axis=1), pair_means(correlations))
     return {name: value for name, value in found.items() if name != "first_bad_time"}
 
@@ -276,6 +333,7 @@ MODELS = (
                 meaning="density matrix in the real Pauli basis",
                 source="Eqs. (1), (28)",
                 solve=solve_exact,
+                bulk=exact_in_bulk,
                 reference=reference_exact,
                 cost=size_cost(lambda n: 4.0**n),
                 limit=exact_limit(MOST_EXACT, closed_and_pure),
