@@ -27,6 +27,7 @@ ensure() { # ensure EXTRA: .venv with this project and the extra installed
   "$venv/bin/python" -m pip install --quiet --disable-pip-version-check --editable "$top[$extra]" >&2 ||
     fail "installation failed; the lines above say why"
   echo "$want" >"$stamp"
+  echo "local.sh: installed; for 'spinsweep' by itself: export PATH=\"$venv/bin:\$PATH\"" >&2
 }
 
 word=${1:-help}
@@ -45,6 +46,7 @@ case $word in
     ;;
   *)
     ensure plot
+    export SPINSWEEP_PROGRAM="bash ${BASH_SOURCE[0]}" # as the hints of the program name it
     exec "$venv/bin/spinsweep" "$@"
     ;;
 esac

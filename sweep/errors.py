@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
+
+
+def program() -> str:
+    """How the person at the terminal calls this program: by its name, or through deploy/local.sh."""
+    return os.environ.get("SPINSWEEP_PROGRAM", "spinsweep")
 
 
 @dataclass(frozen=True)
@@ -64,6 +70,6 @@ GIVE_A_RUN = Cure("give the folder that `spinsweep run` made", "give the folder 
 def resume(folder: object) -> Cure:
     """For a run that is there and not complete."""
     return Cure(
-        f"go on with: spinsweep resume {folder}",
+        f"go on with: {program()} resume {folder}",
         f"go on by running the same Sweep with run(store={str(folder)!r})",
     )

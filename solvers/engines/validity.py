@@ -3,28 +3,41 @@
 from __future__ import annotations
 
 import math
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from solvers.engines.master_equation.steady_state import SteadyState
-from solvers.engines.spin_system import SpinSystem
 from solvers.numerics.outcome import DONE, MAX_STEPS, OUTCOME_TEXT
 from solvers.outcome import KIND_OF_CODE, OK, WARNED, Kind, PointFailed, Remark
 
 
+class HasRates(Protocol):
+    """A system whose Gamma may be indefinite."""
+
+    @property
+    def positive(self) -> bool:
+        """Whether Gamma is positive up to rounding."""
+
+    def smallest_rate(self) -> float:
+        """The smallest eigenvalue of Gamma."""
+
+
 def judge(
-    system: SpinSystem,
+    system: HasRates,
     *,
     first_bad: float = math.nan,
     reason: str = "",
     code: int = DONE,
     reached: float = math.nan,
     first_left: float = math.nan,
+    untrusted: str = "",
 ) -> tuple[int, Remark | None]:
     """Status and remark: 1 if it left physics or Gamma is not positive, else 0; PointFailed if it did not end.
 
-    Where the output times before `first_left` were reached before the step budget was spent: 1 as well.
+    Where the output times before `first_left` were reached before the step budget was spent, and where `untrusted` says
+    why a method is not to be trusted: 1 as well.
     """
     left = ""
     if not math.isnan(first_bad):
@@ -32,7 +45,7 @@ def judge(
     if code != DONE:
         text = f"stopped at t = {reached:.6g}: {OUTCOME_TEXT[code]}"
         if not math.isnan(first_left):
-            message = "; ".join(filter(None, [unfinished(text, first_left), left]))
+            message = "; ".join(filter(None, [unfinished(text, first_left), left, untrusted]))
             return WARNED, Remark(kind=KIND_OF_CODE[code], message=message)
         raise PointFailed(Kind.DIVERGED if left else KIND_OF_CODE[code], "; ".join(filter(None, [text, left])))
     indefinite = ""
@@ -41,12 +54,10 @@ def judge(
             f"Gamma is not positive, its smallest eigenvalue is {system.smallest_rate():.6g}; "
             "the equations are solved all the same, but the evolution is not completely positive"
         )
-    if left or indefinite:
-        return WARNED, Remark(
-            kind=Kind.OUT_OF_PHYSICS if left and not indefinite else Kind.NOT_COMPLETELY_POSITIVE,
-            message="; ".join(filter(None, [left, indefinite])),
-        )
-    return OK, None
+    if not (left or indefinite or untrusted):
+        return OK, None
+    kind = Kind.NOT_COMPLETELY_POSITIVE if indefinite else Kind.OUT_OF_PHYSICS if left else Kind.INACCURATE
+    return WARNED, Remark(kind=kind, message="; ".join(filter(None, [left, indefinite, untrusted])))
 
 
 def first_not_reached(code: int, times: NDArray[np.float64], done: int) -> float:

@@ -14,10 +14,11 @@ from numpy.typing import NDArray
 from solvers import solve
 from solvers.suggest import did_you_mean
 from sweep.errors import RunError, SpecError
+from sweep.folder.codes import FLAGS
+from sweep.folder.committed import Committed
 from sweep.folder.dataset import dimension_named, nearest
 from sweep.folder.dataset import open as open_data
 from sweep.folder.run_folder import RunFolder
-from sweep.folder.store import FLAGS, Store
 from sweep.plan.tiling import Plan
 from sweep.results.failures import Group, groups
 from sweep.results.status import RunStatus, status_of
@@ -119,5 +120,5 @@ class Run:
                 method = dimension.labels[index]
         at = self.plan.spec.at([np.asarray(k) for k in place.values()])
         parameters |= {name: value if value.ndim else value.item() for name, value in at.items()}
-        code = Store(self.folder.data, self.plan).status()[tuple(place.values())]
-        return Point(self.plan.spec.model, method, parameters, place, FLAGS[int(code)])
+        code = Committed.read(self.folder, self.plan).at(tuple(place.values()))
+        return Point(self.plan.spec.model, method, parameters, place, FLAGS[code])

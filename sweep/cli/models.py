@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 @click.argument("model_id", metavar="[ID]", required=False, shell_complete=complete_id)
 @json_option
 def models(model_id: str | None, as_json: bool) -> None:
-    """List the models; or the methods, parameters and outputs of the model ID."""
+    """List the models; or the physics of the model ID: equations, conventions, misprints, methods, parameters, outputs."""
     if model_id is None and as_json:
         from solvers import models as all_models
 
@@ -39,12 +40,16 @@ def models(model_id: str | None, as_json: bool) -> None:
 
 def describe(model: Model) -> Json:
     """Everything about a model as plain JSON values."""
+    from solvers.physics import physics_of
     from sweep.spec.sweep_spec import plain
 
+    physics = physics_of(model)
     return {
         "id": model.id,
         "title": model.title,
         "source": model.source,
+        "paper": None if physics.paper is None else dataclasses.asdict(physics.paper),
+        "physics": {"system": physics.system, "model": physics.model},
         "methods": [
             {"name": m.name, "meaning": m.meaning, "limit": m.limit.text if m.limit else None} for m in model.methods
         ],
@@ -80,22 +85,19 @@ def describe(model: Model) -> Json:
 
 
 def _text(model: Model) -> str:
-    import numpy as np
+    from solvers.physics import physics_of
 
-    from sweep.spec.sweep_spec import plain
-
-    lines = [f"{model.id}: {model.title}", f"Source: {model.source}", "", "Methods (the first is the default)"]
+    physics = physics_of(model)
+    lines = [f"{model.id}: {model.title}", f"Equations: {model.source}"]
+    lines += [f"Paper: {physics.paper.text()}"] if physics.paper else []
+    lines += ["", physics.text(), "", "Methods (the first is the default)"]
     for m in model.methods:
         limit = f"; {m.limit.text}" if m.limit else ""
         lines.append(f"  {m.name}: {m.meaning}{f' ({m.source})' if m.source else ''}{limit}")
     lines += ["", "Parameters"]
     width = max(len(p.name) for p in model.parameters)
     for p in model.parameters:
-        default = (
-            "not given"
-            if p.default is None
-            else np.array2string(np.asarray(plain(p.default)), threshold=8, edgeitems=2)
-        )
+        default = "not given" if p.default is None else _said(p.default)
         unit = "" if p.unit == "1" else f" [{p.unit}]"
         marks = "; sets a shape, not an axis" if p.shape else ""
         lines.append(f"  {p.name:{width}}  {p.meaning}{unit}; {p.allowed}; default {default}{marks}")
@@ -108,6 +110,18 @@ def _text(model: Model) -> str:
         lines.append(f"  {o.name:{width}}{dims}  {o.meaning}{unit}{only}")
     lines += ["", "Status"] + [f"  {code}: {text}" for code, text in model.status_text.items()]
     return "\n".join(lines)
+
+
+def _said(value: Any) -> str:
+    """A default as it is typed: a real number where a complex one has no imaginary part, long arrays cut."""
+    import numpy as np
+
+    array = np.asarray(value)
+    if array.dtype.kind == "c" and not array.imag.any():
+        array = array.real
+    if array.ndim:
+        return " ".join(np.array2string(array, threshold=8, edgeitems=2, separator=", ").split())
+    return f"{array.item():g}" if array.dtype.kind == "f" else str(array.item())
 
 
 COMMANDS = (models,)

@@ -15,29 +15,23 @@ import click
 from sweep.errors import SweepError
 from sweep.extras import missing
 
-_COMMANDS = {
-    "anisotropy": "classic",
-    "cancel": "runs",
-    "check": "model_files",
-    "completion": "completion",
-    "errors": "runs",
-    "export": "runs",
-    "list": "runs",
-    "models": "models",
-    "new": "starting",
-    "new-model": "model_files",
-    "phase-diagram": "classic",
-    "plan": "running",
-    "plot": "runs",
-    "resume": "running",
-    "retry": "running",
-    "run": "running",
-    "solve": "solving",
-    "status": "runs",
-    "storage": "classic",
-    "verify": "runs",
+_SECTIONS = {
+    "Find and make": {
+        "models": "models",
+        "solve": "solving",
+        "new": "starting",
+        "plan": "running",
+        "check": "model_files",
+        "new-model": "model_files",
+    },
+    "Run": {"run": "running", "resume": "running", "retry": "running", "cancel": "runs"},
+    "Run without a file": {"anisotropy": "classic", "phase-diagram": "classic", "storage": "classic"},
+    "Look": {"status": "runs", "plot": "runs", "errors": "runs", "list": "runs"},
+    "Keep": {"verify": "runs", "export": "runs", "completion": "completion"},
 }
-"""Command -> the file beside this one whose `COMMANDS` it is among."""
+"""What a person does -> commands -> the file beside this one whose `COMMANDS` each is among."""
+_COMMANDS = {name: file for section in _SECTIONS.values() for name, file in section.items()}
+_LONGEST_HELP = 200
 
 
 class _Group(click.Group):
@@ -48,6 +42,17 @@ class _Group(click.Group):
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(_COMMANDS)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """The commands by what a person does, each with its whole first sentence."""
+        for title, names in _SECTIONS.items():
+            rows = []
+            for name in names:
+                command = self.get_command(ctx, name)
+                assert command is not None
+                rows.append((name, command.get_short_help_str(_LONGEST_HELP)))
+            with formatter.section(title):
+                formatter.write_dl(rows)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in _COMMANDS:
@@ -66,6 +71,8 @@ class _Group(click.Group):
             raise
         except KeyboardInterrupt:
             self._end(ctx, "interrupted", 4)
+        except BrokenPipeError:  # what reads our words has read enough; click ends without a word
+            raise
         except OSError as error:
             self._end(ctx, f"{error.strerror or error}{f': {error.filename}' if error.filename else ''}", 5)
         except ModuleNotFoundError as error:

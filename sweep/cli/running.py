@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from sweep.cli.model_names import complete_parameter
 from sweep.cli.words import Command, json_option, pairs, run_folder, say_json
 
 if TYPE_CHECKING:
@@ -24,10 +25,16 @@ def overrides(command: Command) -> Command:
         "axes",
         multiple=True,
         metavar="NAME=VALUES",
+        shell_complete=complete_parameter,
         help="Axis a:b:n, a:b:n:log or v1,v2,...; replaces the spec's axis or parameter of that name, or adds it.",
     )(command)
     return click.option(
-        "--set", "values", multiple=True, metavar="NAME=VALUE", help="Fix a parameter; also method, seed and name."
+        "--set",
+        "values",
+        multiple=True,
+        metavar="NAME=VALUE",
+        shell_complete=complete_parameter,
+        help="Fix a parameter; also method, seed and name.",
     )(command)
 
 

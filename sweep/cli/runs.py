@@ -9,6 +9,7 @@ from typing import Any
 
 import click
 
+from sweep.cli.model_names import complete_dimension, complete_variable
 from sweep.cli.words import json_option, pairs, run_folder, say_json
 from sweep.errors import SpecError
 
@@ -110,7 +111,7 @@ def verify(folder: Path, sample: int, seed: int, as_json: bool) -> None:
 
 @click.command()
 @run_folder
-@click.argument("variable", metavar="[VAR]", required=False)
+@click.argument("variable", metavar="[VAR]", required=False, shell_complete=complete_variable)
 @click.option(
     "-o",
     "--output",
@@ -118,7 +119,12 @@ def verify(folder: Path, sample: int, seed: int, as_json: bool) -> None:
     help="Picture file [default: RUN/plots/, named by what it shows].",
 )
 @click.option(
-    "--sel", "selection", multiple=True, metavar="DIM=VALUE", help="Cut at the nearest value (or label) of a dimension."
+    "--sel",
+    "selection",
+    multiple=True,
+    metavar="DIM=VALUE",
+    shell_complete=complete_dimension,
+    help="Cut at the nearest value (or label) of a dimension.",
 )
 @click.option(
     "--x", "along", metavar="NAME", help="What runs to the right: a dimension, a one-dimensional coordinate, an output."

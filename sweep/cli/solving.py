@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from sweep.cli.model_names import complete_id, find_model
+from sweep.cli.model_names import complete_id, complete_method, complete_parameter, find_model
 from sweep.cli.words import pairs
 from sweep.errors import SpecError
 
@@ -29,9 +29,10 @@ if TYPE_CHECKING:
     "parameters",
     multiple=True,
     metavar="NAME=VALUE",
+    shell_complete=complete_parameter,
     help="A parameter; those left out have defaults.",
 )
-@click.option("--method", help="Method [default: the model's first].")
+@click.option("--method", shell_complete=complete_method, help="Method [default: the model's first].")
 @click.option("--json", "as_json", is_flag=True, help="As JSON, with every value.")
 @click.option(
     "--plot", "picture", type=click.Path(path_type=Path), help="Draw the outputs that are curves into this file."

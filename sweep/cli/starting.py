@@ -9,9 +9,15 @@ from typing import TYPE_CHECKING
 import click
 
 from sweep.cli.model_names import complete_id, find_model
-from sweep.errors import SpecError
+from sweep.errors import SpecError, program
+
+FEW = 12
+"""Numbers of an array that a spec shows."""
+UNITS = ("hbar",)
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from solvers.declarations import Parameter
     from solvers.model import Model
     from sweep.records import Json
@@ -23,22 +29,43 @@ if TYPE_CHECKING:
 @click.option("--force", is_flag=True, help="Replace a file that is there.")
 def new(model_id: str, output: Path | None, force: bool) -> None:
     """Write a commented starter spec for the model ID."""
-    text = starter(find_model(model_id))
+    import numpy as np
+
+    model = find_model(model_id)
     if output is None:
-        click.echo(text, nl=False)
+        click.echo(starter(model), nl=False)
         return
-    if output.exists() and not force:
-        raise SpecError(f"{output} exists; choose another name or replace it with --force")
+    arrays = {name: output.with_name(f"{output.stem}_{name}.npy") for name in _large(model)}
+    for path in (output, *arrays.values()):
+        if path.exists() and not force:
+            raise SpecError(f"{path} exists; choose another name or replace it with --force")
     output.parent.mkdir(parents=True, exist_ok=True)
-    output.write_text(text)
-    click.echo(f"{output} is written; look it over, then: spinsweep run {output}")
+    for name, path in arrays.items():
+        np.save(path, np.asarray(model.parameter(name).parse(model.example[name])), allow_pickle=False)
+    output.write_text(starter(model, {name: path.name for name, path in arrays.items()}))
+    written = f"{output} is" if not arrays else f"{output} and {', '.join(str(path) for path in arrays.values())} are"
+    click.echo(f"{written} written; look it over, then: {program()} run {output}")
 
 
-def starter(model: Model) -> str:
-    """A spec that runs as it is, with every parameter of the model in it or beside it as a comment."""
+def _large(model: Model) -> list[str]:
+    """The arrays of the example that nobody wants to read in a spec."""
+    import numpy as np
+
+    return [
+        p.name for p in model.parameters if p.dims and not p.shape and np.size(model.example.get(p.name, 0.0)) > FEW
+    ]
+
+
+def starter(model: Model, files: Mapping[str, str] | None = None) -> str:
+    """A spec that runs as it is, with every parameter of the model in it or beside it as a comment.
+
+    `files` names the arrays of the example that stand in a file beside it.
+    """
     from sweep.spec.toml_text import value_text
 
-    axis = next((p for p in model.parameters if _sweepable(p, model.example)), None)
+    files = files or {}
+    numbers = [p for p in model.parameters if _sweepable(p, model.example)]
+    axis = next((p for p in numbers if not p.dims), None) or next(iter(numbers), None)
     lines = [f"# {model.title}", f"# {model.source}", "", "[sweep]", f'name = "{model.title}"', f'model = "{model.id}"']
     lines += [
         f'method = "{model.methods[0].name}"    # a list makes an axis of: {", ".join(m.name for m in model.methods)}'
@@ -52,7 +79,10 @@ def starter(model: Model) -> str:
         )
         value = model.example.get(p.name, p.default)
         given = p.name in model.example
-        if value is None:
+        if p.name in files:
+            lines.append(f'{p.name} = "{files[p.name]}"    # {remark}')
+            lines.append(f'# as an axis: {p.name} = {{ arrays = "stack.npy", labels = {{ case = [1, 2, 3] }} }}')
+        elif value is None:
             lines.append(f"# {p.name} = ...    # {remark}")
         else:
             lines.append(f"{'' if given else '# '}{p.name} = {value_text(value)}    # {remark}")
@@ -70,12 +100,25 @@ def starter(model: Model) -> str:
 
 
 def _sweepable(p: Parameter, example: Json) -> bool:
-    return p.kind == "real" and not p.dims and not p.shape and p.physical and example.get(p.name, p.default) is not None
+    """Whether a parameter makes a first axis: a physical number, or an array that a number fills; not a mere unit."""
+    import numpy as np
+
+    value = example.get(p.name, p.default)
+    return (
+        p.kind == "real"
+        and not p.shape
+        and p.physical
+        and p.name not in UNITS
+        and np.size(value) == 1
+        and value is not None
+    )
 
 
 def _range(p: Parameter, example: Json) -> tuple[float, float]:
     """From half the example's value to it, or from zero to one or to the bound."""
-    value = float(example.get(p.name, p.default))
+    import numpy as np
+
+    value = float(np.asarray(example.get(p.name, p.default)).reshape(-1)[0])
     if value:
         return 0.5 * value, value
     high = p.bounds[1] if math.isfinite(p.bounds[1]) else 1.0

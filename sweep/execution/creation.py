@@ -65,9 +65,9 @@ def create(folder: RunFolder, spec: SweepSpec, timings: Timings, workers: int, p
     def fill(beside: RunFolder) -> None:
         own = adopted(spec.raw, beside.meta)
         text = spec_text(own)
-        layout.create(beside.data, plan, record.code, text)
-        files.write_text(beside.spec_file, text)
-        files.write_record(beside.plan_file, dataclasses.replace(record, spec=own))
+        layout.create(beside.data, plan, record.code, text, beside.disk)
+        files.write_text(beside.spec_file, text, beside.disk)
+        files.write_record(beside.plan_file, dataclasses.replace(record, spec=own), beside.disk)
 
     folder.create(fill)
     wall = timings.of_one_core(spec.points) / workers

@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import contextlib
 import queue
-import time
-from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
 from solvers.outcome import Remark
 from sweep.clusters.cluster import Cluster, Task
+from sweep.execution.commits import LARGEST_GROUP, Commits
 from sweep.execution.interrupts import Interrupts, Stage
 from sweep.execution.messages import CodeMismatch, Job, Receipt
+from sweep.execution.open_run import OpenRun, TileToDo
 from sweep.execution.parts import Part, lost_part, write_parts
 from sweep.execution.progress import Progress
 from sweep.execution.scheduling import (
@@ -37,32 +36,18 @@ from sweep.execution.scheduling import (
     Work,
     WorkerLost,
 )
-from sweep.execution.worker import solve_part, solve_tile
-from sweep.folder import files, journal, provenance
-from sweep.folder.journal import JournalEntry
+from sweep.execution.worker import solve_part, solve_tiles
+from sweep.folder.codes import POINT_FAILED
 from sweep.folder.lease import Lease
-from sweep.folder.point_errors import FAILED, WARNED, PointError
-from sweep.folder.run_folder import RunFolder
-from sweep.folder.store import POINT_FAILED, POINT_WARNED, Store
-from sweep.plan.tiling import Plan, Tile
 from sweep.quantities import duration
 
 _TICK_SECONDS = 0.2
 _LOOK_SECONDS = 2.0
 NO_WORKER_SECONDS = 60.0
 """A local cluster without any worker for so long will not come back by itself."""
-KEPT_WARNINGS = 3
-"""Warnings of one kind that are recorded per tile; failed points are all recorded."""
-
-
-@dataclass(frozen=True)
-class TileToDo:
-    """A tile with points to compute: `done` of its `points` are done already; `cost` in seconds."""
-
-    index: int
-    points: int
-    done: int
-    cost: float
+BUNDLE_SECONDS = 0.1
+LARGEST_BUNDLE = 16
+"""Tiles of less work than what a task costs the scheduler are given to workers in bundles of so many, and so long."""
 
 
 @dataclass(frozen=True)
@@ -70,13 +55,19 @@ class _News:
     """A future that is done: its result, or why there is none."""
 
     future: Task
-    result: Receipt | Part | None = None
+    result: tuple[Receipt, ...] | Part | None = None
     error: BaseException | None = None
 
 
-def window_of(threads: int) -> int:
+def window_of(threads: int, bundle: int = 1) -> int:
     """Tiles to have outstanding: enough that no worker waits, few enough that the client stays small."""
-    return 2 * threads + 2
+    return bundle * (2 * threads + 2)
+
+
+def bundle_of(tiles: Sequence[TileToDo], threads: int) -> int:
+    """How many tiles a worker is given at once: one, unless they are over long before the next could be sent."""
+    quick = BUNDLE_SECONDS / max((tile.cost for tile in tiles), default=1.0)
+    return max(1, int(min(quick, LARGEST_BUNDLE, len(tiles) / (8 * threads))))
 
 
 class Driver:
@@ -84,8 +75,7 @@ class Driver:
 
     def __init__(
         self,
-        folder: RunFolder,
-        plan: Plan,
+        run: OpenRun,
         job: Job,
         cluster: Cluster,
         lease: Lease,
@@ -93,27 +83,31 @@ class Driver:
         tiles: Sequence[TileToDo],
         failed_before: int,
     ) -> None:
-        self.folder = folder
-        self.plan = plan
+        self.open = run
+        self.plan = run.plan
         self.job = job
         self.cluster = cluster
         self.lease = lease
         self.progress = progress
-        self.store = Store(folder.data, plan, writable=True)
-        spec = plan.spec
+        self.commits = Commits(run, progress, syncs=bool(job.synced))
+        spec = run.plan.spec
         threads = max(cluster.threads(), 1)
+        self._bundle = bundle_of(tiles, threads)
         self.scheduler = Scheduler(
             [(tile.index, tile.points, tile.cost) for tile in tiles],
-            window_of(threads),
+            window_of(threads, self._bundle),
             spec.retries,
             failures_allowed=spec.failures_allowed(),
             failed_before=failed_before,
         )
-        self.interrupts = Interrupts(folder)
+        self.interrupts = Interrupts(run.folder)
+        self._clock = run.folder.host.clock
         self._done_before = {tile.index: tile.done for tile in tiles if tile.done}
         self._frozen: set[int] = set()
         self._threads = threads
-        self._futures: dict[Task, Work] = {}
+        self._together: list[Work] = []
+        self._alone: set[Work] = set()
+        self._futures: dict[Task, tuple[Work, ...]] = {}
         self._arrived: queue.SimpleQueue[_News] = queue.SimpleQueue()
         self._receipts: dict[Work, Receipt] = {}
         self._parts: dict[Work, Part] = {}
@@ -124,29 +118,39 @@ class Driver:
         """Run to the end and return how it ended."""
         with self.interrupts.signals():
             try:
-                self._loop()
+                end = self._loop()
+                if self.lease.lost.is_set():
+                    self.commits.give_up()
+                else:
+                    self.commits.finish()
             except OSError as error:  # a full disk, a folder that is gone: what is committed stays
                 name = f": {error.filename}" if error.filename else ""
-                self.scheduler.handle(EndAsked(f"{error.strerror or error}{name}", Outcome.ABORTED))
-        self.progress.clear()
-        for future in self._futures:
-            with contextlib.suppress(Exception):
-                future.cancel()
-        assert self.scheduler.ended is not None
-        return self.scheduler.ended
+                end = End(Outcome.ABORTED, f"{error.strerror or error}{name}")
+                self.commits.give_up()
+            finally:
+                self.progress.clear()
+                for future in self._futures:
+                    with contextlib.suppress(Exception):
+                        future.cancel()
+        return end
 
-    def _loop(self) -> None:
+    def _loop(self) -> End:
         self._do(self.scheduler.start())
-        looked = time.monotonic()
+        self._submit_together()
+        looked = self._clock.monotonic()
         while self.scheduler.ended is None:
             for event in self._events():
                 self._do(self.scheduler.handle(event))
-            now = time.monotonic()
+            self._submit_together()
+            self.commits.tick()
+            now = self._clock.monotonic()
             if now - looked > _LOOK_SECONDS:
                 looked = now
                 for event in self._look_around(now):
                     self._do(self.scheduler.handle(event))
+                self._submit_together()
             self.progress.tick(now)
+        return self.scheduler.ended
 
     # What happened
 
@@ -157,37 +161,51 @@ class Driver:
             yield StopAsked("stopped on request")
             yield from self._withdraw()
             self.progress.say(
-                f"stopping: {len(self._futures)} tiles that run are finished and committed; press Ctrl-C again to drop them"
+                f"stopping: {sum(map(len, self._futures.values()))} tiles that run are finished and committed; press Ctrl-C again to drop them"
             )
         elif stage is Stage.END_ASKED:
             yield EndAsked("stopped at once on request; the tiles that were running are dropped")
             return
-        with contextlib.suppress(queue.Empty):
-            yield from self._event_of(self._arrived.get(timeout=_TICK_SECONDS))
-            while True:
-                yield from self._event_of(self._arrived.get_nowait())
+        left = self.commits.seconds_left
+        news = self._clock.take(self._arrived, _TICK_SECONDS if left is None else min(left, _TICK_SECONDS))
+        for _ in range(LARGEST_GROUP):
+            if news is None:
+                return
+            yield from self._event_of(news)
+            news = self._clock.take(self._arrived, 0.0)
+        if news is not None:
+            yield from self._event_of(news)
 
     def _withdraw(self) -> Iterator[Event]:
         """Take back what no worker has started."""
         started = self.cluster.started()
-        for future, work in list(self._futures.items()):
+        for future, works in list(self._futures.items()):
             if future.key not in started and not future.done():
                 del self._futures[future]
                 future.cancel()
-                yield Withdrawn(work)
+                yield from map(Withdrawn, works)
 
     def _event_of(self, news: _News) -> Iterator[Event]:
-        work = self._futures.pop(news.future, None)
-        if work is None:
+        works = self._futures.pop(news.future, None)
+        if works is None:
             return
-        if news.result is not None:
-            yield Finished(work, self._keep(work, news.result))
-        elif self.cluster.lost_worker(news.error):
-            yield WorkerLost(work)
+        if isinstance(news.result, Part):
+            (work,) = works
+            self._parts[work] = news.result
+            yield Finished(work, int(np.count_nonzero(news.result.statuses == POINT_FAILED)))
+        elif news.result is not None:
+            for work, receipt in zip(works, news.result, strict=True):
+                self._receipts[work] = receipt
+                yield Finished(work, receipt.failed(work.size))
         elif isinstance(news.error, CodeMismatch):
             yield EndAsked(str(news.error), Outcome.ABORTED)
+        elif len(works) > 1:  # whichever of them it was, the others are not to blame
+            self._alone.update(works)
+            yield from map(Withdrawn, works)
+        elif self.cluster.lost_worker(news.error):
+            yield WorkerLost(works[0])
         else:  # not a point's own; or cancelled, by the scheduler's end or by somebody at the dashboard
-            yield Erred(work, f"tile {work.tile}: {type(news.error).__name__}: {news.error}")
+            yield Erred(works[0], f"tile {works[0].tile}: {type(news.error).__name__}: {news.error}")
         news.future.release()
 
     def _fetch(self, future: Task) -> None:
@@ -196,14 +214,6 @@ class Driver:
             self._arrived.put(_News(future, result=future.result()))
         except BaseException as error:  # whatever it is, the loop decides
             self._arrived.put(_News(future, error=error))
-
-    def _keep(self, work: Work, result: Receipt | Part) -> int:
-        """Hold a result until its commit; returns how many of its points failed."""
-        if isinstance(result, Receipt):
-            self._receipts[work] = result
-            return int(np.count_nonzero(result.statuses((work.size,)) == POINT_FAILED))
-        self._parts[work] = result
-        return int(np.count_nonzero(result.statuses == POINT_FAILED))
 
     def _look_around(self, now: float) -> Iterator[Event]:
         """Workers come and go; the scheduler or the lease may be lost."""
@@ -220,7 +230,7 @@ class Driver:
             self._no_workers_since = None
             if threads != self._threads:
                 self._threads = threads
-                yield WindowChanged(window_of(threads))
+                yield WindowChanged(window_of(threads, self._bundle))
             return
         if self._no_workers_since is None:
             self._no_workers_since = now
@@ -233,66 +243,51 @@ class Driver:
     def _do(self, instructions: Sequence[Instruction]) -> None:
         for instruction in instructions:
             match instruction:
+                case Submit(work) if work.whole and work.attempt == 0 and work not in self._alone:
+                    self._together.append(work)
                 case Submit(work):
                     self._submit(work)
                 case Commit(work):
                     self._commit(self._receipts.pop(work))
                 case Assemble(tile, parts):
                     found = [self._parts.pop(part) for part in parts]
-                    self._commit(write_parts(self.store, self.plan.at(tile), found))
+                    self._commit(self._assemble(tile, found))
                 case MarkLost(work):
                     remark = Remark(kind="WorkerLost", message="the worker process died while it solved this point")
                     self._parts[work] = lost_part(work.lo, work.hi, remark)
                 case End():
                     pass
 
-    def _submit(self, work: Work) -> None:
-        # A key that has erred does not run again, so the attempt is part of it.
-        key = (self._name, work.tile, work.lo, work.hi, work.attempt)
-        call: Callable[..., Any]
+    def _submit_together(self) -> None:
+        for start in range(0, len(self._together), self._bundle):
+            self._submit(*self._together[start : start + self._bundle])
+        self._together.clear()
+
+    def _submit(self, *works: Work) -> None:
+        """Give tiles, or a part of one, to a worker. A tile that is tried again is alone, so that its fate is its own."""
+        work = works[0]
+        # A key that has erred does not run again, so the attempt is part of it, and how many tiles travel together.
+        key = (self._name, work.tile, work.lo, work.hi, work.attempt, len(works))
         if work.whole:
-            call, arguments = solve_tile, (self.job, work.tile)
+            tiles = tuple((work.tile, self._before(work.tile)) for work in works)
+            future = self.cluster.submit(solve_tiles, self.job, tiles, key=key)
         else:
-            call, arguments = solve_part, (self.job, work.tile, work.lo, work.hi)  # type: ignore[assignment]
-        future = self.cluster.submit(call, *arguments, key=key)
-        self._futures[future] = work
+            before = self._before(work.tile)
+            future = self.cluster.submit(solve_part, self.job, work.tile, work.lo, work.hi, before, key=key)
+        self._futures[future] = works
         future.add_done_callback(self._fetch)
 
-    def _commit(self, receipt: Receipt) -> None:
-        """Record a tile and then commit it; whatever happens in between, its points are just computed again."""
-        tile = self.plan.at(receipt.tile)
-        statuses = receipt.statuses(tile.shape)
-        files.append_records(self.folder.errors, self._point_errors(receipt, tile))
-        entry = JournalEntry(
-            tile=receipt.tile,
-            digest=receipt.digest,
-            sizes=receipt.sizes,
-            seconds=receipt.seconds,
-            host=receipt.host,
-            pid=receipt.pid,
-            cpu=receipt.cpu,
-            time=provenance.now(),
-        )
-        journal.append(self.folder.journal, entry)
-        self.store.commit(receipt.tile, statuses)
-        self.progress.add(
-            tile.size - self._done_before.get(tile.index, 0), int(np.count_nonzero(statuses == POINT_FAILED))
-        )
+    def _before(self, tile: int) -> str:
+        """The codes of a tile of which the failed points alone are solved."""
+        return self.open.committed.text(tile) if tile in self._done_before else ""
 
-    def _point_errors(self, receipt: Receipt, tile: Tile) -> Iterator[PointError]:
-        warned: Counter[str] = Counter()
-        for remark in receipt.remarks:
-            if remark.status == POINT_WARNED:
-                warned[remark.kind] += 1
-                if warned[remark.kind] > KEPT_WARNINGS:
-                    continue
-            yield PointError(
-                tile=receipt.tile,
-                place=remark.place,
-                status=FAILED if remark.status == POINT_FAILED else WARNED,
-                method=tile.method,
-                parameters={name: v[remark.place].item() for name, v in tile.points.items() if v.ndim == 1},
-                type=remark.kind,
-                message=remark.message,
-                traceback=remark.traceback,
-            )
+    def _assemble(self, tile: int, parts: Sequence[Part]) -> Receipt:
+        """Write a tile from its parts."""
+        store = self.open.store
+        receipt = write_parts(store, self.plan.at(tile), parts, self.open.folder.host)
+        if not self.job.synced:
+            store.sync_tile(tile)
+        return receipt
+
+    def _commit(self, receipt: Receipt) -> None:
+        self.commits.add(receipt, self._done_before.get(receipt.tile, 0))

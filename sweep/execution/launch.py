@@ -11,8 +11,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TextIO
 
-import numpy as np
-
 from sweep.clusters.cluster import Cluster, Wanted
 from sweep.clusters.here import HERE, SMALL_SECONDS, here
 from sweep.clusters.kinds import LOCAL, check_name, connect
@@ -29,7 +27,6 @@ from sweep.folder import provenance, starts
 from sweep.folder.cancelling import forget
 from sweep.folder.lease import Lease
 from sweep.folder.run_folder import RunFolder
-from sweep.folder.store import PENDING, POINT_FAILED, Store
 from sweep.plan.companion import Companion
 from sweep.plan.machine import cores
 from sweep.plan.pilot import Pilot
@@ -161,25 +158,23 @@ def _go_on(
         record = folder.record()
         plan = folder.plan(record)
         code = check_code(folder, record, plan, options.accept_code_change, progress)
-        opened = Store(folder.data, plan, writable=True)
-        status = recover(folder, opened, progress)
-        done = (status != PENDING) & (status != POINT_FAILED) if retry else status != PENDING
-        tiles = tiles_to_do(plan, done, record.pilot)
+        opened = recover(folder, plan, progress)
+        tiles = tiles_to_do(opened.committed, record.pilot, retry)
         if not tiles:
-            result = RunResult.of(folder, status, End(Outcome.COMPLETE))
+            result = RunResult.of(folder, opened.committed, End(Outcome.COMPLETE))
             progress.say(result.text(options.python))
             return result
-        failed = int(np.count_nonzero(done & (status == POINT_FAILED)))
-        progress.start(plan.spec.points, int(np.count_nonzero(done)), failed)
+        failed = 0 if retry else opened.committed.failed
+        progress.start(plan.spec.points, opened.committed.done - (opened.committed.failed if retry else 0), failed)
         forget(folder)
         with cluster or options.suited(sum(tile.cost for tile in tiles), progress) as connected:
             if not introduced:
                 _introduce(connected, options, progress)
-            job = Job(str(folder.path.resolve()), record.id, code, retry)
+            job = Job(str(folder.path.resolve()), record.id, code, folder.disk.shared_with(folder.data))
             if not connected.ours:
                 _check_workers(connected, job)
-            end = Driver(folder, plan, job, connected, lease, progress, tiles, failed).run()
-            result = RunResult.of(folder, opened.status(), end)
+            end = Driver(opened, job, connected, lease, progress, tiles, failed).run()
+            result = RunResult.of(folder, opened.committed, end)
             progress.say(result.text(options.python))
             with suppress(OSError):  # on a full disk the words above matter more
                 _record_start(options, connected, result, began, len(tiles))

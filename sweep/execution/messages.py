@@ -2,14 +2,9 @@
 
 from __future__ import annotations
 
-import base64
-import zlib
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-import numpy as np
-from numpy.typing import NDArray
-
+from sweep.folder.codes import POINT_FAILED, counts
 from sweep.records import Record
 
 
@@ -17,13 +12,14 @@ from sweep.records import Record
 class Job:
     """What every task of a run needs to know: the folder, the id of the run in it, and the hash of the model's code.
 
-    With `retry`, points that are done are taken from the store and only the others are solved.
+    `synced` names the file system on which the driver makes safe what workers write (see `Disk.shared_with`); a worker
+    that is not on it does so itself.
     """
 
     folder: str
     run_id: str
     code: str
-    retry: bool = False
+    synced: str = ""
 
 
 @dataclass(frozen=True)
@@ -39,26 +35,21 @@ class PointRemark(Record):
 
 @dataclass(frozen=True)
 class Receipt(Record):
-    """What a worker tells the driver about a tile whose data it has written; `codes` are the statuses, packed."""
+    """What a worker tells the driver about a tile whose data it has written: the codes of its points (see
+    `codes.packed`), size and digest of the file of each result."""
 
     tile: int
     codes: str
-    digest: str
-    sizes: Mapping[str, int]
+    chunks: tuple[tuple[int, str], ...]
     seconds: float
     host: str
     pid: int
     cpu: str
     remarks: tuple[PointRemark, ...] = ()
 
-    def statuses(self, shape: Sequence[int]) -> NDArray[np.uint8]:
-        """The status of every point of the tile."""
-        return np.frombuffer(zlib.decompress(base64.b64decode(self.codes)), dtype=np.uint8).reshape(shape)
-
-
-def packed(statuses: NDArray[np.uint8]) -> str:
-    """Statuses as a receipt carries them."""
-    return base64.b64encode(zlib.compress(statuses.tobytes(), 1)).decode()
+    def failed(self, size: int) -> int:
+        """How many points of the tile, which has so many, failed."""
+        return int(counts(self.codes, size)[POINT_FAILED])
 
 
 class CodeMismatch(RuntimeError):

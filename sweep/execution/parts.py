@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import socket
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -12,9 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from solvers.outcome import Remark
-from sweep.execution.messages import PointRemark, Receipt, packed
+from sweep.execution.messages import PointRemark, Receipt
 from sweep.folder import provenance
-from sweep.folder.store import POINT_FAILED, Store, digest
+from sweep.folder.codes import POINT_FAILED, packed
+from sweep.folder.host import HERE, Host
+from sweep.folder.store import Store
 from sweep.plan.tiling import Tile
 from sweep.plan.variables import ELAPSED
 
@@ -43,7 +43,7 @@ def lost_part(lo: int, hi: int, remark: Remark) -> Part:
     return Part(lo, hi, {}, np.full(size, POINT_FAILED, dtype=np.uint8), np.full(size, np.nan), remarks)
 
 
-def write_parts(store: Store, tile: Tile, parts: Sequence[Part]) -> Receipt:
+def write_parts(store: Store, tile: Tile, parts: Sequence[Part], host: Host = HERE) -> Receipt:
     """Write a tile from its parts, which cover it in order; an output that a part does not have is NaN there."""
     arrays: dict[str, NDArray[Any]] = {}
     for variable in store.plan.variables:
@@ -55,15 +55,14 @@ def write_parts(store: Store, tile: Tile, parts: Sequence[Part]) -> Receipt:
                     flat[part.lo : part.hi] = part.outputs[variable.name]
             arrays[variable.name] = flat.reshape(tile.shape + own)
     arrays[ELAPSED] = np.concatenate([part.seconds for part in parts]).reshape(tile.shape)
-    sizes = store.write_tile(tile.index, arrays)
+    chunks = store.write_tile(tile.index, arrays)
     return Receipt(
         tile=tile.index,
         codes=packed(np.concatenate([part.statuses for part in parts])),
-        digest=digest(arrays),
-        sizes=sizes,
+        chunks=tuple((chunk.size, chunk.digest) for chunk in chunks),
         seconds=float(np.nansum(arrays[ELAPSED])),
-        host=socket.gethostname(),
-        pid=os.getpid(),
+        host=host.name,
+        pid=host.pid(),
         cpu=provenance.cpu_model(),
         remarks=tuple(remark for part in parts for remark in part.remarks),
     )

@@ -6,61 +6,87 @@ import dataclasses
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 from solvers.fingerprint import code_of, sources_of
 from solvers.registry import module_of
 from sweep.errors import Cure, RunError
-from sweep.execution.driver import TileToDo
+from sweep.execution.open_run import OpenRun, TileToDo
 from sweep.execution.progress import Progress
-from sweep.folder import files, journal, provenance, store
+from sweep.folder import codes, files, journal, old_formats, provenance
+from sweep.folder.codes import PENDING, POINT_FAILED
+from sweep.folder.committed import Committed
+from sweep.folder.journal import JournalEntry
 from sweep.folder.run_folder import RunFolder
 from sweep.folder.run_record import RunRecord
-from sweep.folder.store import PENDING, Store
+from sweep.folder.status_view import StatusView
+from sweep.folder.store import Store, append_history
 from sweep.plan.costs import tile_costs
 from sweep.plan.tiling import Plan
 from sweep.plan.timings import Timings
 
+_TOLD = 5
+"""Tiles to be computed again that are named one by one."""
 
-def recover(folder: RunFolder, opened: Store, progress: Progress) -> NDArray[np.uint8]:
-    """Clean up after drivers and workers that were killed; returns the status of every point.
 
-    Temporary files are removed, and a tile whose committed chunks are not all there with their size is taken back.
+def recover(folder: RunFolder, plan: Plan, progress: Progress) -> OpenRun:
+    """Open a run whose lease is held, and clean up after drivers and workers that were killed.
+
+    What the journal has counts: a torn last line is dropped, and `status` is made again from it. Temporary files are
+    removed, and a tile whose committed chunks are not all there with their size is taken back.
     """
-    opened.remove_orphans()
-    status = opened.status()
-    entries = journal.latest(folder.journal)
-    for index in range(opened.plan.tiles):
-        region = opened.plan.region(index)
-        if not status[region].any():
-            continue
-        expected = entries[index].sizes if index in entries else {}
-        missing = [path for path, size in expected.items() if _size(opened.path / path) != size]
-        if missing or not expected:
-            what = f"{len(missing)} of its files are missing or damaged" if expected else "it is not in the journal"
-            progress.say(f"tile {index} is computed again: {what}")
-            opened.clear(index)
-            status[region] = PENDING
-    return status
+    store = Store(folder.data, plan, writable=True, disk=folder.disk)
+    store.remove_orphans()
+    if folder.disk.is_file(folder.journal):  # a driver may have been killed between its write and its sync
+        folder.disk.sync(folder.journal)
+    found = journal.latest(folder.journal, folder.disk)
+    entries = old_formats.completed(store, found)
+    journal.append(
+        folder.journal, [entries[tile] for tile, entry in found.items() if old_formats.is_old(entry)], folder.disk
+    )
+    entries = {tile: entry for tile, entry in entries.items() if not entry.taken_back}
+    committed = Committed.read(folder, plan, entries)
+    lost = {tile: gone for tile, entry in entries.items() if (gone := _missing(store, tile, entry))}
+    for tile, gone in list(lost.items())[:_TOLD]:
+        progress.say(f"tile {tile} is computed again: {gone} of its files are missing or damaged")
+    if len(lost) > _TOLD:
+        progress.say(f"and so are {len(lost) - _TOLD:,} other tiles")
+    journal.take_back(folder.journal, lost, folder.disk)
+    for tile in lost:
+        committed.put(tile, str(PENDING))
+    StatusView(store, committed, folder.host.clock).rebuild()
+    return OpenRun(folder, plan, store, committed)
 
 
-def _size(path: Path) -> int:
+def _missing(store: Store, tile: int, entry: JournalEntry) -> int:
+    """How many of a committed tile's files are not there with the size that they had."""
+    files_of_tile = zip(store.plan.outputs, entry.chunks, strict=True)
+    return sum(_size(store, store.chunk_file(v, tile)) != size for v, (size, _) in files_of_tile)
+
+
+def _size(store: Store, path: Path) -> int:
     try:
-        return path.stat().st_size
+        return store.disk.size(path)
     except OSError:
         return -1
 
 
-def tiles_to_do(plan: Plan, done: NDArray[np.bool_], timings: Timings) -> list[TileToDo]:
-    """The tiles with points that are not done, each with its predicted cost."""
+def tiles_to_do(committed: Committed, timings: Timings, retry: bool = False) -> list[TileToDo]:
+    """The tiles with points that are not done, each with its predicted cost; with `retry`, failed points are not."""
+    plan = committed.plan
+    todo = committed.uniform == PENDING
+    done = np.zeros(plan.tiles, dtype=np.int64)
+    if retry:
+        todo |= committed.uniform == POINT_FAILED
+        for tile in committed.mixed:
+            counts = codes.counts(committed.text(tile), int(plan.sizes[tile]))
+            if counts[POINT_FAILED]:
+                todo[tile] = True
+                done[tile] = plan.sizes[tile] - counts[POINT_FAILED]
     costs = tile_costs(plan, timings)
-    found = []
-    for index in range(plan.tiles):
-        part = done[plan.region(index)]
-        good = int(np.count_nonzero(part))
-        if good < part.size:
-            found.append(TileToDo(index, part.size, good, float(costs[index])))
-    return found
+    return [
+        TileToDo(tile, int(plan.sizes[tile]), int(done[tile]), float(costs[tile]))
+        for tile in np.flatnonzero(todo).tolist()
+    ]
 
 
 def check_code(folder: RunFolder, record: RunRecord, plan: Plan, accept: bool, progress: Progress) -> str:
@@ -84,8 +110,8 @@ def check_code(folder: RunFolder, record: RunRecord, plan: Plan, accept: bool, p
             ),
         )
     entry = f"{provenance.now()} solver code changed, accepted by the user (spinsweep {provenance.version()})"
-    store.append_history(folder.data, entry)
+    append_history(folder.data, entry, folder.disk)
     before = (*record.code_before, record.code)
-    files.write_record(folder.plan_file, dataclasses.replace(record, code=code, code_before=before))
+    files.write_record(folder.plan_file, dataclasses.replace(record, code=code, code_before=before), folder.disk)
     progress.say("the solver code has changed since this run was started; accepted and recorded")
     return code

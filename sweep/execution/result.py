@@ -4,13 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import numpy as np
-from numpy.typing import NDArray
-
-from sweep.errors import Cure, resume
+from sweep.errors import Cure, program, resume
 from sweep.execution.scheduling import End, Outcome
+from sweep.folder.committed import Committed
 from sweep.folder.run_folder import RunFolder
-from sweep.folder.store import POINT_FAILED, POINT_WARNED
 
 
 @dataclass(frozen=True)
@@ -26,16 +23,16 @@ class RunResult:
     warned: int
 
     @classmethod
-    def of(cls, folder: RunFolder, status: NDArray[np.uint8], end: End) -> RunResult:
-        """The result of a run that has ended with these statuses of its points."""
+    def of(cls, folder: RunFolder, committed: Committed, end: End) -> RunResult:
+        """The result of a run that has ended with this committed."""
         return cls(
             folder,
             end.outcome,
             end.reason,
-            status.size,
-            done=int(np.count_nonzero(status)),
-            failed=int(np.count_nonzero(status == POINT_FAILED)),
-            warned=int(np.count_nonzero(status == POINT_WARNED)),
+            committed.plan.spec.points,
+            done=committed.done,
+            failed=committed.failed,
+            warned=committed.warned,
         )
 
     @property
@@ -62,5 +59,12 @@ class RunResult:
     def text(self, python: bool = False) -> str:
         """About the end, and what to do next: typed into a terminal, or in Python."""
         if self.outcome is Outcome.COMPLETE:
-            return self.sentence()
+            return self.sentence() if python else "\n".join([self.sentence(), *self._next()])
         return f"{self.sentence()}; {self.cure.python if python else self.cure.command}"
+
+    def _next(self) -> list[str]:
+        """What one does with a complete run."""
+        lines = [f"draw it: {program()} plot {self.folder.path}"]
+        if self.failed or self.warned:
+            lines.append(f"why points failed or have a warning: {program()} errors {self.folder.path}")
+        return lines

@@ -67,7 +67,7 @@ class Erred:
 
 @dataclass(frozen=True)
 class Withdrawn:
-    """The work had not been started and was taken back; for a run that is stopping."""
+    """The work was taken back through no fault of its own: not started in a run that is stopping, or in bad company."""
 
     work: Work
 

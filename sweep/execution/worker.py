@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import functools
-import socket
-import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,60 +14,76 @@ from solvers.fingerprint import code_of
 from solvers.registry import module_of
 from sweep.execution.messages import CodeMismatch, Job, Receipt
 from sweep.execution.parts import Part, point_remark, write_parts
+from sweep.folder.codes import PENDING, POINT_FAILED, codes_of, unpacked
+from sweep.folder.host import HERE, Host
 from sweep.folder.run_folder import RunFolder
-from sweep.folder.store import PENDING, POINT_FAILED, Store, codes_of
+from sweep.folder.store import Store
 from sweep.plan.tiling import Plan, Tile
-from sweep.plan.variables import ELAPSED, STATUS
+from sweep.plan.variables import ELAPSED
 
 
 @dataclass(frozen=True)
 class _Context:
     plan: Plan
     store: Store
+    host: Host
+    syncs: bool
+    """Whether a tile is made safe here, and not by the driver for many at once."""
 
 
 @functools.lru_cache(maxsize=4)
-def _context(job: Job) -> _Context:
+def _context(job: Job, host: Host) -> _Context:
     """The plan and the open store of a run. Keyed by the run's id too: the same path can be a new store."""
-    folder = RunFolder(Path(job.folder))
+    folder = RunFolder(Path(job.folder), host)
     record = folder.record()
     if record.id != job.run_id:
-        raise RuntimeError(f"{job.folder} on {socket.gethostname()} holds another run than the driver's")
+        raise RuntimeError(f"{job.folder} on {host.name} holds another run than the driver's")
     plan = folder.plan(record)
     if code_of(module_of(plan.model)) != job.code:
         raise CodeMismatch(
-            f"the solver code of {plan.model.id} on {socket.gethostname()} are not those of the driver; "
+            f"the solver code of {plan.model.id} on {host.name} is not that of the driver; "
             "install the same version of spinsweep on all workers"
         )
-    return _Context(plan, Store(folder.data, plan, writable=True))
+    syncs = not job.synced or host.disk.shared_with(folder.data) != job.synced
+    return _Context(plan, Store(folder.data, plan, writable=True, disk=host.disk), host, syncs)
 
 
 def probe(job: Job) -> str:
     """Check that this worker sees the run folder and has the driver's code; returns its host."""
-    _context(job)
-    return socket.gethostname()
+    _context(job, HERE)
+    return HERE.name
 
 
-def solve_tile(job: Job, index: int) -> Receipt:
-    """Solve a tile and write its chunks."""
-    context = _context(job)
+def solve_tiles(job: Job, tiles: Sequence[tuple[int, str]], host: Host = HERE) -> tuple[Receipt, ...]:
+    """Solve tiles and write their chunks.
+
+    `tiles` are (index, packed codes): points that are done by their codes are taken from the store.
+    """
+    context = _context(job, host)
+    return tuple(_solve_tile(context, index, before) for index, before in tiles)
+
+
+def _solve_tile(context: _Context, index: int, before: str) -> Receipt:
     tile = context.plan.at(index)
-    return write_parts(context.store, tile, [_solve(context, tile, 0, tile.size, job.retry)])
+    receipt = write_parts(context.store, tile, [_solve(context, tile, 0, tile.size, before)], context.host)
+    if context.syncs:
+        context.store.sync_tile(index)
+    return receipt
 
 
-def solve_part(job: Job, index: int, lo: int, hi: int) -> Part:
+def solve_part(job: Job, index: int, lo: int, hi: int, before: str = "", host: Host = HERE) -> Part:
     """Solve points `lo` to `hi` of a tile and return them."""
-    context = _context(job)
-    return _solve(context, context.plan.at(index), lo, hi, job.retry)
+    context = _context(job, host)
+    return _solve(context, context.plan.at(index), lo, hi, before)
 
 
-def _solve(context: _Context, tile: Tile, lo: int, hi: int, retry: bool) -> Part:
-    spec, store = context.plan.spec, context.store
+def _solve(context: _Context, tile: Tile, lo: int, hi: int, before: str) -> Part:
+    spec, store, clock = context.plan.spec, context.store, context.host.clock
     statuses = np.zeros(hi - lo, dtype=np.uint8)
-    if retry:
-        statuses[:] = store.read_tile(tile.index, STATUS).ravel()[lo:hi]
+    if before:
+        statuses[:] = unpacked(before, (tile.size,))[lo:hi]
     todo = np.flatnonzero((statuses == PENDING) | (statuses == POINT_FAILED))
-    began = time.perf_counter()
+    began = clock.monotonic()
     found = evaluate(
         spec.model,
         tile.method,
@@ -77,7 +92,7 @@ def _solve(context: _Context, tile: Tile, lo: int, hi: int, retry: bool) -> Part
         keep=spec.keep,
         isolate=True,
     )
-    each = (time.perf_counter() - began) / max(todo.size, 1)
+    each = (clock.monotonic() - began) / max(todo.size, 1)
     outputs = found.outputs
     seconds = np.full(hi - lo, each)
     if todo.size < hi - lo:

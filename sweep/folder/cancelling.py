@@ -33,7 +33,7 @@ def ask(path: Path, now: bool) -> str:
     found = holder(folder.lease)
     if found is None or not found.live:
         raise RunError(f"no driver is working on {path}", resume(path))
-    files.write_record(folder.meta / _NAME, Wish(now, provenance.now()))
+    files.write_record(folder.meta / _NAME, Wish(now, provenance.now()), folder.disk)
     manner = "drops what runs" if now else "finishes the tiles that run"
     return f"{found} {manner} and stops within seconds; {resume(path).command}"
 
@@ -42,7 +42,7 @@ def asked(folder: RunFolder) -> Wish | None:
     """The wish that was left, if any."""
     path = folder.meta / _NAME
     try:
-        return Wish.from_json(files.read_json(path), path)
+        return Wish.from_json(files.read_json(path, folder.disk), path)
     except (OSError, ValueError):
         return None
 
@@ -50,4 +50,4 @@ def asked(folder: RunFolder) -> Wish | None:
 def forget(folder: RunFolder) -> None:
     """Remove a wish, old or fulfilled."""
     with contextlib.suppress(FileNotFoundError):
-        (folder.meta / _NAME).unlink()
+        folder.disk.remove(folder.meta / _NAME)

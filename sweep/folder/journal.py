@@ -1,42 +1,73 @@
-"""The journal of a run: one line per tile whose chunks are on disk, the last of a tile being the one that counts."""
+"""The journal of a run: one line per tile that is committed, the last of a tile being the one that counts.
+
+A line is the commit of its tile: it is written once the tile's data are safe, and holds the status of every point.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+import sys
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import ClassVar
 
+from sweep.errors import RunError
 from sweep.folder import files
+from sweep.folder.codes import PENDING
+from sweep.folder.disk import Disk, LocalDisk
 from sweep.records import Record
+
+_THIS = LocalDisk()
 
 
 @dataclass(frozen=True)
 class JournalEntry(Record):
-    """A tile that was written: digest of its values, sizes of its chunk files, and where and when that was."""
+    """A tile: the codes of its points (see `codes.packed`), size and digest of the file of its chunk of each output in
+    their order, and where and when they were written. Codes of 0 take an earlier entry back.
+
+    Entries of formats 1 and 2 have no codes, the `sizes` of files by path, and a `digest` of all values.
+    """
 
     FIX: ClassVar[str] = "remove the line; its tile is then computed again"
 
     tile: int
-    digest: str
-    sizes: Mapping[str, int]
+    codes: str = ""
+    chunks: tuple[tuple[int, str], ...] = ()
     seconds: float = 0.0
     host: str = ""
     pid: int = -1
     cpu: str = ""
     time: str = ""
+    digest: str = ""
+    sizes: Mapping[str, int] = field(default_factory=dict)
+
+    @property
+    def taken_back(self) -> bool:
+        return self.codes == str(PENDING)
 
 
-def append(path: Path, entry: JournalEntry) -> None:
-    """Add an entry, synced."""
-    files.append_records(path, [entry])
+def append(path: Path, entries: Iterable[JournalEntry], disk: Disk = _THIS) -> None:
+    """Add entries in one write and one sync: from here on their tiles are committed."""
+    files.append_records(path, entries, disk)
 
 
-def read(path: Path) -> list[JournalEntry]:
-    """All entries in their order."""
-    return files.read_records(path, JournalEntry)
+def take_back(path: Path, tiles: Iterable[int], disk: Disk = _THIS) -> None:
+    """Make tiles count as not computed."""
+    append(path, [JournalEntry(tile, codes=str(PENDING)) for tile in tiles], disk)
 
 
-def latest(path: Path) -> Mapping[int, JournalEntry]:
-    """The entry that counts, by tile."""
-    return {entry.tile: entry for entry in read(path)}
+def read(path: Path, disk: Disk = _THIS) -> Iterator[JournalEntry]:
+    """All entries in their order; RunError names a line that is none."""
+    for number, value in files.read_lines(path, disk):
+        if isinstance(value, dict):  # there are few hosts and processors, and perhaps a million lines
+            value |= {name: sys.intern(value[name]) for name in ("host", "cpu") if isinstance(value.get(name), str)}
+        entry = JournalEntry.from_json(value, f"{path}, line {number}")
+        if not entry.codes and not entry.digest:
+            raise RunError(f"{path}, line {number}: codes must be a text; given was nothing; {JournalEntry.FIX}")
+        yield entry
+
+
+def latest(path: Path, disk: Disk = _THIS) -> Mapping[int, JournalEntry]:
+    """The entry that counts, by tile; tiles that were taken back have none."""
+    found = {entry.tile: entry for entry in read(path, disk)}
+    return {tile: entry for tile, entry in found.items() if not entry.taken_back}

@@ -13,12 +13,18 @@ import zarr
 from numpy.typing import NDArray
 from zarr.errors import ZarrUserWarning
 
+from solvers.physics import physics_of
 from sweep.folder import attributes, provenance
-from sweep.folder.store import FLAGS, PENDING
+from sweep.folder.chunks import COMPRESSOR, SERIALIZER
+from sweep.folder.codes import FLAGS, PENDING
+from sweep.folder.disk import Disk, LocalDisk
+from sweep.folder.zarr_files import ZarrFiles
 from sweep.plan.tiling import Plan
 from sweep.plan.variables import STATUS, Variable
 from sweep.records import Json
 from sweep.spec.sweep_spec import SweepDimension, plain
+
+_THIS = LocalDisk()
 
 
 @dataclass(frozen=True)
@@ -31,15 +37,19 @@ class Coordinate:
     attributes: Json
 
 
-def create(path: Path, plan: Plan, code: str, text: str) -> None:
+def create(path: Path, plan: Plan, code: str, text: str, disk: Disk = _THIS) -> None:
     """Create the whole store: arrays, coordinates, attributes (`text` is the spec as TOML), consolidated metadata."""
-    group = zarr.create_group(path, zarr_format=3, attributes=dict(_group_attributes(plan, code, text)))
+    group = zarr.create_group(
+        ZarrFiles(path, disk), zarr_format=3, attributes=dict(_group_attributes(plan, code, text))
+    )
     for variable in plan.variables:
         group.create_array(
             variable.name,
             shape=variable.shape,
             chunks=variable.chunks,
             dtype=variable.dtype,
+            serializer=SERIALIZER,
+            compressors=COMPRESSOR,
             fill_value=PENDING if variable.name == STATUS else np.nan,
             dimension_names=variable.dims,
             attributes=dict(_variable_attributes(variable)),
@@ -64,13 +74,14 @@ def create(path: Path, plan: Plan, code: str, text: str) -> None:
 
 def _group_attributes(plan: Plan, code: str, text: str) -> Json:
     spec, model = plan.spec, plan.model
+    paper = physics_of(model).paper
     scalars = [c.name for c in coordinates(plan) if c.dims != (c.name,)]
     found = {
         "Conventions": "CF-1.11",
         "title": spec.name,
         "source": f"spinsweep {provenance.version()}, model {model.id}, method {', '.join(spec.methods)}",
         "history": f"{provenance.now()} created by spinsweep {provenance.version()}",
-        "references": model.source,
+        "references": model.source if paper is None else f"{paper.text()}; {model.source}",
         "model": model.id,
         "spec": text,
         "hash": spec.hash(),

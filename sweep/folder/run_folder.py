@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import os
 import secrets
-import shutil
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from sweep.errors import GIVE_A_RUN, RunError, SpecError
 from sweep.folder import files
+from sweep.folder.disk import Disk
+from sweep.folder.host import HERE, Host
 from sweep.folder.run_record import SOLVER_IN, RunRecord
+from sweep.folder.zarr_files import sync_tree
 from sweep.plan.tiling import Plan
 from sweep.spec.array_files import resolved
 from sweep.spec.parsing import parse
@@ -19,9 +20,14 @@ from sweep.spec.parsing import parse
 
 @dataclass(frozen=True)
 class RunFolder:
-    """Paths of a run folder `<out>`."""
+    """Paths of a run folder `<out>`, and the host that it is seen from."""
 
     path: Path
+    host: Host = field(default=HERE, repr=False, compare=False)
+
+    @property
+    def disk(self) -> Disk:
+        return self.host.disk
 
     @property
     def data(self) -> Path:
@@ -57,7 +63,7 @@ class RunFolder:
 
     def exists(self) -> bool:
         """Whether a run is here."""
-        return self.plan_file.is_file()
+        return self.disk.is_file(self.plan_file)
 
     def occupied(self) -> bool:
         """Whether something that is no run of ours is here."""
@@ -68,7 +74,7 @@ class RunFolder:
     def record(self) -> RunRecord:
         """The content of plan.json; RunError when there is no run, or one that cannot be read."""
         try:
-            found = files.read_json(self.plan_file)
+            found = files.read_json(self.plan_file, self.disk)
         except (FileNotFoundError, NotADirectoryError):
             raise RunError(f"{self.path} is not a run folder (no meta/plan.json)", GIVE_A_RUN) from None
         except (OSError, ValueError) as error:
@@ -93,19 +99,19 @@ class RunFolder:
 
     def create(self, fill: Callable[[RunFolder], None]) -> None:
         """Make the folder in one step: `fill` writes it beside its place, then it is renamed in."""
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        beside = RunFolder(self.path.with_name(f".{self.path.name}.{secrets.token_hex(4)}"))
+        self.disk.make_folder(self.path.parent)
+        beside = RunFolder(self.path.with_name(f".{self.path.name}.{secrets.token_hex(4)}"), self.host)
         try:
-            beside.meta.mkdir(parents=True)
-            beside.runs.mkdir()
+            self.disk.make_folder(beside.runs)
             fill(beside)
+            sync_tree(beside.path, self.disk)
             try:
-                os.rename(beside.path, self.path)
+                self.disk.rename(beside.path, self.path)
             except OSError as error:
                 raise RunError(
                     f"{self.path} appeared while this run was being created ({error.strerror}); start it again to continue that one"
                 ) from error
         except BaseException:
-            shutil.rmtree(beside.path, ignore_errors=True)
+            self.disk.remove_tree(beside.path)
             raise
-        files.sync_folder(self.path.parent)
+        self.disk.sync(self.path.parent)

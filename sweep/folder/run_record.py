@@ -10,9 +10,10 @@ from sweep.plan.timings import Timings
 from sweep.records import Json, Record
 from sweep.spec.sweep_spec import SOLVER
 
-FORMAT = 2
-"""Version of the layout of a run folder. In format 1 the dimension of the methods was called `method`."""
-SOLVER_IN = {1: "method", FORMAT: SOLVER}
+FORMAT = 3
+"""Version of the layout of a run folder. In format 1 the dimension of the methods was called `method`; in 1 and 2 a
+tile was committed by its chunk of `status`, and the journal had no codes."""
+SOLVER_IN = {1: "method", 2: SOLVER, FORMAT: SOLVER}
 """The formats that can be read, and what their dimension of the methods is called."""
 
 

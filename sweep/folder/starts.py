@@ -31,4 +31,4 @@ class Start(Record):
 def write(folder: RunFolder, start: Start) -> None:
     """Record a start under a name of its own."""
     name = f"{time.strftime('%Y%m%dT%H%M%S', time.gmtime(start.began))}-{secrets.token_hex(3)}.json"
-    files.write_record(folder.runs / name, start)
+    files.write_record(folder.runs / name, start, folder.disk)

@@ -1,12 +1,11 @@
 """The Zarr store of a run: created whole, filled tile by tile, opened by xarray at any moment.
 
-A worker writes the data chunks of its tile; the driver alone writes `status`, after the data. A chunk of `status` is
-therefore the commit of its tile: what is not 0 there is on disk.
+A worker writes the data chunks of its tile; what commits them is the journal. `status` is a view of the journal, which
+the driver alone writes, after the data: what is not 0 there has its values.
 """
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -15,111 +14,95 @@ import numpy as np
 import zarr
 from numpy.typing import NDArray
 
-from solvers.outcome import FAILED, OK, WARNED
 from sweep.folder import files
+from sweep.folder.chunks import encoded
+from sweep.folder.disk import Disk, LocalDisk
+from sweep.folder.zarr_files import Written, ZarrFiles
 from sweep.plan.tiling import Plan
-from sweep.plan.variables import ELAPSED, STATUS, Variable
+from sweep.plan.variables import STATUS, Variable
 
-PENDING, DONE, POINT_FAILED, POINT_WARNED, INTERPOLATED = range(5)
-FLAGS = {
-    PENDING: "pending",
-    DONE: "done",
-    POINT_FAILED: "failed",
-    POINT_WARNED: "done_with_warning",
-    INTERPOLATED: "interpolated",
-}
-_OF_SOLVER = np.zeros(3, dtype=np.uint8)
-_OF_SOLVER[[OK, WARNED, FAILED]] = DONE, POINT_WARNED, POINT_FAILED
-
-
-def codes_of(status: NDArray[np.integer[Any]]) -> NDArray[np.uint8]:
-    """The solvers' own status of points, as the store has it."""
-    codes: NDArray[np.uint8] = _OF_SOLVER[status]
-    return codes
+_THIS = LocalDisk()
 
 
 class Store:
-    """An open store. `writable` also opens it for tiles and commits."""
+    """An open store. `writable` also opens it for tiles and `status`."""
 
-    def __init__(self, path: Path, plan: Plan, writable: bool = False) -> None:
+    def __init__(self, path: Path, plan: Plan, writable: bool = False, disk: Disk = _THIS) -> None:
         self.path = path
         self.plan = plan
+        self.disk = disk
+        self._files = ZarrFiles(path, disk, read_only=not writable)
+        self._synced: set[Path] = set()
         # A chunk of nothing but fill values (a tile of NaN) must be written like any other, and this setting is read
         # when an array is opened.
         with zarr.config.set({"array.write_empty_chunks": True}):
-            group = zarr.open_group(path, mode="r+" if writable else "r", zarr_format=3)
+            group = zarr.open_group(self._files, mode="r+" if writable else "r", zarr_format=3)
             self._arrays: dict[str, Any] = {v.name: group[v.name] for v in plan.variables}
 
-    def write_tile(self, index: int, outputs: Mapping[str, NDArray[Any]]) -> Mapping[str, int]:
-        """Write every variable of a tile but `status`, sync the chunks, and return their sizes by path."""
-        region = self.plan.region(index)
-        written = [v for v in self.plan.variables if v.name != STATUS]
-        for variable in written:
-            self._arrays[variable.name][self._full(variable, region)] = outputs[variable.name]
-        return self._sync(index, written)
+    def write_tile(self, index: int, outputs: Mapping[str, NDArray[Any]]) -> tuple[Written, ...]:
+        """Write every variable of a tile but `status`; returns what the files of the results (`plan.outputs`) are now."""
+        written = {
+            variable.name: self._files.put(
+                self.chunk_key(variable, index), encoded(self._arrays[variable.name], outputs[variable.name])
+            )
+            for variable in self.plan.variables
+            if variable.name != STATUS
+        }
+        return tuple(written[variable.name] for variable in self.plan.outputs)
 
-    def commit(self, index: int, codes: NDArray[np.uint8]) -> None:
-        """Write the status of a tile's points; from here on the tile is done."""
-        status = self._status_variable
-        self._arrays[STATUS][self.plan.region(index)] = codes
-        self._sync(index, [status])
-
-    def status(self) -> NDArray[np.uint8]:
-        """The status of every point."""
-        return np.asarray(self._arrays[STATUS][...], dtype=np.uint8)
+    def sync_tile(self, index: int) -> None:
+        """Make a tile that was written outlive a power cut, for where nobody syncs many at once."""
+        for variable in self.plan.variables:
+            if variable.name != STATUS:
+                path = self.chunk_file(variable, index)
+                self.disk.sync(path)
+                for folder in path.parents:
+                    if folder == self.path:
+                        break
+                    if folder == path.parent or folder not in self._synced:
+                        self.disk.sync(folder)
+                        self._synced.add(folder)
 
     def read_tile(self, index: int, name: str) -> NDArray[Any]:
         """One variable of a tile."""
         variable = next(v for v in self.plan.variables if v.name == name)
         return np.asarray(self._arrays[name][self._full(variable, self.plan.region(index))])
 
-    def clear(self, index: int) -> None:
-        """Take a tile's commit back."""
-        region = self.plan.region(index)
-        self.commit(index, np.zeros(tuple(s.stop - s.start for s in region), dtype=np.uint8))
+    @property
+    def status_chunks(self) -> tuple[int, ...]:
+        """The shape of the chunks that `status` is written in."""
+        return tuple(int(n) for n in self._arrays[STATUS].chunks)
+
+    def write_status(self, region: tuple[slice, ...], codes: NDArray[np.uint8]) -> None:
+        """Write a part of `status`: whole chunks of it."""
+        self._arrays[STATUS][region] = codes
+
+    def read_status(self, region: tuple[slice, ...] | None = None) -> NDArray[np.uint8]:
+        """A part of `status`, or all of it."""
+        return np.asarray(self._arrays[STATUS][... if region is None else region], dtype=np.uint8)
+
+    def chunk_key(self, variable: Variable, index: int) -> str:
+        """The file that holds a tile's chunk of a variable, below the store's folder."""
+        place = "/".join(map(str, self.plan.place(index)))
+        return f"{variable.name}/c/{place}" + "/0" * (len(variable.dims) - len(self.plan.grid))
 
     def chunk_file(self, variable: Variable, index: int) -> Path:
         """The file that holds a tile's chunk of a variable."""
-        place = [str(int(k)) for k in np.unravel_index(index, self.plan.grid)]
-        place += ["0"] * (len(variable.dims) - len(place))
-        return self.path / variable.name / "c" / Path(*place)
+        return self.path / self.chunk_key(variable, index)
 
     def remove_orphans(self) -> int:
         """Remove the temporary files of writers that were killed; returns how many there were."""
-        orphans = [p for v in self.plan.variables for p in (self.path / v.name).rglob("*.partial")]
+        orphans = list(self.disk.walk(self.path, files.PARTIAL))
         for path in orphans:
-            path.unlink(missing_ok=True)
+            self.disk.remove(path)
         return len(orphans)
-
-    @property
-    def _status_variable(self) -> Variable:
-        return next(v for v in self.plan.variables if v.name == STATUS)
 
     @staticmethod
     def _full(variable: Variable, region: tuple[slice, ...]) -> tuple[slice, ...]:
         return region + (slice(None),) * (len(variable.dims) - len(region))
 
-    def _sync(self, index: int, variables: list[Variable]) -> Mapping[str, int]:
-        sizes = {}
-        for variable in variables:
-            path = self.chunk_file(variable, index)
-            files.sync_file(path)
-            files.sync_folder(path.parent)
-            sizes[path.relative_to(self.path).as_posix()] = path.stat().st_size
-        return sizes
 
-
-def digest(outputs: Mapping[str, NDArray[Any]]) -> str:
-    """Digest of a tile's results, `elapsed_seconds` apart."""
-    hasher = hashlib.blake2b(digest_size=16)
-    for name in sorted(outputs):
-        if name != ELAPSED:
-            hasher.update(name.encode())
-            hasher.update(np.ascontiguousarray(outputs[name]).tobytes())
-    return hasher.hexdigest()
-
-
-def append_history(path: Path, entry: str) -> None:
+def append_history(path: Path, entry: str, disk: Disk = _THIS) -> None:
     """Add a line to the `history` attribute of a store."""
-    group = zarr.open_group(path, mode="r+", zarr_format=3)
+    group = zarr.open_group(ZarrFiles(path, disk), mode="r+", zarr_format=3)
     group.attrs["history"] = f"{group.attrs['history']}\n{entry}"

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 from solvers.suggest import did_you_mean
 from sweep.errors import SpecError
+from sweep.folder.codes import PENDING, POINT_FAILED
 from sweep.folder.dataset import dimension_named
-from sweep.folder.store import PENDING, POINT_FAILED
 
 if TYPE_CHECKING:
     import xarray

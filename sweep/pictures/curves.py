@@ -129,7 +129,7 @@ def _places(values: xarray.DataArray, order: list[str], shape: tuple[int, int]) 
 
 def _line(axes: Axes, xs: NDArray[Any], ys: NDArray[Any], flags: NDArray[Any], colour: Any, dash: str) -> Line2D:
     """A curve, with crosses at the bottom where points failed."""
-    from sweep.folder.store import POINT_FAILED
+    from sweep.folder.codes import POINT_FAILED
 
     (line,) = axes.plot(xs, ys, marker="." if xs.size <= MARKED else "", color=colour, linestyle=dash)
     failed = flags == POINT_FAILED

@@ -13,8 +13,8 @@ import numpy as np
 from solvers.suggest import did_you_mean
 from sweep.errors import SpecError
 from sweep.folder.attributes import PHYSICAL
+from sweep.folder.codes import PENDING, POINT_FAILED
 from sweep.folder.dataset import dimension_named, nearest
-from sweep.folder.store import PENDING, POINT_FAILED
 from sweep.pictures.averages import average
 from sweep.pictures.style import Style
 from sweep.spec.sweep_spec import SOLVER

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sweep.folder.store import PENDING, POINT_FAILED
+from sweep.folder.codes import PENDING, POINT_FAILED
 
 if TYPE_CHECKING:
     import xarray

@@ -19,14 +19,13 @@ def tile_costs(plan: Plan, timings: Timings) -> NDArray[np.float64]:
     places = np.stack(np.unravel_index(np.arange(plan.tiles), plan.grid), axis=1).astype(float)
     shape, tile = np.asarray(plan.spec.shape), np.asarray(plan.tile)
     centre = np.minimum((places + 0.5) * tile, shape) / shape
-    points = np.minimum(tile, shape - places * tile).prod(axis=1)
     of_methods = [bool(d.labels) for d in plan.spec.dimensions]
     free = [k for k, labelled in enumerate(of_methods) if not labelled]
     costs = np.empty(plan.tiles)
     for number, method in enumerate(plan.spec.methods):
         mine = places[:, 0] == number if any(of_methods) else np.ones(plan.tiles, dtype=bool)
         mean = timings.seconds.get(method, UNKNOWN_SECONDS)
-        costs[mine] = mean * points[mine] * _relative(timings, method, centre[mine][:, free])
+        costs[mine] = mean * plan.sizes[mine] * _relative(timings, method, centre[mine][:, free])
     return costs
 
 

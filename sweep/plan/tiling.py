@@ -17,21 +17,27 @@ from numpy.typing import NDArray
 from solvers import find
 from solvers.model import Model
 from sweep.errors import SpecError
+from sweep.plan.shapes import block_of
 from sweep.plan.timings import Timings
 from sweep.plan.variables import Variable, point_bytes, variables_of
 from sweep.spec.sweep_spec import SweepSpec
 
 TILE_BYTES = 4 << 20
 """Largest chunk of one variable; one point may exceed it."""
-OVERHEAD_SECONDS = 0.02
+OVERHEAD_SECONDS = 0.005
 """What a tile costs by itself."""
-TILE_SECONDS = (0.05, 15.0)
-"""Shortest and longest work of a tile: it should outweigh what a tile costs by itself, and is what a crash can lose."""
+SHORTEST_SECONDS = 0.05
+"""Least work of a tile: it should outweigh what a tile costs by itself."""
+TILE_SECONDS = 15.0
+"""Work of a tile where there is enough for all workers: what a crash can lose, and seldom enough for any file system."""
+SECONDS_PER_WORKER = 0.004
+"""So much longer tiles for every worker: a scheduler and a driver bear 250 tiles per second with ease."""
 LONGEST_TILE_SECONDS = 60.0
 """Longest work of the tile with the costliest points."""
 TILES_PER_WORKER = 8
 """Tiles per worker that leave a live picture and an even finish, when the work allows it."""
 MOST_TILES = 2_000_000
+"""Tiles of a run; where there is more work than that, they are longer."""
 
 
 @dataclass(frozen=True)
@@ -72,18 +78,36 @@ class Plan:
     def tiles(self) -> int:
         return math.prod(self.grid)
 
+    @cached_property
+    def sizes(self) -> NDArray[np.int64]:
+        """Points of every tile, (tiles,)."""
+        found = np.ones(1, dtype=np.int64)
+        for size, length, count in zip(self.spec.shape, self.tile, self.grid, strict=True):
+            lengths = np.minimum(length, size - length * np.arange(count))
+            found = np.multiply.outer(found, lengths).ravel()
+        return found
+
+    def place(self, index: int) -> tuple[int, ...]:
+        """Where in the grid of tiles a tile is."""
+        place = []
+        for count in reversed(self.grid):
+            index, k = divmod(index, count)
+            place.append(k)
+        return tuple(reversed(place))
+
     def region(self, index: int) -> tuple[slice, ...]:
         """The part of the grid that a tile covers."""
-        place = np.unravel_index(index, self.grid)
-        return tuple(
-            slice(int(k) * t, min((int(k) + 1) * t, n))
-            for k, t, n in zip(place, self.tile, self.spec.shape, strict=True)
-        )
+        places = zip(self.place(index), self.tile, self.spec.shape, strict=True)
+        return tuple(slice(k * t, min((k + 1) * t, n)) for k, t, n in places)
+
+    def shape_of(self, index: int) -> tuple[int, ...]:
+        """The shape of a tile."""
+        return tuple(part.stop - part.start for part in self.region(index))
 
     def at(self, index: int) -> Tile:
         """A tile with the parameters of its points."""
         region = self.region(index)
-        shape = tuple(s.stop - s.start for s in region)
+        shape = self.shape_of(index)
         method = self.spec.methods[0]
         places = []
         for k, (dimension, part) in enumerate(zip(self.spec.dimensions, region, strict=True)):
@@ -101,6 +125,11 @@ class Plan:
         """The arrays of the store: the outputs, `elapsed_seconds`, `status`."""
         return variables_of(self.spec, self.tile)
 
+    @cached_property
+    def outputs(self) -> tuple[Variable, ...]:
+        """The arrays that hold results."""
+        return tuple(v for v in self.variables if v.output is not None)
+
     @property
     def bytes(self) -> int:
         """Bytes of all results, uncompressed."""
@@ -114,26 +143,19 @@ def tile_shape(spec: SweepSpec, timings: Timings, workers: int) -> tuple[int, ..
         shape = tuple(1 if d.labels else n for d, n in zip(spec.dimensions, shape, strict=True))
     else:
         each = max(timings.costliest(), 1e-9)
-        shortest, longest = TILE_SECONDS
-        seconds = min(max(each * spec.points / (workers * TILES_PER_WORKER), shortest), longest)
-        seconds = min(seconds, LONGEST_TILE_SECONDS / timings.spread())
-        most = TILE_BYTES / point_bytes(spec)[0]
-        shape = _fill(spec, max(1, int(min(seconds / each, most))))
-    tiles = math.prod(math.ceil(d.size / t) for d, t in zip(spec.dimensions, shape, strict=True))
-    if tiles > MOST_TILES:
+        longest = max(TILE_SECONDS, SECONDS_PER_WORKER * workers)
+        seconds = min(max(each * spec.points / (workers * TILES_PER_WORKER), SHORTEST_SECONDS), longest)
+        seconds = min(seconds, max(LONGEST_TILE_SECONDS, longest) / timings.spread())
+        points = max(1, int(min(seconds / each, TILE_BYTES / point_bytes(spec)[0])))
+        points = max(points, math.ceil(spec.points / MOST_TILES))
+        while _tiles(spec, shape := block_of(spec, points)) > MOST_TILES:
+            points = math.ceil(1.1 * points)
+    if (tiles := _tiles(spec, shape)) > MOST_TILES:
         raise SpecError(
             f"the sweep would have {tiles:,} tiles, more than {MOST_TILES:,}; use larger tiles ([run] tile)"
         )
     return shape
 
 
-def _fill(spec: SweepSpec, points: int) -> tuple[int, ...]:
-    """About `points` points per tile, the last dimensions filled first, each dimension cut evenly."""
-    shape = []
-    for dimension in reversed(spec.dimensions):
-        size = dimension.size
-        length = 1 if dimension.labels else max(1, min(size, points))
-        length = math.ceil(size / math.ceil(size / length))
-        shape.append(length)
-        points //= length
-    return tuple(reversed(shape))
+def _tiles(spec: SweepSpec, shape: tuple[int, ...]) -> int:
+    return math.prod(math.ceil(d.size / t) for d, t in zip(spec.dimensions, shape, strict=True))

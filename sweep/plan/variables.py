@@ -12,10 +12,13 @@ import numpy as np
 from solvers import find
 from solvers.declarations import Output
 from sweep.errors import SpecError
+from sweep.plan.shapes import block_of
 from sweep.spec.sweep_spec import SweepSpec
 
 STATUS = "status"
 ELAPSED = "elapsed_seconds"
+STATUS_POINTS = 1_000_000
+"""Points in a chunk of `status`, which one driver writes for all tiles: a billion points are then a thousand files."""
 LARGEST_RUN = 1 << 40
 """Bytes of results beyond which a sweep is taken for a slip of the pen."""
 
@@ -33,7 +36,11 @@ class Variable:
 
 
 def variables_of(spec: SweepSpec, tile: Sequence[int]) -> tuple[Variable, ...]:
-    """The arrays of a store: the outputs, `elapsed_seconds`, `status`."""
+    """The arrays of a store: the outputs, `elapsed_seconds`, `status`.
+
+    All but `status` have one chunk per tile, written by the tile's worker. (So has `elapsed_seconds`: a driver that
+    wrote it for all tiles would have eight times the bytes of `status` to write again and again.)
+    """
     model = find(spec.model)
     dims = tuple(d.name for d in spec.dimensions)
     tile = tuple(tile)
@@ -46,14 +53,14 @@ def variables_of(spec: SweepSpec, tile: Sequence[int]) -> tuple[Variable, ...]:
                 Variable(output.name, dims + output.dims, spec.shape + own, tile + own, output.dtype, output),
             )
     found.append(Variable(ELAPSED, dims, spec.shape, tile, np.dtype(np.float64)))
-    found.append(Variable(STATUS, dims, spec.shape, tile, np.dtype(np.uint8)))
+    found.append(Variable(STATUS, dims, spec.shape, block_of(spec, STATUS_POINTS), np.dtype(np.uint8)))
     return tuple(found)
 
 
 def point_bytes(spec: SweepSpec) -> tuple[int, int]:
     """Bytes of one point: of its largest variable, and of all."""
-    ones = (1,) * len(spec.dimensions)
-    each = [math.prod(v.chunks) * v.dtype.itemsize for v in variables_of(spec, ones)]
+    grid = len(spec.dimensions)
+    each = [math.prod(v.shape[grid:]) * v.dtype.itemsize for v in variables_of(spec, spec.shape)]
     return max(each), sum(each)
 
 

@@ -12,15 +12,16 @@ from typing import Any
 import numpy as np
 
 from sweep.folder import files, point_errors
+from sweep.folder.codes import POINT_FAILED, POINT_WARNED
+from sweep.folder.committed import Committed
 from sweep.folder.point_errors import PointError
 from sweep.folder.run_folder import RunFolder
 from sweep.folder.run_record import RunRecord
-from sweep.folder.store import POINT_FAILED, POINT_WARNED, Store
 from sweep.plan.tiling import Plan
 from sweep.records import Json, Record
 from sweep.spec.array_files import names_file, stacks
 from sweep.spec.sweep_spec import SweepSpec, plain
-from sweep.spec.toml_text import value_text
+from sweep.spec.toml_text import short_text
 
 _NUMBER = re.compile(r"[-+]?\d+(\.\d+)?([eE][-+]?\d+)?")
 
@@ -55,14 +56,11 @@ def groups(folder: RunFolder) -> list[Group]:
 def _standing(folder: RunFolder, record: RunRecord) -> tuple[Plan, list[PointError]]:
     """The plan, and the recorded points as they are now: one retried with success, or failed again, counts so."""
     plan = folder.plan(record)
-    status = Store(folder.data, plan).status()
+    committed = Committed.read(folder, plan)
     latest = {(error.tile, error.place): error for error in files.read_records(folder.errors, PointError)}
     code_of = {point_errors.FAILED: POINT_FAILED, point_errors.WARNED: POINT_WARNED}
-    return plan, [
-        error
-        for (tile, place), error in latest.items()
-        if np.ravel(status[plan.region(tile)])[place] == code_of.get(error.status)
-    ]
+    codes = {tile: committed.codes(tile).ravel() for tile in {tile for tile, _ in latest}}
+    return plan, [error for (tile, place), error in latest.items() if codes[tile][place] == code_of.get(error.status)]
 
 
 def _group(folder: RunFolder, record: RunRecord, plan: Plan, members: Sequence[PointError]) -> Group:
@@ -108,7 +106,7 @@ def _solve_command(
             values[name] = folder.meta / file
     words = ["spinsweep", "solve", spec.model, "--method", error.method]
     for name, value in values.items():
-        words += ["-p", f"{name}={value if isinstance(value, Path) else value_text(value)}"]
+        words += ["-p", f"{name}={value if isinstance(value, Path) else short_text(value)}"]
     return shlex.join(words)
 
 

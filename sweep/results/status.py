@@ -7,13 +7,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-
 from sweep.errors import resume
 from sweep.folder import journal
+from sweep.folder.codes import FLAGS
+from sweep.folder.committed import Committed
 from sweep.folder.lease import holder
 from sweep.folder.run_folder import RunFolder
-from sweep.folder.store import FLAGS, POINT_FAILED, POINT_WARNED, Store
 from sweep.quantities import duration
 from sweep.records import Record
 
@@ -79,20 +78,20 @@ def status_of(path: Path) -> RunStatus:
     folder = RunFolder(path)
     record = folder.record()
     plan = folder.plan(record)
-    status = Store(folder.data, plan).status()
-    entries = journal.read(folder.journal)
+    entries = list(journal.read(folder.journal))
+    committed = Committed.read(folder, plan)
     driver = holder(folder.lease)
     return RunStatus(
         folder=str(path),
         name=plan.spec.name,
         model=plan.spec.model,
         points=plan.spec.points,
-        done=int(np.count_nonzero(status)),
-        failed=int(np.count_nonzero(status == POINT_FAILED)),
-        warned=int(np.count_nonzero(status == POINT_WARNED)),
-        counts={name: int(np.count_nonzero(status == code)) for code, name in FLAGS.items()},
+        done=committed.done,
+        failed=committed.failed,
+        warned=committed.warned,
+        counts={name: committed.count(code) for code, name in FLAGS.items()},
         tiles=plan.tiles,
-        tiles_done=len({entry.tile for entry in entries}),
+        tiles_done=committed.tiles,
         core_seconds=float(sum(entry.seconds for entry in entries)),
         running=driver is not None and driver.live,
         driver=None if driver is None else DriverStatus(driver.host, driver.pid, driver.heartbeat),

@@ -10,13 +10,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from solvers import evaluate
-from sweep.folder import journal, provenance
+from sweep.folder import journal, old_formats, provenance
+from sweep.folder.codes import POINT_FAILED, codes_of
+from sweep.folder.committed import Committed
 from sweep.folder.journal import JournalEntry
 from sweep.folder.run_folder import RunFolder
 from sweep.folder.run_record import RunRecord
-from sweep.folder.store import POINT_FAILED, Store, codes_of, digest
-from sweep.plan.tiling import Plan
-from sweep.plan.variables import STATUS
+from sweep.folder.store import Store
+from sweep.folder.zarr_files import digest_of
 from sweep.records import Record
 
 TOLERANCE = 1e-6
@@ -44,19 +45,28 @@ def verify(folder: RunFolder, sample: int = 100, seed: int = 0) -> Verdict:
     record = folder.record()
     plan = folder.plan(record)
     store = Store(folder.data, plan)
-    status = store.status()
     entries = journal.latest(folder.journal)
+    committed = Committed.read(folder, plan)
     tiles, problems = 0, []
-    for index in range(plan.tiles):
-        if not status[plan.region(index)].any():
-            continue
+    for index in np.flatnonzero(committed.uniform).tolist():
         tiles += 1
-        found = {v.name: store.read_tile(index, v.name) for v in plan.variables if v.name != STATUS}
-        if index not in entries or digest(found) != entries[index].digest:
-            problems.append(f"tile {index}: its chunks are not those that were written (digest differs)")
+        problems += _damage(store, index, entries[index])
     bitwise = _same_makers(record, entries)
-    points, differing = _sample(plan, store, status, sample, seed, bitwise)
+    points, differing = _sample(store, committed, sample, seed, bitwise)
     return Verdict(tiles, points, bitwise, (*problems, *differing))
+
+
+def _damage(store: Store, index: int, entry: JournalEntry) -> list[str]:
+    """What is wrong with the files of a tile, in words."""
+    if entry.digest:
+        found = {v.name: store.read_tile(index, v.name) for v in store.plan.outputs}
+        good = old_formats.digest(found) == entry.digest
+        return [] if good else [f"tile {index}: its chunks are not those that were written (digest differs)"]
+    return [
+        f"tile {index}: its chunk of {variable.name} is not the one that was written (digest differs)"
+        for variable, (_, digest) in zip(store.plan.outputs, entry.chunks, strict=True)
+        if digest_of(store.chunk_file(variable, index).read_bytes()) != digest
+    ]
 
 
 def _same_makers(record: RunRecord, entries: Mapping[int, JournalEntry]) -> bool:
@@ -66,10 +76,10 @@ def _same_makers(record: RunRecord, entries: Mapping[int, JournalEntry]) -> bool
     return same and {entry.cpu for entry in entries.values()} <= {provenance.cpu_model()}
 
 
-def _sample(
-    plan: Plan, store: Store, status: NDArray[np.uint8], sample: int, seed: int, bitwise: bool
-) -> tuple[int, list[str]]:
+def _sample(store: Store, committed: Committed, sample: int, seed: int, bitwise: bool) -> tuple[int, list[str]]:
     """How many points were computed anew, and those that differ, in words."""
+    plan = store.plan
+    status = store.read_status()
     compared, problems = 0, []
     done = np.flatnonzero((status != 0) & (status != POINT_FAILED))
     chosen = np.random.default_rng(seed).choice(done, size=min(sample, done.size), replace=False)
@@ -88,7 +98,7 @@ def _sample(
             plan.spec.model, tile.method, points=points, parameters=plan.spec.fixed(points), keep=plan.spec.keep
         )
         codes = codes_of(anew.status)
-        stored = store.read_tile(index, STATUS).ravel()[local]
+        stored = committed.codes(index).ravel()[local]
         for k, place in enumerate(local.tolist()):
             compared += 1
             wrong = [] if codes[k] == stored[k] else ["status"]

@@ -129,7 +129,15 @@ def axis_from_text(where: str, text: str) -> Json:
     if len(parts) not in (3, 4) or (len(parts) == 4 and parts[3] != "log"):
         raise SpecError(f"{where}: write first:last:count, first:last:count:log or v1,v2,...; given was {text!r}")
     try:
-        first, last, count = float(parts[0]), float(parts[1]), float(parts[2])
+        first, last, count = (_as_written(part) for part in parts[:3])
     except ValueError:
         raise SpecError(f"{where}: first, last and count must be numbers; given was {text!r}") from None
     return {"logspace" if len(parts) == 4 else "linspace": [first, last, count]}
+
+
+def _as_written(text: str) -> int | float:
+    """A number as it is written: 130 stays a whole number in a spec."""
+    try:
+        return int(text)
+    except ValueError:
+        return float(text)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
 import tomli_w
 
 from sweep.records import Json
@@ -21,6 +22,15 @@ def value_text(value: Any) -> str:
     if not isinstance(value, bool | str | int | float):
         raise TypeError(f"{value!r} has no place in a spec")
     return tomli_w.dumps({"x": value}).removeprefix("x = ").removesuffix("\n")
+
+
+def short_text(value: Any) -> str:
+    """One value as the command line takes it: evenly spaced numbers as `first:last:count`, where that gives their very bits."""
+    array = np.asarray(value) if not isinstance(value, str | Mapping) else np.empty(0)
+    long = array.ndim == 1 and array.size > 3 and array.dtype.kind == "f"
+    if long and np.linspace(array[0], array[-1], array.size).tobytes() == array.tobytes():
+        return f"{array[0]!s}:{array[-1]!s}:{array.size}"
+    return value_text(value)
 
 
 def spec_text(raw: Json) -> str:

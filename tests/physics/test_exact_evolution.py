@@ -183,7 +183,7 @@ def test_growth_is_computed_while_it_is_finite():
 
 
 def test_growth_in_the_series_too(monkeypatch):
-    monkeypatch.setattr(propagation, "_DENSE_DIMENSION", 0)
+    monkeypatch.setattr(propagation, "DENSE_DIMENSION", 0)
     generator = build_generator(one_spin(minus=-1.0))
     times = np.array([1.0, 20.0])
     found = evolve(generator, product_state(UP), times, moment_indices(1), rtol=1e-10)
@@ -257,7 +257,7 @@ def test_hopping_and_dephasing_need_few_strings():
 @pytest.mark.parametrize("dense", [0, 512])
 def test_a_sector_evolves_like_the_whole(dense, monkeypatch):
     """Dephasing and Ising couplings: many blocks, dense or as a sparse series, against the full generator."""
-    monkeypatch.setattr(propagation, "_DENSE_DIMENSION", dense)
+    monkeypatch.setattr(propagation, "DENSE_DIMENSION", dense)
     monkeypatch.setattr(propagation, "work_of_blocks", lambda *_: 0.0)
     rng = np.random.default_rng(5)
     system = coupled(5, (0.0, 0.0, 0.6), (0.0, 0.0, 0.3), minus=0.1, z=0.3)

@@ -99,7 +99,7 @@ def test_the_field_of_values_is_enclosed(positive):
 @pytest.mark.parametrize("case", range(12))
 def test_propagation_is_the_exponential(case, monkeypatch):
     """Coherent, dissipative and stiff generators, positive and not, in long and short segments."""
-    monkeypatch.setattr(propagation, "_DENSE_DIMENSION", 0)
+    monkeypatch.setattr(propagation, "DENSE_DIMENSION", 0)
     rng = np.random.default_rng(100 + case)
     n = int(rng.integers(1, 4))
     scales = 10 ** rng.uniform(-2, 1.5, 3) * (rng.random(3) < 0.85)
@@ -126,7 +126,7 @@ def test_the_dense_propagator_agrees_with_the_series(monkeypatch):
     r, times = product_state(np.tile([0, 0, 1.0], (2, 1))), np.linspace(0, 40, 41)
     dense = evolve(generator, r, times, moment_indices(2))
     assert dense.applications == 0
-    monkeypatch.setattr(propagation, "_DENSE_DIMENSION", 0)
+    monkeypatch.setattr(propagation, "DENSE_DIMENSION", 0)
     series = evolve(generator, r, times, moment_indices(2))
     assert series.applications > 0
     np.testing.assert_allclose(dense.observed, series.observed, atol=1e-10)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from solvers import FAILED, WARNED, SolverWarning, evaluate, solve, solve_many
-from solvers.models.spin_lattice import neighbours
+from solvers.models.spin_lattice.lattice import neighbours
 
 
 def quiet(*arguments, **parameters):

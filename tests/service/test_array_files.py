@@ -12,8 +12,8 @@ import sweep
 from sweep.cli.program import main
 from sweep.errors import SpecError
 from sweep.execution import launch
+from sweep.folder import journal
 from sweep.folder.run_folder import RunFolder
-from sweep.folder.store import Store
 from sweep.spec.documents import read
 from sweep.spec.parsing import parse
 
@@ -45,8 +45,7 @@ def test_file_is_relative_to_the_spec_and_copied(spec, cluster, tmp_path, monkey
     moved = tmp_path / "elsewhere"
     (tmp_path / "out").rename(moved)
     monkeypatch.chdir(tmp_path)
-    store = Store(RunFolder(moved).data, RunFolder(moved).plan(), writable=True)
-    store.clear(0)
+    journal.take_back(RunFolder(moved).journal, [0])
     result = launch.resume(moved, stream=io.StringIO(), cluster=contextlib.nullcontext(cluster))
     assert result.exit_status == 0
     np.testing.assert_allclose(sweep.open(moved)["mean"], np.asarray([1.0, 2.0, 3.0]) / 8)

@@ -5,9 +5,18 @@ import os
 import subprocess
 import sys
 
+import numpy as np
 import pytest
+from click.shell_completion import ShellComplete
 
 import sweep
+from sweep.cli.program import main
+from sweep.folder import layout
+from sweep.plan.tiling import Plan
+from sweep.spec.axis_forms import axis_values, from_text
+from sweep.spec.documents import read
+from sweep.spec.parsing import parse
+from sweep.spec.toml_text import short_text, spec_text
 
 SPEC = """
 [sweep]
@@ -103,7 +112,8 @@ def test_run_status_plot(cli, spec, spinsweep, tmp_path):
     assert done.returncode == 0, done.stderr
     lines = done.stderr.splitlines()
     assert lines[0].startswith("dashboard: http://127.0.0.1:")
-    assert lines[-1].startswith("complete: 36 of 36 points done")
+    assert lines[-2].startswith("complete: 36 of 36 points done")
+    assert lines[-1] == "draw it: spinsweep plot results/spec"
     assert "\r" not in done.stderr  # plain lines in a pipe
     folder = tmp_path / "results" / "spec"
     facts = json.loads(cli("status", folder, "--json"))
@@ -136,5 +146,61 @@ def test_errors_are_one_sentence(cli, spec, tmp_path):
 
 def test_classic_sweep_as_a_spec(cli):
     text = cli("phase-diagram", "--spec", "--axis", "delta=0:0.1:5", "--set", "N=1000")
-    assert "delta = { linspace = [0.0, 0.1, 5.0] }" in text
+    assert "delta = { linspace = [0, 0.1, 5] }" in text
     assert "N = 1000" in text
+
+
+def test_help_lists_commands_by_what_a_person_does(cli):
+    text = cli("--help")
+    for title in ("Find and make", "Run:", "Look", "Keep"):
+        assert title in text
+    assert not [line for line in text.splitlines()[1:] if line.endswith("...")]  # whole sentences
+
+
+def test_starter_of_arrays_has_them_in_files(cli, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    said = cli("new", "spin_network.dynamics", "-o", "net.toml")
+    assert "net.toml and net_A.npy are written" in said
+    text = (tmp_path / "net.toml").read_text()
+    assert max(map(len, text.splitlines())) < 400
+    assert "gamma_minus = { linspace" in text
+    spec = parse(read(tmp_path / "net.toml"))
+    assert spec.parameters["A"].shape == (3, 3, 3, 3)
+
+
+@pytest.mark.parametrize(
+    ("words", "incomplete", "expected"),
+    [
+        (["solve", "spin_cat.boundary", "-p"], "et", ["eta="]),
+        (["solve", "spin_cat.boundary", "--method"], "ex", ["existence"]),
+        (["plot", "RUN"], "hei", ["height"]),
+        (["plot", "RUN", "height", "--sel"], "", ["a=", "b=", "axis=", "time="]),
+        (["run", "SPEC", "--axis"], "sh", ["shape="]),
+    ],
+)
+def test_words_are_completed(words, incomplete, expected, raw, tmp_path):
+    folder = tmp_path / "run"
+    folder.mkdir()
+    layout.create(folder / "data.zarr", Plan(parse(raw), (7, 4)), "code", "spec")
+    (tmp_path / "spec.toml").write_text(spec_text(raw))
+    words = [{"RUN": str(folder), "SPEC": str(tmp_path / "spec.toml")}.get(word, word) for word in words]
+    found = ShellComplete(main, {}, "spinsweep", "_X").get_completions(words, incomplete)
+    assert sorted(item.value for item in found) == sorted(expected)
+
+
+def test_a_reader_that_leaves_is_no_error(spinsweep):
+    done = subprocess.run(
+        f"{sys.executable} -m sweep models --json | head -c 10", shell=True, capture_output=True, text=True, check=False
+    )
+    assert done.stderr == ""
+
+
+def test_evenly_spaced_arrays_are_told_in_short():
+    times = np.linspace(0.0, 30.0, 61)
+    assert short_text(times) == "0.0:30.0:61"
+    np.testing.assert_array_equal(axis_values("x", from_text("x", short_text(times))), times)
+    assert short_text(np.asarray([0.0, 1.0, 4.0, 5.0])) == "[0.0, 1.0, 4.0, 5.0]"
+
+
+def test_counts_stay_whole_numbers_in_a_spec(cli):
+    assert "linspace = [5, 650, 130]" in cli("phase-diagram", "--spec")

@@ -9,17 +9,20 @@ import pytest
 
 from solvers.outcome import Remark
 from sweep.execution import driver
-from sweep.execution.driver import Driver, TileToDo
+from sweep.execution.driver import Driver
 from sweep.execution.interrupts import Interrupts, Stage
 from sweep.execution.messages import Job
+from sweep.execution.open_run import OpenRun, TileToDo
 from sweep.execution.parts import Part, lost_part, write_parts
 from sweep.execution.progress import Progress
 from sweep.execution.scheduling import EndAsked, Outcome, WindowChanged
 from sweep.folder import cancelling, files, layout
 from sweep.folder.cancelling import Wish
+from sweep.folder.codes import DONE, POINT_FAILED, unpacked
+from sweep.folder.committed import Committed
 from sweep.folder.lease import Lease
 from sweep.folder.run_folder import RunFolder
-from sweep.folder.store import DONE, POINT_FAILED, Store
+from sweep.folder.store import Store
 from sweep.plan.tiling import Plan, tile_shape
 from sweep.plan.timings import Timings
 from sweep.spec.parsing import parse
@@ -64,7 +67,8 @@ def make(raw, tmp_path):
         said = io.StringIO()
         job = Job(str(folder.path), "id", "code")
         lease = Lease(folder.lease)
-        return Driver(folder, plan, job, cluster, lease, Progress(said, 28), [TileToDo(0, 28, 0, 1.0)], 0), said
+        opened = OpenRun(folder, plan, Store(folder.data, plan, writable=True), Committed(plan))
+        return Driver(opened, job, cluster, lease, Progress(said, 28), [TileToDo(0, 28, 0, 1.0)], 0), said
 
     return go
 
@@ -115,7 +119,7 @@ def test_lost_points_are_failed_and_as_many_as_they_are(raw, tmp_path):
     size = plan.at(0).size
     ends = [Part(lo, hi, {}, np.full(hi - lo, DONE, np.uint8), np.ones(hi - lo)) for lo, hi in ((0, 3), (5, size))]
     receipt = write_parts(store, plan.at(0), [ends[0], part, ends[1]])
-    assert receipt.statuses((size,)).tolist() == [DONE] * 3 + [POINT_FAILED] * 2 + [DONE] * (size - 5)
+    assert unpacked(receipt.codes, (size,)).tolist() == [DONE] * 3 + [POINT_FAILED] * 2 + [DONE] * (size - 5)
     assert receipt.seconds == size - 2
 
 

@@ -21,8 +21,8 @@ from sweep.clusters.cluster import Cluster
 from sweep.clusters.here import Here, here
 from sweep.execution import launch
 from sweep.execution.launch import NO_CLUSTER
+from sweep.folder.codes import POINT_FAILED
 from sweep.folder.run_folder import RunFolder
-from sweep.folder.store import POINT_FAILED
 from sweep.plan import companion as companion_module
 from sweep.plan.companion import Companion, CompanionLost
 from sweep.spec.parsing import parse

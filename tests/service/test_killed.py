@@ -10,8 +10,8 @@ from support.bits import assert_same_bits
 from support.watching import committed_points, lines_of, wait_for_tiles, write_spec
 
 import sweep
+from sweep.folder.codes import POINT_FAILED
 from sweep.folder.run_folder import RunFolder
-from sweep.folder.store import POINT_FAILED
 
 
 def kill_group(process):

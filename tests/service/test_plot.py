@@ -13,7 +13,8 @@ from solvers.declarations import Parameter
 from sweep.errors import RunError, SpecError
 from sweep.execution import launch
 from sweep.folder import attributes, layout
-from sweep.folder.store import DONE, POINT_FAILED, Store
+from sweep.folder.codes import DONE, POINT_FAILED
+from sweep.folder.store import Store
 from sweep.pictures import averages, colours, plot, subject
 from sweep.pictures.style import Style
 from sweep.spec.parsing import parse
@@ -29,11 +30,13 @@ def run_folder(tmp_path):
     layout.create(folder / "data.zarr", PLAN, "code", "spec")
     store = Store(folder / "data.zarr", PLAN, writable=True)
     suite = store_suite.StoreTests()
+    status = np.zeros(PLAN.spec.shape, dtype=np.uint8)
     for index in range(2 * PLAN.tiles // 3):
         failed = index % 3 == 0
         arrays = suite.arrays(index, np.nan if failed else 0.25 * index)
         store.write_tile(index, arrays)
-        store.commit(index, suite.codes(index, POINT_FAILED if failed else DONE))
+        status[PLAN.region(index)] = POINT_FAILED if failed else DONE
+    store.write_status((...,), status)
     return folder
 
 

@@ -19,13 +19,13 @@ from sweep.records import Record
 from sweep.results.status import DriverStatus, RunStatus
 
 RECORDS = [
-    JournalEntry(3, "abc", {"height/c/0/0": 12}, 0.25, "here", 17, "a processor", "2026-01-01T00:00:00+00:00"),
+    JournalEntry(3, "1", ((12, "ab"), (9, "cd")), 0.25, "here", 17, "a processor", "2026-01-01T00:00:00+00:00"),
     PointError(1, 2, "failed", "exact", {"a": 1.0, "shape": "round"}, "ArithmeticError", "no", "Traceback"),
     Holder("here", 17, 12.5, 13.0, "token"),
     RunRecord(
         "id", "name", (2, 3), "h", "c", {"axes": {"a": [1]}}, pilot=Timings({"exact": 0.1}, {"exact": (((0.5,), 0.1),)})
     ),
-    Receipt(1, "codes", "digest", {"a": 1}, 0.5, "here", 17, "cpu", (PointRemark(0, 2, "Kind", "why"),)),
+    Receipt(1, "codes", ((1, "a"),), 0.5, "here", 17, "cpu", (PointRemark(0, 2, "Kind", "why"),)),
     RunStatus("f", "n", "m", 4, 2, 1, 0, {"done": 1}, 2, 1, 0.5, True, DriverStatus("here", 1, 2.0), 1, "h"),
 ]
 
@@ -76,25 +76,31 @@ def test_places_inside_a_field_are_named():
 
 
 def test_missing_fields_are_told_and_unknown_ones_passed_over():
-    with pytest.raises(RunError, match="x: digest must be a text; given was nothing; remove the line"):
-        JournalEntry.from_json({"tile": 1}, "x")
-    entry = JournalEntry.from_json({"tile": 1, "digest": "d", "sizes": {}, "colour": "blue"}, "x")
-    assert entry == JournalEntry(1, "d", {})
+    with pytest.raises(RunError, match="x: tile must be a whole number; given was nothing; remove the line"):
+        JournalEntry.from_json({"codes": "1"}, "x")
+    entry = JournalEntry.from_json({"tile": 1, "codes": "1", "chunks": [], "colour": "blue"}, "x")
+    assert entry == JournalEntry(1, "1")
 
 
 def test_torn_line_is_dropped_and_a_foreign_one_told(tmp_path):
     path = tmp_path / "journal.jsonl"
-    journal.append(path, JournalEntry(1, "d", {}))
+    journal.append(path, [JournalEntry(1, "1"), JournalEntry(2, "1")])
+    journal.take_back(path, [2])
     with open(path, "a") as stream:
-        stream.write('{"tile": 2, "dig')  # a crash
-    journal.append(path, JournalEntry(3, "d", {}))
+        stream.write('{"tile": 2, "cod')  # a crash
+    journal.append(path, [JournalEntry(3, "1")])
     assert set(journal.latest(path)) == {1, 3}
+    with open(path, "a") as stream:
+        stream.write('{"tile": 4}\n')
+    with pytest.raises(RunError, match=r"journal.jsonl, line 6: codes must be a text; given was nothing; remove"):
+        list(journal.read(path))
+    path.write_text(path.read_text().replace('{"tile": 4}\n', ""))
     with open(path, "a") as stream:
         stream.write('{"note": "edited by hand"}\n')
     with pytest.raises(
-        RunError, match=r"journal.jsonl, line 4: tile must be a whole number; given was nothing; remove"
+        RunError, match=r"journal.jsonl, line 6: tile must be a whole number; given was nothing; remove"
     ):
-        journal.read(path)
+        list(journal.read(path))
 
 
 def test_files_of_a_run_that_were_damaged(tmp_path):

@@ -17,10 +17,11 @@ from support.watching import lines_of
 import sweep
 from sweep.errors import RunError, SpecError
 from sweep.execution import launch
-from sweep.folder import files
+from sweep.folder import files, journal
+from sweep.folder.codes import POINT_FAILED, POINT_WARNED
 from sweep.folder.lease import Lease
 from sweep.folder.run_folder import RunFolder
-from sweep.folder.store import POINT_FAILED, POINT_WARNED, Store
+from sweep.folder.store import Store
 from sweep.spec.parsing import parse
 
 
@@ -174,7 +175,7 @@ def test_changed_code_is_refused_unless_accepted(raw, run, tmp_path):
     run(raw)
     folder = RunFolder(tmp_path / "out")
     files.write_record(folder.plan_file, dataclasses.replace(folder.record(), code="another"))
-    Store(folder.data, folder.plan(), writable=True).clear(0)
+    journal.take_back(folder.journal, [0])
     with pytest.raises(RunError, match=r"has changed.*accept_code_change=True"):
         run(raw)
     result, _ = run(raw, accept_code_change=True)

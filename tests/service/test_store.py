@@ -5,13 +5,16 @@ import tomllib
 import numpy as np
 import pytest
 import xarray
+import zarr
 from support import store_suite
 
 from solvers import find, models
 from sweep.cli.starting import starter
 from sweep.folder import layout
 from sweep.folder.attributes import unit_text
+from sweep.folder.chunks import encoded
 from sweep.folder.store import Store
+from sweep.folder.zarr_files import Written, digest_of
 from sweep.plan.tiling import Plan
 from sweep.spec.parsing import parse
 
@@ -31,13 +34,16 @@ class TestLocalStore(store_suite.StoreTests):
     def test_every_tile_has_files_of_its_own(self, tmp_path):
         self.make(tmp_path)
         store = self.reopen()
-        files = [store.chunk_file(v, i) for v in self.plan.variables for i in range(self.plan.tiles)]
+        files = [
+            store.chunk_file(v, i) for v in self.plan.variables if v.name != "status" for i in range(self.plan.tiles)
+        ]
         assert len(set(files)) == len(files)
 
     def test_sizes_are_those_of_the_files(self, tmp_path):
         store = self.make(tmp_path)
-        for path, size in store.write_tile(0, self.arrays(0, 2.0)).items():
-            assert (self.path / path).stat().st_size == size
+        for variable, chunk in zip(self.plan.outputs, store.write_tile(0, self.arrays(0, 2.0)), strict=True):
+            data = store.chunk_file(variable, 0).read_bytes()
+            assert chunk == Written(len(data), digest_of(data))
 
     def test_orphans_of_killed_writers_are_removed(self, tmp_path):
         store = self.make(tmp_path)
@@ -82,3 +88,24 @@ def test_fill_values_mask_nothing(tmp_path):
     data = suite.dataset()
     assert data.status.dtype == np.uint8
     assert "_FillValue" not in data.status.attrs
+
+
+@pytest.mark.parametrize(
+    ("size", "chunks", "shape"), [((7, 4), (3, 4), (3, 4)), ((7, 4), (3, 4), (1, 4)), ((5,), (5,), (5,))]
+)
+@pytest.mark.parametrize("dtype", ["f8", "c16", "i8"])
+@pytest.mark.parametrize("fill", ["default", "all fill"])
+def test_chunks_are_the_bytes_that_zarr_writes(tmp_path, size, chunks, shape, dtype, fill):
+    """Whole tiles and those at the edge, full of values or of nothing but the fill value."""
+    rng = np.random.default_rng(3)
+    nothing = 0 if dtype == "i8" else np.nan
+    values = np.full(shape, nothing, dtype) if fill == "all fill" else (100 * rng.normal(size=shape)).astype(dtype)
+    with zarr.config.set({"array.write_empty_chunks": True}):
+        array = zarr.create_array(tmp_path / "a.zarr", shape=size, chunks=chunks, dtype=dtype, fill_value=nothing)
+        last = tuple(slice(n - k, n) for n, k in zip(size, shape, strict=True))
+        array[last] = values
+    place = "/".join(str((n - 1) // k) for n, k in zip(size, chunks, strict=True))
+    if shape == chunks and len(size) == 2:
+        array[:3] = values
+        place = "0/0"
+    assert encoded(array, values) == (tmp_path / "a.zarr" / "c" / place).read_bytes()

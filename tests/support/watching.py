@@ -39,5 +39,13 @@ def wait_for_tiles(folder, count, process, seconds=60):
     assert process.poll() is not None, "no tile was committed in time"
 
 
+def wait_for_lease(folder, process, seconds=60):
+    """Until a driver is at work, or the run has ended."""
+    until = time.monotonic() + seconds
+    while time.monotonic() < until and process.poll() is None and not (folder / "meta" / "lease.json").exists():
+        time.sleep(0.02)
+
+
 def committed_points(folder):
-    return int((sweep.open(folder).status != 0).sum()) if folder.exists() else 0
+    """By the journal, which `status` in the store follows within a second or so."""
+    return sweep.Run(folder).status().done if folder.exists() else 0

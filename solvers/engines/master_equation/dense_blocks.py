@@ -44,10 +44,12 @@ def evolve_blocks(
     receive: Receive,
     tolerance: float,
     stable: bool,
+    most: float | None = None,
 ) -> tuple[NDArray[np.float64], float]:
     """Evolve `start` (n,) and hand its values at `times` (T,) over in pieces, receive(first time, (t, n)).
 
-    `stable` says that no eigenvalue has a positive real part. Returns the last state and the largest estimated error of a component, relative to the largest component. Raises
+    `stable` says that no eigenvalue has a positive real part, `most` how large a component may become (None: what a
+    contraction allows). Returns the last state and the largest estimated error of a component, relative to the largest component. Raises
     Diverged when the state overflows, LostInRounding when nothing of it is known.
     """
     steps, which = different_intervals(times)
@@ -61,7 +63,8 @@ def evolve_blocks(
     rows = max(1, _PIECE_BYTES // (8 * sector.size))
     state, other = start.copy(), start.copy()
     error = 0.0 if check else bound
-    most = 2.0 * float(np.linalg.norm(start)) if stable else np.inf
+    if most is None:
+        most = 2.0 * float(np.linalg.norm(start)) if stable else np.inf
     for first in range(0, len(times), rows):
         part = which[first : first + rows]
         found = np.empty((len(part), sector.size))

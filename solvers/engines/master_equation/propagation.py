@@ -20,7 +20,7 @@ from solvers.engines.master_equation.states import smallest_dense_eigenvalue
 from solvers.outcome import Kind, PointFailed
 
 _STATE_BYTES = 256 * 2**20
-_DENSE_DIMENSION = 512
+DENSE_DIMENSION = 512
 _SPARSE = 0.5
 """Up to this fraction of all strings a sparse matrix is faster than the terms of the generator."""
 _BLOCKS_OF_ALL = 7
@@ -48,12 +48,12 @@ class Evolution:
     error: float
 
 
-class _Record:
+class Record:
     """Collects what is wanted of states given as components (t, n) at `strings` (n,), all others zero."""
 
     def __init__(self, generator: Generator, count: int, indices, states: bool, purity: bool, smallest: bool) -> None:
         self._dimension = generator.dimension
-        self._indices = indices
+        self.indices = indices
         self.observed = np.zeros((count, len(indices)))
         self.states = np.zeros((count, generator.dimension)) if states else None
         self.purity = np.empty(count) if purity else None
@@ -68,9 +68,9 @@ class _Record:
         """States from time number `first` on; without a sector all components are given."""
         part = slice(first, first + len(found))
         if sector is None:
-            self.observed[part] = found[:, self._indices]
+            self.observed[part] = found[:, self.indices]
         else:
-            at = sector.positions(self._indices)
+            at = sector.positions(self.indices)
             self.observed[part] = np.where(at >= 0, found[:, at], 0.0)
         self.put_states(first, found, sector)
 
@@ -112,7 +112,7 @@ def evolve(
     the work begins, StepBudgetSpent when more than `max_applications` of L would be needed and TooLong when these would
     be more than 1e5 `max_applications` multiply-adds; Diverged when the state overflows.
     """
-    record = _Record(generator, len(times), indices, keep_states, keep_purity, keep_smallest)
+    record = Record(generator, len(times), indices, keep_states, keep_purity, keep_smallest)
     state = np.array(r0, dtype=np.float64)
     done = int(np.searchsorted(times, 0.0, side="right"))
     still = generator.imaginary_bound == 0.0 and generator.real_range == (0.0, 0.0)
@@ -132,7 +132,7 @@ def evolve(
     if generator.N <= 5 or price > _LOOK_FOR_SECTOR:
         watched = None if record.everything or keep_final else indices
         all_in_blocks = generator.N <= 4 or (
-            generator.N <= _BLOCKS_OF_ALL and largest_coset(generator) <= _DENSE_DIMENSION
+            generator.N <= _BLOCKS_OF_ALL and largest_coset(generator) <= DENSE_DIMENSION
         )
         sector = find_sector(generator, state, watched, 1.0 if all_in_blocks else _SPARSE)
     if sector is not None:
@@ -140,10 +140,10 @@ def evolve(
             return record.result(np.zeros_like(state), 0, 0.0)
         blocks = sector.blocks()
         sizes = np.array([len(b) for b in blocks])
-        dense_blocks = sizes.max() <= _DENSE_DIMENSION
+        dense_blocks = sizes.max() <= DENSE_DIMENSION
         if not dense_blocks and sector.size > _SPARSE * generator.dimension:
             sector = None
-        elif sector.size > _DENSE_DIMENSION:
+        elif sector.size > DENSE_DIMENSION:
             low, high = sector.field_of_values[0]
             real = max(low, bounds[0][0]), min(high, bounds[0][1])
             bounds = (min(real), max(real)), min(sector.field_of_values[1], bounds[1])
@@ -167,8 +167,10 @@ def evolve(
             if sector.size > _SPARSE * generator.dimension:
                 sector = None
     work = generator.work if sector is None else 1.5 * len(sector.values) + 2 * sector.size
-    _refuse_beyond_budget(price, work, max_applications)
-    applications, end = _sum_series(generator, sector, state, later, done, record, bounds, series, error, tolerance)
+    refuse_beyond_budget(price, work, max_applications)
+    applications, end = sum_series(
+        generator.terms, generator.positive, sector, state, later, done, record, bounds, series, error, tolerance
+    )
     rounding = 10 * _EPS * np.ceil(total / series.length)
     return record.result(_whole(generator, sector, end), applications, float(error + rounding))
 
@@ -181,7 +183,8 @@ def _whole(generator: Generator, sector: Sector | None, state: NDArray[np.float6
     return full
 
 
-def _refuse_beyond_budget(price: float, work: float, most: float) -> None:
+def refuse_beyond_budget(price: float, work: float, most: float) -> None:
+    """StepBudgetSpent or TooLong where `price` applications of `work` multiply-adds are more than `most` allows."""
     if price > most:
         raise StepBudgetSpent(
             f"about {price:.3g} applications of the generator are needed, max_steps allows {most:.3g}; nothing was "
@@ -195,14 +198,18 @@ def _refuse_beyond_budget(price: float, work: float, most: float) -> None:
         )
 
 
-def _sum_series(generator, sector, state, times, before, record: _Record, bounds, series: Series, error, tolerance):
-    """Chebyshev segments through `times`; the number of applications of L and the last state."""
+def sum_series(terms, contracts: bool, sector, state, times, before, record, bounds, series: Series, error, tolerance):
+    """Chebyshev segments through `times`, with the `terms` of a generator or the sparse matrix of a `sector`.
+
+    `contracts` says that no difference of two states grows in the Euclidean norm. Returns the number of applications of L
+    and the last state.
+    """
     if sector is None:
-        kernel, operator, strings = sum_segment, generator.terms, record._indices
+        kernel, operator, strings = sum_segment, terms, record.indices
     else:
         kernel = sum_segment_of_rows
         operator = Rows(sector.diagonal, sector.starts, sector.columns, sector.values)
-        at = sector.positions(record._indices)
+        at = sector.positions(record.indices)
         state, strings = state[sector.strings], np.maximum(at, 0)
     start_norm = max(float(np.linalg.norm(state)), 1e-300)
     total = float(times[-1])
@@ -258,7 +265,7 @@ def _sum_series(generator, sector, state, times, before, record: _Record, bounds
             record.put_states(before + done, full, sector)
         change = float(np.linalg.norm(moved - state))
         state, done = moved, inside
-        if generator.positive and end > now and change * (total - end) <= 5 * error * (end - now):
+        if contracts and end > now and change * (total - end) <= 5 * error * (end - now):
             # a completely positive evolution brings states no further apart, so that every later segment changes less
             rest = np.broadcast_to(state, (len(times) - done, size))
             if len(rest):

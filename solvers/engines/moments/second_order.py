@@ -152,24 +152,20 @@ def cumulant_rhs(t, y, p, dy):
 
 
 @kernel
-def not_positive(y, n, i, j, c, h):
-    """Whether the pair state of i and j has an eigenvalue below -TOLERANCE: a Cholesky factorisation fails.
+def pair_is_negative(s, r, c, h):
+    """Whether the state of a pair with the Bloch vectors s, r (3,) and correlations c (3, 3) has an eigenvalue below -TOLERANCE.
 
-    c (3, 3) and h (4, 4) are scratch.
+    A Cholesky factorisation fails; h (4, 4) is scratch.
     """
-    s = y[: 3 * n].reshape(3, n)
     x, y_, z = 0, 1, 2
-    for a in range(3):
-        for b in range(3):
-            c[a, b] = y[position(3 * n, a * n + i, b * n + j)] + s[a, i] * s[b, j]
-    h[0, 0] = 1 + s[z, i] + s[z, j] + c[z, z]
-    h[1, 1] = 1 + s[z, i] - s[z, j] - c[z, z]
-    h[2, 2] = 1 - s[z, i] + s[z, j] - c[z, z]
-    h[3, 3] = 1 - s[z, i] - s[z, j] + c[z, z]
-    h[1, 0] = complex(s[x, j] + c[z, x], s[y_, j] + c[z, y_])
-    h[3, 2] = complex(s[x, j] - c[z, x], s[y_, j] - c[z, y_])
-    h[2, 0] = complex(s[x, i] + c[x, z], s[y_, i] + c[y_, z])
-    h[3, 1] = complex(s[x, i] - c[x, z], s[y_, i] - c[y_, z])
+    h[0, 0] = 1 + s[z] + r[z] + c[z, z]
+    h[1, 1] = 1 + s[z] - r[z] - c[z, z]
+    h[2, 2] = 1 - s[z] + r[z] - c[z, z]
+    h[3, 3] = 1 - s[z] - r[z] + c[z, z]
+    h[1, 0] = complex(r[x] + c[z, x], r[y_] + c[z, y_])
+    h[3, 2] = complex(r[x] - c[z, x], r[y_] - c[z, y_])
+    h[2, 0] = complex(s[x] + c[x, z], s[y_] + c[y_, z])
+    h[3, 1] = complex(s[x] - c[x, z], s[y_] - c[y_, z])
     h[3, 0] = complex(c[x, x] - c[y_, y_], c[x, y_] + c[y_, x])
     h[2, 1] = complex(c[x, x] + c[y_, y_], c[y_, x] - c[x, y_])
     for a in range(4):
@@ -184,6 +180,16 @@ def not_positive(y, n, i, j, c, h):
                 h[b, a] -= h[b, k] * np.conj(h[a, k])
             h[b, a] /= root
     return False
+
+
+@kernel
+def not_positive(y, n, i, j, c, h):
+    """Whether the pair state of i and j has an eigenvalue below -TOLERANCE; c (3, 3) and h (4, 4) are scratch."""
+    s = y[: 3 * n].reshape(3, n)
+    for a in range(3):
+        for b in range(3):
+            c[a, b] = y[position(3 * n, a * n + i, b * n + j)] + s[a, i] * s[b, j]
+    return pair_is_negative(s[:, i], s[:, j], c, h)
 
 
 @kernel

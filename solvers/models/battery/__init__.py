@@ -17,3 +17,7 @@ Eq. (5) contradicts Eq. (6), which needs S_- = sum sigma_-; the Appendix misprin
 (z + <sz sz>)/2) and d<s+ sz>/dt (last bracket without N-2), method `printed` has them as printed; Eq. (8) has 4/N for
 (2/N) tau_d/(tau_s+tau_d) and for 2/N.
 """
+
+from solvers.papers import BATTERY as PAPER
+
+__all__ = ["PAPER"]

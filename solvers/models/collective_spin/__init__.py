@@ -14,3 +14,7 @@ the corrections of the ordering, which the paper's curves of squeezing from Q le
 
 Files: `declarations` (parameters and outputs), `outcomes` (status from the monitors), then one file per model.
 """
+
+from solvers.papers import PHASE_SPACE as PAPER
+
+__all__ = ["PAPER"]

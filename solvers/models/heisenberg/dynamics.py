@@ -9,8 +9,8 @@
     spectral            exact, by eigenvectors of the Liouvillian (Appendix B corrected), N <= 5; where their condition number
                         exceeds 1e6, near an exceptional point, the propagation of `exact` takes over: status 1
 
-`chain` states the equations. Rates that are not completely positive are solved all the same (status 1), until rho diverges
-(status 2). Concurrence means nothing where the pair state is not positive.
+Rates that are not completely positive are solved all the same (status 1), until rho diverges (status 2). Concurrence means
+nothing where the pair state is not positive.
 """
 
 from __future__ import annotations

@@ -14,3 +14,7 @@ with couplings four times as large: `couplings` = paper means J_physical = 4 J.
 Files: `declarations`, `holstein_primakoff` (linear theory about the polarised state), `small` (exact, tiny chains), then one
 file per model.
 """
+
+from solvers.papers import PHASE_SPACE as PAPER
+
+__all__ = ["PAPER"]

@@ -1,17 +1,6 @@
 """Parameters of a network, and the only place where the source's conventions become those of the engines.
 
-The source's Hamiltonian, Eq. (1), sums over all ordered pairs, those with j = k included:
-
-    H = sum_i h_i . s_i + sum_jk sum_ab A_jk^ab s_j^a s_k^b
-
-so that a bond in both A_jk and A_kj counts twice. Only coupling_ij = A_ij + A_ji^T for i != j and, on site, the
-antisymmetric part of A_ii matters; as s^a s^b = i eps_abc s^c it is a field. hbar divides h and A and not the rates.
-
-The source's gamma_-, gamma_+, gamma_z of Eqs. (7)-(14), with matrix elements of 2 and no factor 1/2, are one eighth, one
-eighth and one half of the textbook rates used here.
-
-Errata that matter here: Eqs. (62), (63) swap beta and epsilon; (68)-(106) and (175) misprint the commutator of s^+ with
-s^x + s^y + s^z; (173) lacks a factor 2 of the field and -2 of the coupling; (174) has 4 for 8 in the pump.
+The equations are stated in the docstring of this folder.
 """
 
 from __future__ import annotations

@@ -1,18 +1,10 @@
-"""spin_lattice.dynamics: lattices of equal spins 1/2 with diagonal couplings, one field, and local and collective decay.
+"""spin_lattice.dynamics: magnetisation, pair correlations and squeezing of the lattices of `lattice` in time.
 
-    H = sum_<ij> sum_a J_a f_ij s_i^a s_j^a + sum_i (h_x s_i^x + h_y s_i^y + (h_z + disorder z_i) s_i^z)
-
-with every bond once, f_ij = 1 (power_law: |i-j|^-exponent) and standard normals z_i that depend on (seed, realisation,
-site) alone. Dissipation in textbook rates: gamma_minus, gamma_plus, gamma_z of D[sigma_-], D[sigma_+], D[sigma_z] on
-every site; gamma_collective of D[sum_i sigma_-]; and for bonds of the lattice, both orders,
-
-    gamma_neighbour (sigma_-^(i) rho sigma_+^(j) - {sigma_+^(j) sigma_-^(i), rho}/2)
-
-which is positive in an open chain only up to gamma_minus / (2 cos(pi/(N+1))). Pauli matrices throughout, no normalisation
-of couplings or rates by N. Lattices: chain (open), ring, square (open, N a square number), all_to_all, power_law (an
-open chain; its neighbours are |i-j| = 1). The start is a product state, all spins at (theta, phi), theta = 0 up.
-
-Rey and Chaparro, Eqs. (1), (7)-(14), (30), with the corrections stated in `spin_network`; the same engines.
+Second-order cumulants leave out the third ones. Where all spins are alike these are computed as well, and status is 1 from
+when on they change a spin or a correlation by more than 0.01; that bound tells the true error to some 20 % in one-axis
+twisting. On other lattices no such monitor exists: only states that no pair of spins can have are noticed, and the pairs of
+one-axis twisting stay positive and keep every uncertainty relation exactly, however wrong they become. Squeezing, a
+difference of N such numbers, is first to be wrong: next to the exact optimum of N spins it is too small by half already.
 """
 
 from __future__ import annotations
@@ -25,74 +17,42 @@ import numpy as np
 from numpy.typing import NDArray
 
 from solvers.batch import Batch, Point
-from solvers.declarations import AXIS, AXIS2, TIME, Check, Output, Parameter
-from solvers.engines.collective import collective_moments, pair_means, product_pair_means, squeezing
-from solvers.engines.limits import WAVE_FUNCTION_LIMIT, exact_limit
-from solvers.engines.macrospin import polar
+from solvers.declarations import AXIS, AXIS2, TIME, Check, Limit, Output, Parameter
+from solvers.engines.collective import pair_means, product_pair_means, squeezing
+from solvers.engines.limits import MOST_WAVE_SPINS, WAVE_FUNCTION_LIMIT, exact_limit
 from solvers.engines.master_equation.exact import evolve_exactly, judged
-from solvers.engines.master_equation.side_by_side import MOST_SPINS, evolve_side_by_side
-from solvers.engines.master_equation.states import moment_indices, split_moments
+from solvers.engines.master_equation.states import split_moments
 from solvers.engines.moments.integration import CUMULANTS, MEAN_FIELD
 from solvers.engines.moments.propagation import propagate, refuse_beyond_memory
 from solvers.engines.pair_states import first_unphysical, smallest_pair_eigenvalue
-from solvers.engines.spin_system import LOWERING, SpinSystem, local_blocks
+from solvers.engines.symmetric.exact import MOST_AMPLITUDES, MOST_ELEMENTS
 from solvers.engines.trajectories import sample
 from solvers.engines.validity import AFTER_BUDGET, earliest, judge
 from solvers.model import Method, Model
-from solvers.numerics.random import standard_normals
-from solvers.outcome import InvalidInput
+from solvers.models.spin_lattice.bulk import exact_in_bulk
+from solvers.models.spin_lattice.lattice import (
+    LATTICES,
+    MOST_EXACT,
+    UNIT_OF_TIME,
+    build_system,
+    closed_and_pure,
+    collective,
+    is_symmetric,
+    neighbours,
+    of_moments,
+    start_spins,
+)
+from solvers.models.spin_lattice.symmetric import solve_symmetric_exact, solve_symmetric_moments, symmetric_in_reach
 from solvers.references.spin_systems import exact_moments, moment_path, product_density_matrix
 from solvers.shared_parameters import seed, times, tolerances, trajectories
 
-LATTICES = ("chain", "ring", "square", "all_to_all", "power_law")
-MOST_EXACT = 12
-RATES = ("minus", "plus", "z", "collective", "neighbour")
-UNIT_OF_TIME = "1/energy"
-
-
-def neighbours(lattice: str, n: int) -> NDArray[np.float64]:
-    """Which sites a bond of the lattice joins (N, N), 0 or 1; ValueError for a square lattice whose N is no square."""
-    distance = np.abs(np.arange(n)[:, None] - np.arange(n))
-    if lattice in ("chain", "power_law"):
-        joined = distance == 1
-    elif lattice == "ring":
-        joined = (distance == 1) | ((distance == n - 1) & (distance > 0))
-    elif lattice == "all_to_all":
-        joined = distance > 0
-    else:
-        side = round(n**0.5)
-        if side * side != n:
-            raise InvalidInput(
-                f"parameter N: a square lattice needs a square number of spins; given was {n}; "
-                f"take {side * side} or {(side + 1) ** 2}"
-            )
-        row, column = np.divmod(np.arange(n), side)
-        joined = np.abs(row[:, None] - row) + np.abs(column[:, None] - column) == 1
-    return joined.astype(np.float64)
-
-
-def build_system(p: Mapping[str, Any]) -> SpinSystem:
-    """Fields, couplings and Gamma of a point."""
-    names = ("J_x", "J_y", "J_z", "h_x", "h_y", "h_z", "exponent", "disorder", "seed", "realisation")
-    one = {name: np.array([p[name]]) for name in (*names, *(f"gamma_{rate}" for rate in RATES))}
-    field, coupling, Gamma = build_systems(one, p["N"], p["lattice"])
-    return SpinSystem(field[0], coupling[0], Gamma[0])
-
-
-def start_spins(p: Mapping[str, Any]) -> NDArray[np.float64]:
-    """The Bloch vectors at the start, (P, 3) of points or (3,) of one, the same on all sites."""
-    return polar(p["theta"], p["phi"])
-
-
-def at_all_sites(p: Mapping[str, Any]) -> NDArray[np.float64]:
-    """Bloch vectors (N, 3) of the start."""
-    return np.tile(start_spins(p), (p["N"], 1))
-
 
 def solve_exact(p: Point) -> Mapping[str, Any]:
-    """By the density matrix, or the wave function of a closed system."""
+    """By the density matrix, or the wave function of a closed system; by populations where all spins are alike."""
+    if symmetric_in_reach(p):
+        return solve_symmetric_exact(p)
     n, system = p["N"], build_system(p)
-    found = evolve_exactly(system, at_all_sites(p), p["times"], rtol=p["rtol"], max_steps=p["max_steps"])
+    found = evolve_exactly(system, start_spins(p), p["times"], rtol=p["rtol"], max_steps=p["max_steps"])
     first_bad, reason = np.nan, ""
     if not system.positive:
         spins, correlations = split_moments(found.observed, n)
@@ -101,64 +61,10 @@ def solve_exact(p: Point) -> Mapping[str, Any]:
     return of_moments(n, found.observed) | {"first_bad_time": first_bad, "status": status, "remark": remark}
 
 
-def exact_in_bulk(batch: Batch) -> tuple[Mapping[str, NDArray[Any]], NDArray[np.bool_]]:
-    """Points of up to four spins side by side."""
-    outputs, done = batch.empty(), np.zeros(batch.size, dtype=bool)
-    sizes, lattices = batch["N"], batch["lattice"]
-    for n in range(1, MOST_SPINS + 1):
-        for lattice in np.unique(lattices[sizes == n]).tolist():
-            which = np.flatnonzero((sizes == n) & (lattices == lattice))
-            part = batch if len(which) == batch.size else batch.select(which)
-            moments, taken = evolve_side_by_side(
-                *build_systems(part, n, lattice),
-                np.repeat(start_spins(part)[:, None], n, axis=1),
-                batch["times"],
-                part["rtol"],
-                part["max_steps"],
-                moment_indices(n),
-            )
-            found = of_moments(n, moments)
-            for name, array in outputs.items():
-                array[which] = found[name]
-            done[which] = taken
-    return outputs, done
-
-
-def build_systems(
-    p: Mapping[str, Any], n: int, lattice: str
-) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.complex128]]:
-    """Fields (P, N, 3), couplings (P, N, N, 3, 3) and Gamma (P, 3N, 3N) of points of one size and lattice."""
-    joined = neighbours(lattice, n)
-    strength: NDArray[np.float64] = joined[None]
-    if lattice == "power_law":
-        distance = np.abs(np.arange(n)[:, None] - np.arange(n)) + np.eye(n)
-        strength = (1 - np.eye(n)) * distance ** -p["exponent"][:, None, None]
-    count = len(p["J_x"])
-    coupling = np.zeros((count, n, n, 3, 3))
-    field = np.empty((count, n, 3))
-    for a, axis in enumerate("xyz"):
-        coupling[:, :, :, a, a] = p[f"J_{axis}"][:, None, None] * strength
-        field[:, :, a] = p[f"h_{axis}"][:, None]
-    for i in np.flatnonzero(p["disorder"]).tolist():
-        field[i, :, 2] += p["disorder"][i] * standard_normals(p["seed"][i], p["realisation"][i], n)
-    Gamma = np.zeros((count, n, 3, n, 3), dtype=np.complex128)
-    local = local_blocks(*(p[name] for name in ("gamma_minus", "gamma_plus", "gamma_z")))
-    for i in range(n):
-        Gamma[:, i, :, i, :] = local
-    shared = p["gamma_collective"][:, None, None] + p["gamma_neighbour"][:, None, None] * joined
-    if shared.any():
-        lowering = np.outer(LOWERING, LOWERING.conj())
-        Gamma += shared[:, :, None, :, None] * lowering[:, None, :]
-    return field, coupling, Gamma.reshape(count, 3 * n, 3 * n)
-
-
-def closed_and_pure(p: Mapping[str, Any]) -> NDArray[np.bool_]:
-    """Whether there is no dissipation; every start is pure."""
-    return np.asarray(sum(np.asarray(p[f"gamma_{name}"]) for name in RATES) == 0.0)
-
-
 def solve_moments(order: int, p: Point) -> Mapping[str, Any]:
     """By moments of first or second order."""
+    if is_symmetric(p):
+        return solve_symmetric_moments(order, p)
     n, when = p["N"], p["times"]
     refuse_beyond_memory(n, order)
     system = build_system(p)
@@ -170,7 +76,7 @@ def solve_moments(order: int, p: Point) -> Mapping[str, Any]:
         pairs[first : first + len(s)] = product_pair_means(s) if c is None else pair_means(c)
 
     tuning = {name: p[name] for name in ("rtol", "atol", "max_steps")}
-    path = propagate(system, order, at_all_sites(p), None, when, receive, **tuning)
+    path = propagate(system, order, start_spins(p), None, when, receive, **tuning)
     status, remark = judge(
         system, first_bad=path.first_bad, code=path.code, reached=path.reached, first_left=path.first_left
     )
@@ -182,35 +88,12 @@ def solve_moments(order: int, p: Point) -> Mapping[str, Any]:
     }
 
 
-def collective(n: int, magnetisation: NDArray[np.float64], pairs: NDArray[np.float64]) -> dict[str, Any]:
-    """What the means over spins and pairs say."""
-    return {
-        "magnetisation": magnetisation,
-        "pair_correlation": pairs,
-        "squeezing": squeezing(n, magnetisation, pairs),
-        "first_bad_time": np.nan,
-    }
-
-
-def of_moments(n: int, moments: NDArray[np.float64]) -> dict[str, Any]:
-    """The same from the moments (..., K) of all spins and pairs."""
-    rows, lead = np.ascontiguousarray(moments).reshape(-1, moments.shape[-1]), moments.shape[:-1]
-    magnetisation, pairs, squeezed = np.empty((len(rows), 3)), np.empty((len(rows), 3, 3)), np.empty(len(rows))
-    collective_moments(n, rows, magnetisation, pairs, squeezed)
-    return {
-        "magnetisation": magnetisation.reshape(*lead, 3),
-        "pair_correlation": pairs.reshape(*lead, 3, 3),
-        "squeezing": squeezed.reshape(lead),
-        "first_bad_time": np.nan,
-    }
-
-
 def solve_jumps(parameters: Point) -> Mapping[str, Any]:
     """Means over trajectories with standard errors; that of squeezing, no mean itself, by the jackknife over groups."""
     n = parameters["N"]
     drawn = sample(
         build_system(parameters),
-        at_all_sites(parameters),
+        start_spins(parameters),
         parameters["times"],
         key=parameters.key,
         trajectories=parameters["trajectories"],
@@ -242,21 +125,37 @@ def validate(parameters: Mapping[str, Any]) -> None:
     neighbours(parameters["lattice"], parameters["N"])
 
 
-def size_cost(cost: Callable[[NDArray[np.float64]], NDArray[Any]]) -> Callable[[Batch], NDArray[Any]]:
-    """Relative cost of each point from its number of spins."""
-    return lambda batch: cost(batch["N"].astype(np.float64))
+def size_cost(
+    cost: Callable[[NDArray[np.float64]], NDArray[Any]], alike: Callable[[NDArray[np.float64]], NDArray[Any]]
+) -> Callable[[Batch], NDArray[Any]]:
+    """Relative cost of each point from its number of spins, in general and where all spins are `alike`."""
+
+    def estimate(batch: Batch) -> NDArray[Any]:
+        n = batch["N"].astype(np.float64)
+        return np.where(is_symmetric(batch), alike(n), cost(n))
+
+    return estimate
+
+
+_ONE_BY_ONE = exact_limit(MOST_EXACT, closed_and_pure)
+LIMIT = Limit(
+    text=f"{_ONE_BY_ONE.text}; all_to_all without disorder: {MOST_ELEMENTS:,} elements |S,M><S,M'|, which are C(N+3,3) (N <= "
+    "104), where J_x = J_y and h_x = h_y = 0 about 5 N^2/4 (N <= 399), without local rates (N+1)^2 (N <= 446) or 5 N, and "
+    f"N < {MOST_AMPLITUDES} for a closed system (any N where J_x = J_y and h_x = h_y = 0)",
+    holds=lambda p: _ONE_BY_ONE.holds(p) | symmetric_in_reach(p),
+)
 
 
 def reference_exact(p: Mapping[str, Any]) -> Mapping[str, Any]:
     """Exponentials of the Liouvillian matrix."""
-    rho0 = product_density_matrix(at_all_sites(p))
+    rho0 = product_density_matrix(start_spins(p))
     spins, correlations, _ = exact_moments(build_system(p), rho0, np.asarray(p["times"]))
     return collective(p["N"], spins.mean(axis=1), pair_means(correlations))
 
 
 def reference_moments(pairs: bool, p: Mapping[str, Any]) -> Mapping[str, Any]:
     """Pauli algebra on strings with DOP853."""
-    spins, correlations = moment_path(build_system(p), pairs, at_all_sites(p), None, np.asarray(p["times"]))
+    spins, correlations = moment_path(build_system(p), pairs, start_spins(p), None, np.asarray(p["times"]))
     found = collective(p["N"], spins.mean(axis=1), pair_means(correlations))
     return {name: value for name, value in found.items() if name != "first_bad_time"}
 
@@ -318,7 +217,7 @@ MODELS = (
                 source="Eq. (30)",
                 solve=partial(solve_moments, CUMULANTS),
                 reference=partial(reference_moments, True),
-                cost=size_cost(lambda n: n**3),
+                cost=size_cost(lambda n: n**3, np.ones_like),
             ),
             Method(
                 name="mean_field",
@@ -326,7 +225,7 @@ MODELS = (
                 source="Eqs. (108)-(111), (173)-(177) corrected",
                 solve=partial(solve_moments, MEAN_FIELD),
                 reference=partial(reference_moments, False),
-                cost=size_cost(lambda n: n**2),
+                cost=size_cost(lambda n: n**2, np.ones_like),
             ),
             Method(
                 name="exact",
@@ -335,8 +234,8 @@ MODELS = (
                 solve=solve_exact,
                 bulk=exact_in_bulk,
                 reference=reference_exact,
-                cost=size_cost(lambda n: 4.0**n),
-                limit=exact_limit(MOST_EXACT, closed_and_pure),
+                cost=size_cost(lambda n: 4.0 ** np.minimum(n, MOST_WAVE_SPINS), lambda n: n**3),
+                limit=LIMIT,
             ),
             Method(
                 name="quantum_jumps",
@@ -344,7 +243,7 @@ MODELS = (
                 solve=solve_jumps,
                 reference=reference_exact,
                 draws_numbers=True,
-                cost=size_cost(lambda n: 2.0**n * n),
+                cost=size_cost(*2 * (lambda n: 2.0 ** np.minimum(n, MOST_WAVE_SPINS) * n,)),
                 limit=WAVE_FUNCTION_LIMIT,
             ),
         ),
@@ -424,7 +323,8 @@ MODELS = (
             ),
             Output(
                 name="first_bad_time",
-                meaning="first time with |s_i| > 1 or a negative pair eigenvalue, or not reached within the step budget",
+                meaning="first time with |s_i| > 1 or a negative pair eigenvalue, from which cumulants are not to be trusted "
+                "where all spins are alike, or not reached within the step budget",
                 label="first bad time",
                 nan="the moments never left physics",
                 unit=UNIT_OF_TIME,

@@ -1,0 +1,111 @@
+"""Third order of equal spins: moments of one, two and three spins, fourth cumulants zero; what the second order leaves out.
+
+<s^a ... s^c> on k different sites depends only on how many letters x, y, z it has, so that the exact, open hierarchy is a
+matrix over such counts. For one site with the letter a, and for pairs of sites (letters c and d, or c and none),
+
+    a -> M^ab b + g^a,   c none -> (N-k) eps_cae K^ab (e b),
+    c d -> eps_cae K^ad e + eps_dae K^ac e + 4 eps_cae eps_dbf S^ab (e f),   M = [Omega]_x - R
+
+and it is closed by <abcd> = sum_4 <a><bcd> + sum_3 <ab><cd> - 2 sum_6 <a><b><cd> + 6 <a><b><c><d>.
+"""
+
+from __future__ import annotations
+
+from itertools import combinations_with_replacement
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from solvers.engines.spin_system import EPSILON
+from solvers.engines.symmetric.moments import Coefficients
+from solvers.numerics.automatic import automatic
+from solvers.numerics.compile import FASTMATH, entry, kernel
+from solvers.numerics.polynomial_jacobian import polynomial_jacobian
+
+WORDS = tuple(word for k in range(5) for word in combinations_with_replacement(range(3), k))
+"""Letters (0 to 2 for x, y, z) on up to four sites, in rising order, beginning with none."""
+PLACE = {word: i for i, word in enumerate(WORDS)}
+KNOWN = sum(len(word) < 4 for word in WORDS)
+"""Words of up to three letters."""
+
+SECOND = np.array([[PLACE[tuple(sorted((a, b)))] for b in range(3)] for a in range(3)])
+THIRD = np.array([[[PLACE[tuple(sorted((a, b, c)))] for c in range(3)] for b in range(3)] for a in range(3)])
+FOURTH = np.array([word for word in WORDS if len(word) == 4])
+
+
+class Hierarchy(NamedTuple):
+    """The matrix (KNOWN, words) of the hierarchy, and room for all words (words,)."""
+
+    matrix: NDArray[np.float64]
+    moments: NDArray[np.float64]
+
+
+def build_hierarchy(p: Coefficients) -> Hierarchy:
+    """The equations of all words of up to three letters, of three spins at least."""
+    matrix = np.zeros((KNOWN, len(WORDS)))
+    turn = np.einsum("cae,a->ce", EPSILON, p.Omega) - p.R
+    shared = np.einsum("cae,ab->ceb", EPSILON, p.K)  # c none -> e b
+    reduced = np.einsum("cae,ad->cde", EPSILON, p.K)  # c d -> e
+    damped = 4 * np.einsum("cae,dbf,ab->cdef", EPSILON, EPSILON, p.S)  # c d -> e f
+    for word in WORDS[:KNOWN]:
+        row = matrix[PLACE[word]]
+        k = len(word)
+        for i, c in enumerate(word):
+            rest = word[:i] + word[i + 1 :]
+            row[PLACE[rest]] += p.g[c]
+            for e in range(3):
+                row[_place(rest, e)] += turn[c, e]
+                for b in range(3):
+                    row[_place(rest, e, b)] += (p.N - k) * shared[c, e, b]
+            for j, d in enumerate(word):
+                if j == i:
+                    continue
+                others = tuple(letter for m, letter in enumerate(word) if m not in (i, j))
+                for e in range(3):
+                    row[_place(others, e)] += reduced[c, d, e]
+                    for f in range(3):
+                        if i < j:
+                            row[_place(others, e, f)] += damped[c, d, e, f]
+    return Hierarchy(matrix, np.ones(len(WORDS)))
+
+
+def _place(letters: tuple[int, ...], *more: int) -> int:
+    return PLACE[tuple(sorted((*letters, *more)))]
+
+
+def product_moments(s: NDArray[np.float64]) -> NDArray[np.float64]:
+    """All words of one to three letters in a product state, (KNOWN - 1,)."""
+    return np.array([np.prod(s[list(word)]) for word in WORDS[1:KNOWN]])
+
+
+@kernel(fastmath=FASTMATH)
+def third_order_rhs(t, y, p, dy):
+    """dy at the words y of one to three letters."""
+    m = p.moments
+    known = y.size
+    for i in range(known):
+        m[1 + i] = y[i]
+    for i in range(FOURTH.shape[0]):
+        a, b, c, d = FOURTH[i, 0], FOURTH[i, 1], FOURTH[i, 2], FOURTH[i, 3]
+        ma, mb, mc, md = m[1 + a], m[1 + b], m[1 + c], m[1 + d]
+        ab, ac, ad = m[SECOND[a, b]], m[SECOND[a, c]], m[SECOND[a, d]]
+        bc, bd, cd = m[SECOND[b, c]], m[SECOND[b, d]], m[SECOND[c, d]]
+        value = ma * m[THIRD[b, c, d]] + mb * m[THIRD[a, c, d]] + mc * m[THIRD[a, b, d]] + md * m[THIRD[a, b, c]]
+        value += ab * cd + ac * bd + ad * bc + 6.0 * ma * mb * mc * md
+        value -= 2.0 * (ma * mb * cd + ma * mc * bd + ma * md * bc + mb * mc * ad + mb * md * ac + mc * md * ab)
+        m[1 + known + i] = value
+    for i in range(known):
+        total = 0.0
+        for j in range(m.size):
+            total += p.matrix[1 + i, j] * m[j]
+        dy[i] = total
+
+
+_integrate = automatic(third_order_rhs, polynomial_jacobian(third_order_rhs))
+
+
+@entry
+def integrate_third_order(p, y, times, out, rtol, atol, max_steps):
+    """y (KNOWN - 1,) over `times` into `out` (T, KNOWN - 1), stiff or not: (code, time reached, steps)."""
+    return _integrate(p, y, times, out, rtol, atol, max_steps)

@@ -1,0 +1,135 @@
+"""The lattice: fields, couplings and rates of equal spins, in general and where permutations change nothing.
+
+The equations are stated in the docstring of this folder.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from solvers.engines.collective import collective_moments, squeezing
+from solvers.engines.spin_system import LOWERING, SpinSystem, local_blocks, local_dissipator
+from solvers.engines.symmetric.system import SymmetricSystem
+from solvers.numerics.random import standard_normals
+from solvers.outcome import InvalidInput
+
+LATTICES = ("chain", "ring", "square", "all_to_all", "power_law")
+MOST_EXACT = 12
+RATES = ("minus", "plus", "z", "collective", "neighbour")
+UNIT_OF_TIME = "1/energy"
+
+
+def neighbours(lattice: str, n: int) -> NDArray[np.float64]:
+    """Which sites a bond of the lattice joins (N, N), 0 or 1; ValueError for a square lattice whose N is no square."""
+    distance = np.abs(np.arange(n)[:, None] - np.arange(n))
+    if lattice in ("chain", "power_law"):
+        joined = distance == 1
+    elif lattice == "ring":
+        joined = (distance == 1) | ((distance == n - 1) & (distance > 0))
+    elif lattice == "all_to_all":
+        joined = distance > 0
+    else:
+        side = round(n**0.5)
+        if side * side != n:
+            raise InvalidInput(
+                f"parameter N: a square lattice needs a square number of spins; given was {n}; "
+                f"take {side * side} or {(side + 1) ** 2}"
+            )
+        row, column = np.divmod(np.arange(n), side)
+        joined = np.abs(row[:, None] - row) + np.abs(column[:, None] - column) == 1
+    return joined.astype(np.float64)
+
+
+def build_system(p: Mapping[str, Any]) -> SpinSystem:
+    """Fields, couplings and Gamma of a point."""
+    names = ("J_x", "J_y", "J_z", "h_x", "h_y", "h_z", "exponent", "disorder", "seed", "realisation")
+    one = {name: np.array([p[name]]) for name in (*names, *(f"gamma_{rate}" for rate in RATES))}
+    field, coupling, Gamma = build_systems(one, p["N"], p["lattice"])
+    return SpinSystem(field[0], coupling[0], Gamma[0])
+
+
+def build_systems(
+    p: Mapping[str, Any], n: int, lattice: str
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.complex128]]:
+    """Fields (P, N, 3), couplings (P, N, N, 3, 3) and Gamma (P, 3N, 3N) of points of one size and lattice."""
+    joined = neighbours(lattice, n)
+    strength: NDArray[np.float64] = joined[None]
+    if lattice == "power_law":
+        distance = np.abs(np.arange(n)[:, None] - np.arange(n)) + np.eye(n)
+        strength = (1 - np.eye(n)) * distance ** -p["exponent"][:, None, None]
+    count = len(p["J_x"])
+    coupling = np.zeros((count, n, n, 3, 3))
+    field = np.empty((count, n, 3))
+    for a, axis in enumerate("xyz"):
+        coupling[:, :, :, a, a] = p[f"J_{axis}"][:, None, None] * strength
+        field[:, :, a] = p[f"h_{axis}"][:, None]
+    for i in np.flatnonzero(p["disorder"]).tolist():
+        field[i, :, 2] += p["disorder"][i] * standard_normals(p["seed"][i], p["realisation"][i], n)
+    Gamma = np.zeros((count, n, 3, n, 3), dtype=np.complex128)
+    here = np.arange(n)
+    Gamma[:, here, :, here, :] = local_blocks(*(p[name] for name in ("gamma_minus", "gamma_plus", "gamma_z")))
+    shared = p["gamma_collective"][:, None, None] + p["gamma_neighbour"][:, None, None] * joined
+    if shared.any():
+        lowering = np.outer(LOWERING, LOWERING.conj())
+        Gamma += shared[:, :, None, :, None] * lowering[:, None, :]
+    return field, coupling, Gamma.reshape(count, 3 * n, 3 * n)
+
+
+def start_spins(p: Mapping[str, Any]) -> NDArray[np.float64]:
+    """Bloch vectors (N, 3) of the start."""
+    theta, phi = p["theta"], p["phi"]
+    return np.tile([np.sin(theta) * np.cos(phi), np.sin(theta) * np.sin(phi), np.cos(theta)], (p["N"], 1))
+
+
+def closed_and_pure(p: Mapping[str, Any]) -> NDArray[np.bool_]:
+    """Whether there is no dissipation; every start is pure."""
+    return np.asarray(sum(np.asarray(p[f"gamma_{name}"]) for name in RATES) == 0.0)
+
+
+def is_symmetric(p: Mapping[str, Any]) -> NDArray[np.bool_]:
+    """Whether permutations of the sites change nothing, for one point or with the points (P,) in front."""
+    alike = np.asarray(p["lattice"]) == "all_to_all"
+    level = (np.asarray(p["lattice"]) == "power_law") & (np.asarray(p["exponent"]) == 0.0)
+    alike = alike | level & (np.asarray(p["gamma_neighbour"]) == 0.0)
+    return np.asarray(alike & (np.asarray(p["disorder"]) == 0.0))
+
+
+def build_symmetric(p: Mapping[str, Any]) -> SymmetricSystem:
+    """Fields, couplings and Gamma of one site and one pair, where `is_symmetric`."""
+    shared = np.outer(LOWERING, LOWERING.conj()) * (p["gamma_collective"] + p["gamma_neighbour"])
+    rates = (np.full(1, p[name]) for name in ("gamma_minus", "gamma_plus", "gamma_z"))
+    own = local_dissipator(*rates) + p["gamma_collective"] * np.outer(LOWERING, LOWERING.conj())
+    return SymmetricSystem(
+        p["N"],
+        np.array([p["h_x"], p["h_y"], p["h_z"]], dtype=np.float64),
+        np.diag([p["J_x"], p["J_y"], p["J_z"]]).astype(np.float64),
+        own,
+        shared,
+    )
+
+
+def collective(n: int, magnetisation: NDArray[np.float64], pairs: NDArray[np.float64]) -> dict[str, Any]:
+    """What the means over spins and pairs say."""
+    return {
+        "magnetisation": magnetisation,
+        "pair_correlation": pairs,
+        "squeezing": squeezing(n, magnetisation, pairs),
+        "first_bad_time": np.nan,
+    }
+
+
+def of_moments(n: int, moments: NDArray[np.float64]) -> dict[str, Any]:
+    """The same from the moments (..., K) of all spins and pairs."""
+    rows, lead = np.ascontiguousarray(moments).reshape(-1, moments.shape[-1]), moments.shape[:-1]
+    magnetisation, pairs, squeezed = np.empty((len(rows), 3)), np.empty((len(rows), 3, 3)), np.empty(len(rows))
+    collective_moments(n, rows, magnetisation, pairs, squeezed)
+    return {
+        "magnetisation": magnetisation.reshape(*lead, 3),
+        "pair_correlation": pairs.reshape(*lead, 3, 3),
+        "squeezing": squeezed.reshape(lead),
+        "first_bad_time": np.nan,
+    }

@@ -1,0 +1,30 @@
+"""A run that is open for work: its folder, plan, store, and what is committed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sweep.folder.committed import Committed
+from sweep.folder.run_folder import RunFolder
+from sweep.folder.store import Store
+from sweep.plan.tiling import Plan
+
+
+@dataclass(frozen=True)
+class OpenRun:
+    """A run whose lease is held."""
+
+    folder: RunFolder
+    plan: Plan
+    store: Store
+    committed: Committed
+
+
+@dataclass(frozen=True)
+class TileToDo:
+    """A tile with points to compute: `done` of its `points` are done already; `cost` in seconds."""
+
+    index: int
+    points: int
+    done: int
+    cost: float

@@ -1,0 +1,98 @@
+"""What a driver and its workers stand on: a disk, a clock, and who they are. A simulation brings its own."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import queue
+import secrets
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from typing import Protocol, TypeVar
+
+import psutil
+
+from sweep.folder.disk import Disk, LocalDisk
+
+T = TypeVar("T")
+
+
+class Clock(Protocol):
+    """Time, and waiting for it."""
+
+    def time(self) -> float:
+        """Seconds since 1970, as this host believes; for the record alone."""
+
+    def monotonic(self) -> float:
+        """Seconds since some moment, never less than before."""
+
+    def sleep(self, seconds: float) -> None:
+        """Wait."""
+
+    def take(self, news: queue.SimpleQueue[T], seconds: float) -> T | None:
+        """The next of a queue, waited for so long; None when there was none."""
+
+    def every(self, seconds: float, do: Callable[[], None]) -> AbstractContextManager[None]:
+        """Call `do` again and again for the time of a `with` block, beside what the block does."""
+
+
+class RealClock:
+    """The clock of this host; `every` runs in a thread of its own."""
+
+    def time(self) -> float:
+        return time.time()
+
+    def monotonic(self) -> float:
+        return time.monotonic()
+
+    def sleep(self, seconds: float) -> None:
+        time.sleep(seconds)
+
+    def take(self, news: queue.SimpleQueue[T], seconds: float) -> T | None:
+        with contextlib.suppress(queue.Empty):
+            return news.get(timeout=seconds) if seconds > 0 else news.get_nowait()
+        return None
+
+    @contextlib.contextmanager
+    def every(self, seconds: float, do: Callable[[], None]) -> Iterator[None]:
+        stop = threading.Event()
+
+        def go() -> None:
+            while not stop.wait(seconds):
+                do()
+
+        thread = threading.Thread(target=go, name="every", daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            stop.set()
+            thread.join()
+
+
+def process_start(pid: int) -> float | None:
+    """When a process of this host started, or None when there is none; tells a reused process id."""
+    try:
+        return float(psutil.Process(pid).create_time())
+    except psutil.Error:
+        return None
+
+
+@dataclass(frozen=True)
+class Host:
+    """A disk, a clock, a host's name and a process on it; `token` makes a name that nobody else has."""
+
+    disk: Disk = field(default_factory=LocalDisk)
+    clock: Clock = field(default_factory=RealClock)
+    name: str = field(default_factory=socket.gethostname)
+    pid: Callable[[], int] = os.getpid
+    process_start: Callable[[int], float | None] = process_start
+    token: Callable[[], str] = lambda: secrets.token_hex(8)
+
+
+HERE = Host()
+"""This machine and process."""
