@@ -173,6 +173,8 @@ def in_bulk(
         return Results({o.name: found[o.name] for o in batch.wanted}, np.full(batch.size, OK))
     rest = np.flatnonzero(~done)
     others = point_by_point(solve, False, batch if len(rest) == batch.size else batch.select(rest))
+    if not done.any():
+        return others
     outputs = batch.empty()
     for name, array in outputs.items():
         array[done] = found[name][done]
