@@ -20,9 +20,8 @@ WRONG = {
     "limit_cycle_without_loss_N2",
     "limit_cycle_count_N24_dephasing",
     "limit_cycle_count_N12",
-    "bloch_bloembergen_beyond_a_fold",
 }
-"""Cases that do not hold yet (counts of cycles, a fold); a case that
+"""Cases that do not hold yet (counts of cycles); a case that
 comes to hold must leave this list."""
 
 

@@ -31,7 +31,7 @@ _0, _1, _2 = np.uint64(0), np.uint64(1), np.uint64(2)
 
 
 @kernel(inline="always", fastmath=FASTMATH)
-def _as_double(word):
+def as_double(word):
     """A whole number below 2^52 as a double."""
     return np.uint64(word | _TWO_52_BITS).view(np.float64) - _TWO_52
 
@@ -39,9 +39,9 @@ def _as_double(word):
 @kernel(inline="always", fastmath=FASTMATH)
 def box_muller(radius_word, angle_word):
     """Two independent standard normals from two 32-bit words; polynomials good to 1e-10, the spacing of the words."""
-    u = (_as_double(radius_word) + 0.5) * 2.0**-32
+    u = (as_double(radius_word) + 0.5) * 2.0**-32
     bits = np.float64(u).view(np.uint64)
-    exponent = _as_double(bits >> _52) - 1023.0
+    exponent = as_double(bits >> _52) - 1023.0
     mantissa = np.uint64((bits & _MANTISSA) | _ONE_BITS).view(np.float64)
     high = mantissa > 1.4142135623730951
     mantissa = 0.5 * mantissa if high else mantissa
@@ -57,7 +57,7 @@ def box_muller(radius_word, angle_word):
     radius = math.sqrt(-2.0 * log)
     quarter = (angle_word + _HALF_QUARTER) >> _30
     # distance from the nearest quarter turn, in [-2^29, 2^29)
-    rest = _as_double((angle_word + _HALF_QUARTER) - (quarter << _30)) - 536870912.0
+    rest = as_double((angle_word + _HALF_QUARTER) - (quarter << _30)) - 536870912.0
     x = rest * 1.4629180792671596e-09  # 2 pi / 2^32
     g = x * x
     s = -1.0 / 39916800.0

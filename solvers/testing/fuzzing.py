@@ -1,7 +1,7 @@
 """Fuzzing: points over all of a model's declared bounds, in a process of its own with a limit of processor time per point.
 
 A point passes when it is refused as bad input, or solved with outputs as declared, or fails (status 2) with a reason and
-NaN. It does not when anything is raised, the process dies, a warning of Python's leaks, NaN or infinity appears undeclared,
+NaN. It does not when anything is raised or a solver fails by an exception that it did not foresee, the process dies, a warning of Python's leaks, NaN or infinity appears undeclared,
 a bound is violated, or the model's own reference disagrees. A point that takes longer than the limit is counted apart.
 """
 
@@ -25,7 +25,7 @@ import numpy as np
 
 from solvers.evaluate import evaluate, parse_parameters
 from solvers.model import Model
-from solvers.outcome import OK, InvalidInput
+from solvers.outcome import FAILED, OK, InvalidInput, Kind, Remark
 from solvers.registry import find
 from solvers.testing.declared import assert_as_declared
 from solvers.testing.fuzz_points import as_text, fuzz_parameters, near_parameters, simpler
@@ -34,6 +34,8 @@ MEMORY = 4 * 2**30
 """Bytes of address space that a fuzzing process may take."""
 COMPILING = 10.0
 """Times the limit that is given once per method for compiling what a point is the first to need."""
+FORESEEN = frozenset({*Kind, MemoryError.__name__}) - {Kind.WRONG_OUTPUT, Kind.UNSAID}
+"""How a point may fail: not by an exception that no solver thought of."""
 REDUCTIONS = 200
 """Trials to make a failing point smaller."""
 
@@ -105,9 +107,17 @@ def try_point(model: Model, method: str, parameters: Mapping[str, Any], compare:
     reason = found.remarks[0].message if found.remarks else ""
     assert_as_declared(model, method, outputs, model.lengths(parsed), reason)
     status = int(outputs["status"])
+    if status == FAILED and found.remarks[0].kind not in FORESEEN:
+        raise AssertionError(f"failed by {found.remarks[0].kind}: {found.remarks[0].message}{_place(found.remarks[0])}")
     if status == OK and compare and _agrees_with_reference(model, method, parsed, outputs):
         return "ok, compared"
     return ("ok", "warned", f"failed: {found.remarks[0].kind if found.remarks else ''}")[status]
+
+
+def _place(remark: Remark) -> str:
+    """Where an exception that no solver foresaw was raised."""
+    lines = [line.strip() for line in remark.traceback.splitlines() if line.strip().startswith("File ")]
+    return f" ({lines[-1]})" if lines else ""
 
 
 def _agrees_with_reference(model: Model, method: str, parsed: Mapping[str, Any], outputs: Mapping[str, Any]) -> bool:

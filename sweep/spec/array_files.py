@@ -15,9 +15,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from solvers.suggest import did_you_mean
 from sweep.errors import SpecError
 from sweep.records import Json
+from sweep.spec.array_reading import read_array
 
 _FOLDER = "arrays"
 _ROW = re.compile(r"\[(\d+)\]$")
@@ -37,32 +37,19 @@ def load(where: str, value: str) -> NDArray[Any]:
             raise SpecError(f"{where}: {value[: row.start()]} of shape {whole.shape} has no array {row[1]}")
         return np.asarray(whole[int(row[1])])
     name, _, key = value.partition(".npz:") if ".npz:" in value else (value, "", "")
-    path = Path(name + ".npz" if key else name)
-    try:
-        found = np.load(path, allow_pickle=False)
-    except FileNotFoundError:
-        raise SpecError(f"{where}: the array file {path} does not exist") from None
-    except (OSError, ValueError, EOFError) as error:
-        raise SpecError(f"{where}: {path} is no .npy or .npz file of numbers ({error})") from error
-    if isinstance(found, np.ndarray):
-        return found
-    with found:
-        keys = list(found.files)
-        if not key and len(keys) == 1:
-            key = keys[0]
-        if key not in keys:
-            raise SpecError(
-                f"{where}: write {path}:KEY with one of {', '.join(keys)}; given was {key or 'no key'}{did_you_mean(key, keys)}"
-            )
-        try:
-            return np.asarray(found[key])
-        except ValueError as error:
-            raise SpecError(f"{where}: {path}:{key} holds no numbers ({error})") from error
+    return read_array(where, Path(name + ".npz" if key else name), key)
 
 
 def resolved(raw: Json, folder: Path) -> Json:
     """A spec's mapping with its array files as paths from the root, `folder` being where the spec is."""
-    return _with_files(raw, lambda _, value: str((folder / value).resolve()))
+
+    def place(_: str, value: str) -> str:
+        try:
+            return str((folder / value).resolve())
+        except (OSError, ValueError) as error:  # a zero byte, a circle of links
+            raise SpecError(f"the array file {value!r} cannot be named: {error}") from error
+
+    return _with_files(raw, place)
 
 
 def adopted(raw: Json, meta: Path) -> Json:

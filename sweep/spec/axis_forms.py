@@ -114,8 +114,10 @@ def from_text(where: str, text: str) -> Any:
     """A value on the command line: a TOML value, a bare word, or an axis form (see `axis_from_text`)."""
     try:
         return tomllib.loads(f"value = {text}")["value"]
-    except tomllib.TOMLDecodeError:
+    except ValueError:
         pass
+    except RecursionError:
+        raise SpecError(f"{where}: the brackets are nested too deeply") from None
     if ":" in text or "," in text:
         return axis_from_text(where, text)
     return text.strip()

@@ -22,6 +22,8 @@ from sweep.spec.array_files import load, names_file
 from sweep.spec.axis_forms import axis_values, complex_values
 from sweep.spec.sweep_spec import METHOD, SOLVER, SweepDimension
 
+LONGEST_NAME = 100
+"""Letters of a dimension's name, which names a folder of the store as well."""
 Labels = Mapping[str, NDArray[Any]]
 
 
@@ -201,6 +203,11 @@ def check_names(model: Model, dimensions: Sequence[SweepDimension]) -> None:
     parameters = {p.name for p in model.parameters}
     for d in dimensions:
         for name in (d.name, *d.marks):
+            if not (name.isprintable() and 0 < len(name) <= LONGEST_NAME) or "/" in name or name.startswith("."):
+                raise SpecError(
+                    f"a dimension of the grid cannot be called {name!r:.80}: write a word of at most {LONGEST_NAME} letters "
+                    "without /, that does not begin with a dot"
+                )
             clash = (
                 name in taken
                 or (name not in d.columns and name in parameters)

@@ -9,6 +9,7 @@ from pathlib import Path
 from sweep.errors import SpecError
 from sweep.records import Json
 from sweep.spec.array_files import resolved
+from sweep.spec.plain_files import LARGEST_TEXT, check_plain
 from sweep.spec.sweep_spec import METHOD, SOLVER
 
 
@@ -18,7 +19,8 @@ def read(path: str | Path) -> Json:
     Array files are named relative to the spec, and by their full paths in the mapping.
     """
     try:
-        text = Path(path).read_bytes().decode()
+        check_plain(Path(path), "spec file", LARGEST_TEXT)
+        text = Path(path).read_bytes().decode("utf-8-sig")
     except FileNotFoundError:
         raise SpecError(f"spec file {path} does not exist; `spinsweep new MODEL -o {path}` writes one") from None
     except IsADirectoryError:
@@ -26,9 +28,12 @@ def read(path: str | Path) -> Json:
     except (OSError, UnicodeDecodeError) as error:
         raise SpecError(f"spec file {path} cannot be read: {error}") from error
     try:
-        return resolved(tomllib.loads(text), Path(path).parent)
-    except tomllib.TOMLDecodeError as error:
+        raw = tomllib.loads(text)
+    except RecursionError:
+        raise SpecError(f"spec file {path} is not valid TOML: its brackets are nested too deeply") from None
+    except ValueError as error:  # of TOML, or a number of thousands of digits
         raise SpecError(f"spec file {path} is not valid TOML: {error}") from error
+    return resolved(raw, Path(path).parent)
 
 
 def with_overrides(raw: Json, parameters: Json | None = None, axes: Json | None = None) -> Json:

@@ -12,16 +12,13 @@ and it is closed by <abcd> = sum_4 <a><bcd> + sum_3 <ab><cd> - 2 sum_6 <a><b><cd
 from __future__ import annotations
 
 from itertools import combinations_with_replacement
-from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from solvers.engines.spin_system import EPSILON
 from solvers.engines.symmetric.moments import Coefficients
-from solvers.numerics.automatic import automatic
-from solvers.numerics.compile import FASTMATH, entry, kernel
-from solvers.numerics.polynomial_jacobian import polynomial_jacobian
+from solvers.numerics.compile import FASTMATH, kernel
 
 WORDS = tuple(word for k in range(5) for word in combinations_with_replacement(range(3), k))
 """Letters (0 to 2 for x, y, z) on up to four sites, in rising order, beginning with none."""
@@ -34,15 +31,8 @@ THIRD = np.array([[[PLACE[tuple(sorted((a, b, c)))] for c in range(3)] for b in 
 FOURTH = np.array([word for word in WORDS if len(word) == 4])
 
 
-class Hierarchy(NamedTuple):
-    """The matrix (KNOWN, words) of the hierarchy, and room for all words (words,)."""
-
-    matrix: NDArray[np.float64]
-    moments: NDArray[np.float64]
-
-
-def build_hierarchy(p: Coefficients) -> Hierarchy:
-    """The equations of all words of up to three letters, of three spins at least."""
+def with_third_order(p: Coefficients) -> Coefficients:
+    """The same with the equations of all words of up to three letters, of three spins at least."""
     matrix = np.zeros((KNOWN, len(WORDS)))
     turn = np.einsum("cae,a->ce", EPSILON, p.Omega) - p.R
     shared = np.einsum("cae,ab->ceb", EPSILON, p.K)  # c none -> e b
@@ -67,7 +57,7 @@ def build_hierarchy(p: Coefficients) -> Hierarchy:
                     for f in range(3):
                         if i < j:
                             row[_place(others, e, f)] += damped[c, d, e, f]
-    return Hierarchy(matrix, np.ones(len(WORDS)))
+    return p._replace(matrix=matrix, words=np.ones(len(WORDS)))
 
 
 def _place(letters: tuple[int, ...], *more: int) -> int:
@@ -82,7 +72,7 @@ def product_moments(s: NDArray[np.float64]) -> NDArray[np.float64]:
 @kernel(fastmath=FASTMATH)
 def third_order_rhs(t, y, p, dy):
     """dy at the words y of one to three letters."""
-    m = p.moments
+    m = p.words
     known = y.size
     for i in range(known):
         m[1 + i] = y[i]
@@ -100,12 +90,3 @@ def third_order_rhs(t, y, p, dy):
         for j in range(m.size):
             total += p.matrix[1 + i, j] * m[j]
         dy[i] = total
-
-
-_integrate = automatic(third_order_rhs, polynomial_jacobian(third_order_rhs))
-
-
-@entry
-def integrate_third_order(p, y, times, out, rtol, atol, max_steps):
-    """y (KNOWN - 1,) over `times` into `out` (T, KNOWN - 1), stiff or not: (code, time reached, steps)."""
-    return _integrate(p, y, times, out, rtol, atol, max_steps)

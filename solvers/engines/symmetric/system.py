@@ -45,3 +45,21 @@ class SymmetricSystem:
         coupling = apart[:, :, None, None] * self.coupling
         Gamma = np.kron(np.eye(n), self.own) + np.kron(apart, self.shared)
         return SpinSystem(np.tile(self.field, (n, 1)), coupling, Gamma)
+
+
+def all_alike(system: SpinSystem, spins: NDArray[np.float64]) -> SymmetricSystem | None:
+    """The system of one site and one pair, where no order of the sites is preferred and all `spins` (N, 3) are equal."""
+    n = system.N
+    apart = ~np.eye(n, dtype=bool)
+    blocks = system.Gamma.reshape(n, 3, n, 3).transpose(0, 2, 1, 3)
+    own, field = blocks[0, 0], system.field[0]
+    coupling = system.coupling[0, 1] if n > 1 else np.zeros((3, 3))
+    shared = blocks[0, 1] if n > 1 else np.zeros((3, 3), dtype=np.complex128)
+    equal = (
+        np.array_equal(spins, np.broadcast_to(spins[0], spins.shape))
+        and np.array_equal(system.field, np.broadcast_to(field, (n, 3)))
+        and np.array_equal(system.coupling, apart[:, :, None, None] * coupling)
+        and np.array_equal(blocks, np.where(apart[:, :, None, None], shared, own))
+    )
+    preferred = not (np.array_equal(coupling, coupling.T) and np.array_equal(shared, shared.conj().T))
+    return None if not equal or preferred else SymmetricSystem(n, field, coupling, own, shared)

@@ -29,7 +29,12 @@ def dynamic_gaussian(n: float, eta: float, existence: float, classes: int) -> tu
     if not 0.0 < eta < MOST_LOCKED * n:
         return 0.0, math.nan, DONE
     standard, weights = class_detunings("gaussian", classes), np.full(classes, n / classes)
-    times, y, out = np.array([PATIENCE * (n / eta) ** 2]), np.empty(3 * classes), np.empty((1, 3 * classes))
+    slowness = n / eta
+    times, y, out = (
+        np.array([min(PATIENCE * slowness * slowness, 1e300)]),
+        np.empty(3 * classes),
+        np.empty((1, 3 * classes)),
+    )
 
     def outcome(sigma: float) -> int:
         """Of a run from the start state, which ends in y; EVENT where the order is lost."""

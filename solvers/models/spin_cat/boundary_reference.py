@@ -18,7 +18,14 @@ def closed_form(p: Mapping[str, Any]) -> dict[str, float]:
 
 
 def existence(p: Mapping[str, Any]) -> dict[str, float]:
-    """The top of delta^2 over the fixed points of (26)-(28), or sigma over the self-consistent X."""
+    """The top of delta^2 over the fixed points of (26)-(28), or sigma over the self-consistent X; 0 without drive.
+
+    {} for a Gaussian at eta/N below .005, where the averages are narrower than the nodes are dense.
+    """
+    if p["eta"] == 0.0:
+        return {"delta_critical": 0.0}
+    if p["distribution"] == "gaussian" and p["eta"] / p["N"] < 0.005:
+        return {}
     return _self_consistent(p) if p["distribution"] == "gaussian" else {"delta_critical": _top(_fixed_point(p))}
 
 
@@ -88,4 +95,4 @@ def _self_consistent(p: Mapping[str, Any]) -> dict[str, float]:
         return -float(brentq(excess, 0.0, 1.0)) if excess(0.0) > 0 else 1.0
 
     best = minimize_scalar(minus_sigma, bounds=(0.05, 0.8), method="bounded", options={"xatol": 1e-6})
-    return {"delta_critical": -float(best.fun)}
+    return {"delta_critical": max(0.0, -float(best.fun))}

@@ -44,11 +44,33 @@ def neighbours(lattice: str, n: int) -> NDArray[np.float64]:
     return joined.astype(np.float64)
 
 
+def alone(p: Mapping[str, Any]) -> dict[str, NDArray[Any]]:
+    """The numbers of a point as arrays (1,), for the functions of many points."""
+    names = ("J_x", "J_y", "J_z", "h_x", "h_y", "h_z", "exponent", "disorder", "seed", "realisation")
+    return {name: np.array([p[name]]) for name in (*names, *(f"gamma_{rate}" for rate in RATES))}
+
+
+def strengths(p: Mapping[str, Any], lattice: str, joined: NDArray[np.float64]) -> NDArray[np.float64]:
+    """f_ij of points of one lattice, (P, N, N), or (1, N, N) where all have the same."""
+    if lattice != "power_law":
+        return joined[None]
+    n = len(joined)
+    distance = np.abs(np.arange(n)[:, None] - np.arange(n)) + np.eye(n)
+    return np.asarray((1 - np.eye(n)) * distance ** -p["exponent"][:, None, None])
+
+
+def fields(p: Mapping[str, Any], n: int) -> NDArray[np.float64]:
+    """(P, N, 3) with the disorder."""
+    uniform = np.stack([p["h_x"], p["h_y"], p["h_z"]], axis=-1)
+    field = np.repeat(uniform[:, None], n, axis=1)
+    for i in np.flatnonzero(p["disorder"]).tolist():
+        field[i, :, 2] += p["disorder"][i] * standard_normals(p["seed"][i], p["realisation"][i], n)
+    return field
+
+
 def build_system(p: Mapping[str, Any]) -> SpinSystem:
     """Fields, couplings and Gamma of a point."""
-    names = ("J_x", "J_y", "J_z", "h_x", "h_y", "h_z", "exponent", "disorder", "seed", "realisation")
-    one = {name: np.array([p[name]]) for name in (*names, *(f"gamma_{rate}" for rate in RATES))}
-    field, coupling, Gamma = build_systems(one, p["N"], p["lattice"])
+    field, coupling, Gamma = build_systems(alone(p), p["N"], p["lattice"])
     return SpinSystem(field[0], coupling[0], Gamma[0])
 
 
@@ -57,18 +79,11 @@ def build_systems(
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.complex128]]:
     """Fields (P, N, 3), couplings (P, N, N, 3, 3) and Gamma (P, 3N, 3N) of points of one size and lattice."""
     joined = neighbours(lattice, n)
-    strength: NDArray[np.float64] = joined[None]
-    if lattice == "power_law":
-        distance = np.abs(np.arange(n)[:, None] - np.arange(n)) + np.eye(n)
-        strength = (1 - np.eye(n)) * distance ** -p["exponent"][:, None, None]
+    strength = strengths(p, lattice, joined)
     count = len(p["J_x"])
     coupling = np.zeros((count, n, n, 3, 3))
-    field = np.empty((count, n, 3))
-    for a, axis in enumerate("xyz"):
-        coupling[:, :, :, a, a] = p[f"J_{axis}"][:, None, None] * strength
-        field[:, :, a] = p[f"h_{axis}"][:, None]
-    for i in np.flatnonzero(p["disorder"]).tolist():
-        field[i, :, 2] += p["disorder"][i] * standard_normals(p["seed"][i], p["realisation"][i], n)
+    for a, name in enumerate(("J_x", "J_y", "J_z")):
+        coupling[:, :, :, a, a] = p[name][:, None, None] * strength
     Gamma = np.zeros((count, n, 3, n, 3), dtype=np.complex128)
     here = np.arange(n)
     Gamma[:, here, :, here, :] = local_blocks(*(p[name] for name in ("gamma_minus", "gamma_plus", "gamma_z")))
@@ -76,7 +91,7 @@ def build_systems(
     if shared.any():
         lowering = np.outer(LOWERING, LOWERING.conj())
         Gamma += shared[:, :, None, :, None] * lowering[:, None, :]
-    return field, coupling, Gamma.reshape(count, 3 * n, 3 * n)
+    return fields(p, n), coupling, Gamma.reshape(count, 3 * n, 3 * n)
 
 
 def start_spins(p: Mapping[str, Any]) -> NDArray[np.float64]:
@@ -132,4 +147,24 @@ def of_moments(n: int, moments: NDArray[np.float64]) -> dict[str, Any]:
         "pair_correlation": pairs.reshape(*lead, 3, 3),
         "squeezing": squeezed.reshape(lead),
         "first_bad_time": np.nan,
+    }
+
+
+def sampled(n: int, mean: NDArray[np.float64], sem: NDArray[np.float64], groups: NDArray[np.float64]) -> dict[str, Any]:
+    """Means and standard errors (T, 12) over trajectories as outputs; the error of squeezing, no mean itself, by the jackknife over groups."""
+
+    def split(values: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        return values[..., :3], values[..., 3:].reshape(*values.shape[:-1], 3, 3)
+
+    magnetisation_sem, pairs_sem = split(sem)
+    count = len(groups)
+    if count > 1:
+        squeezed = squeezing(n, *split((groups.sum(axis=0) - groups) / (count - 1)))
+        squeezing_sem = np.sqrt((count - 1) * np.var(squeezed, axis=0))
+    else:
+        squeezing_sem = np.full(len(mean), np.nan)
+    return collective(n, *split(mean)) | {
+        "magnetisation_sem": magnetisation_sem,
+        "pair_correlation_sem": pairs_sem,
+        "squeezing_sem": squeezing_sem,
     }

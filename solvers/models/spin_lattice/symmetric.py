@@ -13,7 +13,7 @@ from solvers.engines.master_equation.exact import judged
 from solvers.engines.pair_states import first_unphysical, smallest_pair_eigenvalue
 from solvers.engines.symmetric.elements import CollectiveSystem
 from solvers.engines.symmetric.exact import evolve_symmetric, is_in_reach
-from solvers.engines.symmetric.path import UNTRUSTED, follow
+from solvers.engines.symmetric.path import follow
 from solvers.engines.validity import earliest, judge
 from solvers.models.spin_lattice.lattice import build_symmetric, closed_and_pure, collective, is_symmetric, start_spins
 
@@ -72,19 +72,13 @@ def solve_symmetric_moments(order: int, p: Point) -> Mapping[str, Any]:
     system = build_symmetric(p)
     tuning = {name: p[name] for name in ("rtol", "atol", "max_steps")}
     path = follow(system, order, start_spins(p)[0], p["times"], **tuning)
-    untrusted = ""
-    if not np.isnan(path.first_apart):
-        untrusted = (
-            f"from t = {path.first_apart:.6g} on third-order cumulants, which are left out, change a spin or a "
-            f"correlation by more than {UNTRUSTED:g} (by up to {path.apart:.2g})"
-        )
     status, remark = judge(
         system,
         first_bad=path.first_bad,
         code=path.code,
         reached=path.reached,
         first_left=path.first_left,
-        untrusted=untrusted,
+        untrusted=path.untrusted,
     )
     pairs = path.pairs if p["N"] > 1 else np.full_like(path.pairs, np.nan)
     return collective(p["N"], path.spins, pairs) | {

@@ -10,7 +10,10 @@ The generator is that of `solvers.engines.spin_system`; `network` states how the
 
 Second order is not positive: |s_i| > 1 or a negative pair eigenvalue says that the closure has left physics. Such a point
 keeps its numbers, with status 1 and the first bad time (the end of an integrator's step); a divergence has status 2. Where
-the step budget of a moment method is spent, the output times before are kept: status 1, later ones NaN.
+all sites, pairs and spins of a product start are equal, third-order cumulants are computed as well: status 1 from when on
+they change a spin or a correlation by more than 0.01. Else nothing tells where a closure is wrong while its pairs stay
+states, as in one-axis twisting with couplings that are not quite equal (see `spin_lattice`). Where the step budget of a
+moment method is spent, the output times before are kept: status 1, later ones NaN.
 """
 
 from __future__ import annotations
@@ -32,6 +35,8 @@ from solvers.engines.moments.integration import MEAN_FIELD as FIRST_ORDER
 from solvers.engines.moments.propagation import propagate
 from solvers.engines.pair_states import first_unphysical, smallest_pair_eigenvalue
 from solvers.engines.spin_system import product_correlations
+from solvers.engines.symmetric.path import follow
+from solvers.engines.symmetric.system import all_alike
 from solvers.engines.trajectories import sample
 from solvers.engines.validity import AFTER_BUDGET, earliest, judge
 from solvers.model import Method, Model
@@ -105,19 +110,16 @@ def solve_moments(order: int, parameters: Point) -> Mapping[str, Any]:
         spins[first : first + len(s)] = s
         correlations[first : first + len(s)] = product_correlations(s) if c is None else c
 
-    start = start_moments(parameters)
-    path = propagate(
-        system,
-        order,
-        *start,
-        when,
-        receive,
-        rtol=parameters["rtol"],
-        atol=parameters["atol"],
-        max_steps=parameters["max_steps"],
-    )
+    spins0, correlations0 = start_moments(parameters)
+    tuning = {name: parameters[name] for name in ("rtol", "atol", "max_steps")}
+    path = propagate(system, order, spins0, correlations0, when, receive, **tuning)
+    alike = all_alike(system, spins0) if order == CUMULANTS and correlations0 is None else None
+    first_apart, untrusted = np.nan, ""
+    if alike is not None:  # then the third order costs little
+        watched = follow(alike, order, spins0[0], when, **tuning)
+        first_apart, untrusted = watched.first_apart, watched.untrusted
     ended = {"first_bad": path.first_bad, "code": path.code, "reached": path.reached, "first_left": path.first_left}
-    return _outputs(parameters, system, spins, correlations, **ended)
+    return _outputs(parameters, system, spins, correlations, **ended, first_apart=first_apart, untrusted=untrusted)
 
 
 def _outputs(
@@ -130,6 +132,8 @@ def _outputs(
     code=0,
     reached=np.nan,
     first_left=np.nan,
+    first_apart=np.nan,
+    untrusted="",
     positive=False,
 ) -> dict[str, Any]:
     """Outputs with status and remark; a positive, exact evolution needs no monitor but the wanted one."""
@@ -140,12 +144,12 @@ def _outputs(
             at_output, reason = first_unphysical(parameters["times"], spins, smallest)
     first = earliest(first_bad, at_output)
     ended = {"code": code, "reached": reached, "first_left": first_left}
-    status, remark = judge(system, first_bad=first, reason=reason, **ended)
+    status, remark = judge(system, first_bad=first, reason=reason, untrusted=untrusted, **ended)
     return {
         "spins": spins,
         "correlations": correlations,
         "min_pair_eigenvalue": smallest,
-        "first_bad_time": earliest(first, first_left),
+        "first_bad_time": earliest(first, first_apart, first_left),
         "status": status,
         "remark": remark,
     }
@@ -189,7 +193,8 @@ OUTPUTS = (
     ),
     Output(
         name="first_bad_time",
-        meaning="first time with |s_i| > 1 or a negative pair eigenvalue, or not reached within the step budget",
+        meaning="first time with |s_i| > 1 or a negative pair eigenvalue, from which cumulants are not to be trusted where all spins "
+        "are alike, or not reached within the step budget",
         label="first bad time",
         nan="the moments never left physics",
         unit=UNIT_OF_TIME,
