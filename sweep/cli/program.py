@@ -24,7 +24,7 @@ _SECTIONS = {
         "check": "model_files",
         "new-model": "model_files",
     },
-    "Run": {"run": "running", "resume": "running", "retry": "running", "cancel": "runs"},
+    "Run": {"run": "running", "resume": "running", "retry": "running", "cancel": "runs", "cluster": "clusters"},
     "Run without a file": {"anisotropy": "classic", "phase-diagram": "classic", "storage": "classic"},
     "Look": {"status": "runs", "plot": "runs", "errors": "runs", "list": "runs"},
     "Keep": {"verify": "runs", "export": "runs", "completion": "completion"},
