@@ -57,8 +57,8 @@ def running(command: Command) -> Command:
         click.option(
             "--cluster",
             metavar="C",
-            help="here (no cluster), local, a scheduler's address (tcp://host:8786) or a scheduler file [default: here for a "
-            "few core-seconds, else local].",
+            help="here (no cluster), local, slurm, slurm-job, a profile (deploy/slurm/medium.toml), a scheduler's address "
+            "(tcp://host:8786) or a scheduler file [default: here for a few core-seconds, else local].",
         ),
     ):
         command = option(command)
@@ -107,6 +107,10 @@ def start(mapping: Callable[[], Json], out: Path, words: Json) -> int:
     """
     from sweep.plan.pilot import Pilot, ready
 
+    if words["cluster"] is not None:
+        from sweep.clusters.kinds import enter
+
+        enter(words["cluster"], "sweep.execution.local_worker")
     with nullcontext() if out.exists() else ready() as companion:
         raw = mapping()
         pilot = Pilot(raw, companion) if companion else None

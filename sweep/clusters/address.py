@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from sweep.clusters.cluster import Cluster, Kind, Wanted, quietly
+from sweep.clusters.profiles import SUFFIX
 from sweep.errors import AbortedError, SpecError
 
 CONNECT_SECONDS = 30
@@ -39,7 +40,7 @@ def _connect(stack: contextlib.ExitStack, name: str, wanted: Wanted) -> Cluster:
 
 KIND = Kind(
     "an address (tcp://host:8786, tls://...) or the path of a scheduler file",
-    lambda name: _is_address(name) or name.endswith(".json") or Path(name).is_file(),
+    lambda name: _is_address(name) or name.endswith(".json") or (Path(name).is_file() and not name.endswith(SUFFIX)),
     _connect,
     _check,
 )

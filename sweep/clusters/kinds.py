@@ -47,6 +47,15 @@ def check_name(name: str) -> Kind:
     raise SpecError(f"--cluster {name!r} is unknown; allowed are {', '.join(allowed)}{did_you_mean(name, words)}")
 
 
+def enter(name: str | None, preload: str) -> None:
+    """To be called before anything else is done (see `Kind`); where the process becomes a worker, it loads `preload`."""
+    if name is not None:
+        for kind in kinds().values():
+            if kind.accepts(name):
+                kind.enter(Wanted(preload=preload))
+                return
+
+
 @contextlib.contextmanager
 def connect(name: str = LOCAL, wanted: Wanted | None = None) -> Iterator[Cluster]:
     """A connection to a cluster for the time of a `with` block; `wanted` matters for one that is made for it."""

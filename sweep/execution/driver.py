@@ -226,6 +226,8 @@ class Driver:
             return
         for pid in self.cluster.replace(self._frozen):
             self.progress.say(f"worker process {pid} stood still and is replaced")
+        for text in self.cluster.tend():
+            self.progress.say(text)
         threads = self.cluster.threads()
         if threads:
             self._no_workers_since = None

@@ -13,7 +13,7 @@ from typing import TextIO
 
 from sweep.clusters.cluster import Cluster, Wanted
 from sweep.clusters.here import HERE, SMALL_SECONDS, here
-from sweep.clusters.kinds import LOCAL, check_name, connect
+from sweep.clusters.kinds import LOCAL, check_name, connect, enter
 from sweep.errors import AbortedError, RunError
 from sweep.execution.creation import check_place, check_writable, create, move_to_trash
 from sweep.execution.driver import Driver
@@ -35,6 +35,9 @@ from sweep.plan.variables import check_size
 from sweep.spec.sweep_spec import SweepSpec
 
 LOADED_BY_WORKERS = "sweep.execution.local_worker"
+WAIT_WORDS_SECONDS = 60.0
+"""While no worker is there, it is said so often."""
+_WAIT_LOOK_SECONDS = 0.1
 NO_CLUSTER = "computing here: so small a sweep needs no cluster"
 
 
@@ -101,6 +104,7 @@ def run(
     `pilot` is one that has been sent out for this spec already, and ends with its owner.
     """
     options = options or Options()
+    enter(options.cluster, LOADED_BY_WORKERS)
     check_size(spec)
     folder = RunFolder(out)
     check_place(folder)
@@ -167,6 +171,7 @@ def resume(
 ) -> RunResult:
     """Compute what a run has not committed yet; with `retry`, its failed points as well."""
     options = options or Options()
+    enter(options.cluster, LOADED_BY_WORKERS)
     folder = RunFolder(out)
     folder.record()
     options.check()
@@ -205,7 +210,7 @@ def _go_on(
                 _introduce(connected, options, progress)
             job = Job(str(folder.path.resolve()), record.id, code, folder.disk.shared_with(folder.data))
             if not connected.ours:
-                _check_workers(connected, job)
+                _check_workers(connected, job, progress)
             end = Driver(opened, job, connected, lease, progress, tiles, failed).run()
             result = RunResult.of(folder, opened.committed, end)
             progress.say(result.text(options.python))
@@ -214,13 +219,25 @@ def _go_on(
     return result
 
 
-def _check_workers(cluster: Cluster, job: Job) -> None:
+def _wait_for_workers(cluster: Cluster, progress: Progress) -> None:
+    """Until a worker is there: one that waits in a queue, or is started when there are tasks, may take its time."""
+    began = said = time.monotonic()
+    while cluster.connected and not cluster.threads():
+        if time.monotonic() - said > WAIT_WORDS_SECONDS or said == began:
+            said = time.monotonic() + 1e-6
+            progress.say(f"waiting for a worker at {cluster.place}; Ctrl-C gives up")
+        for text in cluster.tend():
+            progress.say(text)
+        time.sleep(_WAIT_LOOK_SECONDS)
+    if not cluster.connected:
+        raise AbortedError("the connection to the scheduler is lost")
+
+
+def _check_workers(cluster: Cluster, job: Job, progress: Progress) -> None:
     """Every worker of a foreign cluster must see the run folder and have this code."""
+    _wait_for_workers(cluster, progress)
     try:
-        cluster.client.wait_for_workers(1, timeout=60)
         cluster.client.run(probe, job)
-    except TimeoutError:
-        raise AbortedError("the scheduler has no workers; start some and run the command again") from None
     except Exception as error:
         raise AbortedError(
             f"a worker cannot serve this run: {type(error).__name__}: {error}; workers need the run folder {job.folder} on "
