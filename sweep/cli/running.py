@@ -14,6 +14,7 @@ from sweep.cli.model_names import complete_parameter
 from sweep.cli.words import Command, json_option, pairs, run_folder, say_json
 
 if TYPE_CHECKING:
+    from sweep.clusters.tls import Certificates
     from sweep.execution.launch import Options
     from sweep.records import Json
 
@@ -38,6 +39,27 @@ def overrides(command: Command) -> Command:
     )(command)
 
 
+def certificates(command: Command) -> Command:
+    """The options for a scheduler that wants certificates."""
+    for option, meaning in (
+        ("--tls-key", "Its key, where that is in a file of its own."),
+        ("--tls-cert", "Our certificate, PEM."),
+        (
+            "--tls-ca",
+            "Authority that signed the certificates of a tls:// scheduler, PEM [default: Dask's configuration].",
+        ),
+    ):
+        command = click.option(option, metavar="FILE", help=meaning)(command)
+    return command
+
+
+def certificates_of(words: Json) -> Certificates:
+    """The certificates that these options name."""
+    from sweep.clusters.tls import Certificates
+
+    return Certificates(words["tls_ca"], words["tls_cert"], words["tls_key"])
+
+
 def running(command: Command) -> Command:
     """The options that say how to run."""
     for option in (
@@ -52,13 +74,22 @@ def running(command: Command) -> Command:
             help="Memory of a worker of the local cluster, like 2GiB [default: a fair share].",
         ),
         click.option(
-            "--workers", type=click.IntRange(1, 4096), help="Processes of the local cluster [default: cores]."
+            "--dashboard-port",
+            type=click.IntRange(0, 65535),
+            metavar="PORT",
+            help="Of a cluster started for the run [default: 8787 if it is free].",
+        ),
+        certificates,
+        click.option(
+            "--workers",
+            type=click.IntRange(1, 4096),
+            help="Processes of the local cluster, or of jobs [default: cores].",
         ),
         click.option(
             "--cluster",
             metavar="C",
             help="here (no cluster), local, slurm, slurm-job, a profile (deploy/slurm/medium.toml), a scheduler's address "
-            "(tcp://host:8786) or a scheduler file [default: here for a few core-seconds, else local].",
+            "(tcp:// or tls://host:8786) or a scheduler file [default: here for a few core-seconds, else local].",
         ),
     ):
         command = option(command)
@@ -77,8 +108,8 @@ def options_of(words: Json) -> Options:
     """The options of `running` as a launch takes them."""
     from sweep.execution.launch import Options
 
-    names = ("cluster", "workers", "memory", "accept_code_change", "break_lease", "quiet")
-    return Options(**{name: words[name] for name in names})
+    names = ("cluster", "workers", "memory", "accept_code_change", "break_lease", "quiet", "dashboard_port")
+    return Options(**{name: words[name] for name in names}, certificates=certificates_of(words))
 
 
 @click.command()

@@ -14,6 +14,7 @@ from typing import TextIO
 from sweep.clusters.cluster import Cluster, Wanted
 from sweep.clusters.here import HERE, SMALL_SECONDS, here
 from sweep.clusters.kinds import LOCAL, check_name, connect, enter
+from sweep.clusters.tls import NONE_GIVEN, Certificates
 from sweep.errors import AbortedError
 from sweep.execution.creation import check_place, check_writable, create
 from sweep.execution.driver import Driver
@@ -55,20 +56,28 @@ class Options:
     break_lease: bool = False
     quiet: bool = False
     python: bool = False
+    dashboard_port: int | None = None
+    certificates: Certificates = NONE_GIVEN
+
+    @property
+    def wanted(self) -> Wanted:
+        """What they ask of a cluster."""
+        return Wanted(self.workers, self.memory, LOADED_BY_WORKERS, self.dashboard_port, self.certificates)
 
     @property
     def open(self) -> bool:
         """Whether the choice of a cluster is ours."""
-        return self.cluster is None and self.workers is None and self.memory is None
+        chosen = (self.cluster, self.workers, self.memory, self.dashboard_port)
+        return all(choice is None for choice in chosen) and self.certificates == NONE_GIVEN
 
     def connect(self) -> AbstractContextManager[Cluster]:
         """The cluster that they name."""
-        return connect(self.cluster or LOCAL, Wanted(self.workers, self.memory, LOADED_BY_WORKERS))
+        return connect(self.cluster or LOCAL, self.wanted)
 
     def check(self) -> None:
         """SpecError where they name a cluster that cannot be."""
         if not self.open:
-            check_name(self.cluster or LOCAL)
+            check_name(self.cluster or LOCAL, self.wanted)
 
     def suited(
         self, seconds: float, progress: Progress, companion: Companion | None = None
