@@ -18,7 +18,7 @@ import numpy as np
 
 from solvers.batch import Point
 from solvers.engines.truncated_wigner.sample import Lattice, average, judge_average, prepare
-from solvers.models.spin_lattice.lattice import RATES, fields, neighbours, sampled, strengths
+from solvers.models.spin_lattice.lattice import RATES, alone, fields, neighbours, sampled, strengths
 
 SOURCE = "J. Huber, A. M. Rey and P. Rabl, Phys. Rev. A 105, 013716 (2022), with jumps for noise"
 BIAS = 0.35
@@ -29,10 +29,11 @@ def solve_twa(p: Point) -> Mapping[str, Any]:
     """Means over truncated Wigner trajectories with standard errors."""
     n, everywhere = p["N"], p["lattice"] == "all_to_all"
     joined = None if everywhere else neighbours(p["lattice"], n)
-    strength = None if joined is None else strengths(p, joined)
+    one = alone(p)
+    strength = None if joined is None else strengths(one, p["lattice"], joined)[0]
     J = np.array([p["J_x"], p["J_y"], p["J_z"]], dtype=np.float64)
     rates = (p[f"gamma_{name}"] for name in RATES)
-    lattice = Lattice(J, strength, fields(p), joined, *rates)
+    lattice = Lattice(J, strength, fields(one, n)[0], joined, *rates)
     point = prepare(lattice, p["theta"], p["phi"], p["step"], p["times"], p["max_steps"])
     kept = slice(
         0 if p.wants("magnetisation", "squeezing") else 3, 12 if p.wants("pair_correlation", "squeezing") else 3
