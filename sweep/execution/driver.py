@@ -103,6 +103,7 @@ class Driver:
         self.interrupts = Interrupts(run.folder)
         self._clock = run.folder.host.clock
         self._done_before = {tile.index: tile.done for tile in tiles if tile.done}
+        self._befores = {tile.index: tile.before for tile in tiles if tile.before}
         self._frozen: set[int] = set()
         self._threads = threads
         self._together: list[Work] = []
@@ -280,8 +281,8 @@ class Driver:
         future.add_done_callback(self._fetch)
 
     def _before(self, tile: int) -> str:
-        """The codes of a tile of which the failed points alone are solved."""
-        return self.open.committed.text(tile) if tile in self._done_before else ""
+        """The codes of a tile of which some points alone are solved."""
+        return self._befores.get(tile, "")
 
     def _assemble(self, tile: int, parts: Sequence[Part]) -> Receipt:
         """Write a tile from its parts."""

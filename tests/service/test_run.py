@@ -152,7 +152,8 @@ def test_another_sweep_is_refused(raw, run, tmp_path):
     raw["parameters"]["N"] = 6
     with pytest.raises(RunError, match=r"holds another sweep \(toy\)") as refused:
         run(raw)
-    assert "choose another folder with --out, or go on with: spinsweep resume" in refused.value.on_command_line()
+    assert "parameter N was 5, now 6" in str(refused.value)
+    assert "choose another folder with --out, or replace it with --overwrite" in refused.value.on_command_line()
     assert "run(store=...)" in str(refused.value)
 
 
