@@ -17,10 +17,10 @@ from numpy.typing import NDArray
 Vector = NDArray[np.float64]
 Cycle = Callable[[Vector], tuple[Vector, float]]
 
-SPACE, CHECKED = 60, 6
-"""Size of a Krylov space, and after how many new vectors the count is looked for."""
+SPACE, MEMORY, CHECKED = 80, 2**28, 6
+"""Size of a Krylov space, in vectors and at most in bytes, and after how many new vectors the count is looked for."""
 BLOCK, LARGEST_BLOCK = 64, 4096
-NEGLIGIBLE = 1e-3
+NEGLIGIBLE = 1e-8
 """Error of what is carried on, in units of the margin."""
 
 
@@ -64,8 +64,8 @@ class _Space:
             if len(surely):
                 second = done + int(surely[0])
                 return min(first if first is not None else second, most + 1), min(second, most + 1), reach
-            if not np.isfinite(leaked) or leaked > margin:
-                return (done if first is None else first), most + 1, reach
+            if not np.isfinite(leaked) or (first is not None and leaked > margin):
+                return (done + len(rows) if first is None else first), most + 1, reach
             state = power @ state
             done += len(rows)
         return (most + 1 if first is None else min(first, most + 1)), most + 1, min(reach, most)
@@ -89,16 +89,17 @@ def first_within(cycle: Cycle, v: Vector, largest: float, margin: float, most: i
     beyond, both are most + 1. After `patience` applications of F what is known by then is returned.
     """
     passed, error, spent = 0, 0.0, 0
+    space_size = int(np.clip(MEMORY // v.nbytes, 12, SPACE))
     while True:
         size = float(np.linalg.norm(v))
         if size == 0.0:
             return passed, passed
         basis = [v / size]
-        H = np.zeros((SPACE + 1, SPACE))
-        readings = np.zeros(SPACE)
+        H = np.zeros((space_size + 1, space_size))
+        readings = np.zeros(space_size)
         found = passed, most + 1
         reach, k = 0, 0
-        for k in range(1, SPACE + 1):
+        for k in range(1, space_size + 1):
             w, readings[k - 1] = cycle(basis[-1])
             spent += 1
             for _ in range(2):  # once more, so that rounding does not spoil the orthogonality
@@ -109,12 +110,12 @@ def first_within(cycle: Cycle, v: Vector, largest: float, margin: float, most: i
             H[k, k - 1] = left = float(np.linalg.norm(w))
             ended = left < 1e-14 * float(np.abs(H[:k, :k]).max())
             w = w / left if left > 0.0 else w
-            if ended or k % CHECKED == 0 or k == SPACE or spent >= patience:
+            if ended or k % CHECKED == 0 or k == space_size or spent >= patience:
                 leak = 0.0 if ended else largest * left * float(np.abs(w).sum())
                 space = _Space(size, H[:k, :k], readings[:k], leak)
                 maybe, surely, reach = space.scan(margin, error, most - passed)
                 found = passed + maybe, passed + surely
-                if maybe == surely or spent >= patience:
+                if maybe == surely or maybe < k or spent >= patience:  # within k only the error of v itself hides it
                     return found
             basis.append(w)
         # v goes on; k - 1 cycles are exact whatever the estimate says

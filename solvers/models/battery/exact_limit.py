@@ -27,8 +27,8 @@ from solvers.numerics.power_sequence import first_within
 ROUNDING = 2e-14
 """A residual of the populations (sum of abs) that many sweeps cannot go below."""
 CORRECTIONS, LARGEST_SPACE = 8, 100
-PATIENCE = 3000
-"""Cycles that are computed to count cycles."""
+PATIENCE, WORK = 1000, 1e7
+"""Cycles that are computed to count cycles: so many, or more where they are together no more than so many populations."""
 NOTHING = 1e-9
 """Energy per emitter below which two cycles release the same."""
 
@@ -180,5 +180,6 @@ def cycles_until(cycle: CycleMap, N: int, found: LimitCycle, share: float, most:
 
     margin = share * abs(found.released) + NOTHING * N
     away = polarised(N, up=False)[0] - found.populations
-    first, last = first_within(step, away.ravel(), float(N), margin, most - 1, PATIENCE)
+    patience = max(PATIENCE, int(WORK / away.size))
+    first, last = first_within(step, away.ravel(), float(N), margin, most - 1, patience)
     return first + 1.0 if first < most else math.nan, last + 1.0 if last < most else math.nan
