@@ -7,18 +7,22 @@ from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
+from sweep.clusters.tls import NONE_GIVEN, Certificates
+
 if TYPE_CHECKING:
     from distributed import Client
 
 
 @dataclass(frozen=True)
 class Wanted:
-    """What a run asks of a cluster that is made for it: workers, memory of each (like 2GiB), and a module that every
-    worker loads as it starts."""
+    """What a run asks of a cluster that is made for it: workers, memory of each (like 2GiB), a module that every worker
+    loads as it starts, the port of its dashboard; and of one that is there, the certificates for it."""
 
     workers: int | None = None
     memory: str | None = None
     preload: str | None = None
+    dashboard_port: int | None = None
+    certificates: Certificates = NONE_GIVEN
 
 
 class Task(Protocol):
@@ -108,7 +112,7 @@ class Kind:
     written: str
     accepts: Callable[[str], bool]
     connect: Callable[[contextlib.ExitStack, str, Wanted], Cluster]
-    check: Callable[[str], None] = lambda name: None
+    check: Callable[[str, Wanted], None] = lambda name, wanted: wanted.certificates.check(name)
     enter: Callable[[Wanted], None] = lambda wanted: None
 
 

@@ -217,7 +217,8 @@ def job_options(profile: SlurmProfile, wanted: Wanted, where: str) -> Mapping[st
     }
 
 
-def _check(name: str) -> None:
+def _check(name: str, wanted: Wanted) -> None:
+    wanted.certificates.check(name)
     profile_of(name)
     importlib.import_module("dask_jobqueue")
     if shutil.which("sbatch") is None:
@@ -235,7 +236,10 @@ def _connect(stack: contextlib.ExitStack, name: str, wanted: Wanted) -> Cluster:
     logging.getLogger("distributed").setLevel(logging.CRITICAL)
     cluster = SLURMCluster(
         **job_options(profile, wanted, f"profile {name}"),
-        scheduler_options={"dashboard_address": dashboard_address(), "interface": profile.interface},
+        scheduler_options={
+            "dashboard_address": dashboard_address(wanted.dashboard_port),
+            "interface": profile.interface,
+        },
         silence_logs=logging.CRITICAL,
     )
     stack.callback(quietly, cluster.close)

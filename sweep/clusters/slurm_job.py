@@ -100,7 +100,8 @@ def _enter(wanted: Wanted) -> None:
     os.execv(command[0], command)
 
 
-def _check(name: str) -> None:
+def _check(name: str, wanted: Wanted) -> None:
+    wanted.certificates.check(name)
     tasks = int(os.environ.get("SLURM_NTASKS", "0"))
     if "SLURM_PROCID" not in os.environ or tasks < 2:
         raise SpecError(
@@ -119,7 +120,7 @@ def _connect(stack: contextlib.ExitStack, name: str, wanted: Wanted) -> Cluster:
         processes=True,
         host=None if interface else distributed.utils.get_ip(),
         interface=interface,
-        dashboard_address=dashboard_address(),
+        dashboard_address=dashboard_address(wanted.dashboard_port),
         silence_logs=logging.CRITICAL,
     )
     stack.callback(quietly, cluster.close)
