@@ -26,7 +26,8 @@ from sweep.execution.result import RunResult
 from sweep.execution.scheduling import End, Outcome
 from sweep.execution.worker import probe
 from sweep.folder import exchange, provenance, starts
-from sweep.folder.cancelling import forget
+from sweep.folder.host import HERE as HERE_AND_NOW
+from sweep.folder.host import Host
 from sweep.folder.lease import Lease
 from sweep.folder.run_folder import RunFolder
 from sweep.plan.companion import Companion
@@ -177,11 +178,12 @@ def resume(
     stream: TextIO | None = None,
     cluster: AbstractContextManager[Cluster] | None = None,
     retry: bool = False,
+    host: Host = HERE_AND_NOW,
 ) -> RunResult:
     """Compute what a run has not committed yet; with `retry`, its failed points as well."""
     options = options or Options()
     enter(options.cluster, LOADED_BY_WORKERS)
-    folder = RunFolder(out)
+    folder = RunFolder(out, host)
     folder.record()
     options.check()
     progress = Progress(stream or sys.stderr, quiet=options.quiet)
@@ -198,14 +200,14 @@ def _go_on(
 ) -> RunResult:
     """Compute the tiles that are not committed; nothing is connected to when there are none."""
     began = time.time()
-    with Lease(folder.lease, options.break_lease) as lease:
+    with Lease(folder.lease, options.break_lease, folder.host, progress.say) as lease:
         if lease.taken_over:
             progress.say(f"taking over from {lease.taken_over}, which is gone")
         exchange.finish(folder)
         record = folder.record()
         plan = folder.plan(record)
         code = check_code(folder, record, plan, options.accept_code_change, progress)
-        opened = recover(folder, plan, progress)
+        opened = recover(folder, plan, progress, fence=bool(lease.taken_over))
         tiles = tiles_to_do(opened.committed, record.pilot, retry)
         if not tiles:
             result = RunResult.of(folder, opened.committed, End(Outcome.COMPLETE))
@@ -213,7 +215,6 @@ def _go_on(
             return result
         failed = 0 if retry else opened.committed.failed
         progress.start(plan.spec.points, opened.committed.done - (opened.committed.failed if retry else 0), failed)
-        forget(folder)
         with cluster or options.suited(sum(tile.cost for tile in tiles), progress) as connected:
             if not introduced:
                 _introduce(connected, options, progress)

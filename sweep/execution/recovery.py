@@ -29,12 +29,16 @@ _TOLD = 5
 """Tiles to be computed again that are named one by one."""
 
 
-def recover(folder: RunFolder, plan: Plan, progress: Progress) -> OpenRun:
+def recover(folder: RunFolder, plan: Plan, progress: Progress, fence: bool = False) -> OpenRun:
     """Open a run whose lease is held, and clean up after drivers and workers that were killed.
 
     What the journal has counts: a torn last line is dropped, and `status` is made again from it. Temporary files are
-    removed, and a tile whose committed chunks are not all there with their size is taken back.
+    removed, and a tile whose committed chunks are not all there with their size is taken back. `fence` off the driver that
+    had the run before, if it may not know yet that it has lost it.
     """
+    if fence:
+        journal.fence(folder.journal, folder.disk)
+    folder.keep_name()
     store = Store(folder.data, plan, writable=True, disk=folder.disk)
     store.remove_orphans()
     if folder.disk.is_file(folder.journal):  # a driver may have been killed between its write and its sync

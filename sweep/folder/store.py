@@ -32,7 +32,7 @@ class Store:
         self.plan = plan
         self.disk = disk
         self._files = ZarrFiles(path, disk, read_only=not writable)
-        self._synced: set[Path] = set()
+        self._named: set[Path] = set()
         # A chunk of nothing but fill values (a tile of NaN) must be written like any other, and this setting is read
         # when an array is opened.
         with zarr.config.set({"array.write_empty_chunks": True}):
@@ -56,12 +56,12 @@ class Store:
             if variable.name != STATUS:
                 path = self.chunk_file(variable, index)
                 self.disk.sync(path)
-                for folder in path.parents:
-                    if folder == self.path:
+                self.disk.sync(path.parent)
+                for folder in path.parents:  # a folder that was made for the chunk has a name in the one above
+                    if folder == self.path or folder in self._named:
                         break
-                    if folder == path.parent or folder not in self._synced:
-                        self.disk.sync(folder)
-                        self._synced.add(folder)
+                    self.disk.sync(folder.parent)
+                    self._named.add(folder)
 
     def read_tile(self, index: int, name: str) -> NDArray[Any]:
         """One variable of a tile."""

@@ -176,3 +176,33 @@ def test_a_method_in_bulk_needs_one_for_single_points():
         Method(name="m", meaning="m", batch=lambda batch: None, bulk=lambda batch: None)
     with pytest.raises(ValueError, match="without random numbers"):
         Method(name="m", meaning="m", solve=lambda p: {}, bulk=lambda batch: None, draws_numbers=True)
+
+
+@pytest.mark.parametrize("n", [1, 2, 3, 4])
+def test_chains_in_bulk_and_one_by_one_agree(n, monkeypatch):
+    rng = np.random.default_rng(n)
+    count = 7
+    points = {name: rng.normal(size=count) for name in ("V_x", "V_z", "B_x", "B_z", "theta0")}
+    points |= {"Gamma": rng.choice([0.0, 0.4], count), "g_ratio": np.where(np.arange(count) == 2, 2.0, 0.2)}
+    points["B_z"][3] = 1e5
+    fixed = {"N": n, "times": TIMES, "rtol": 1e-9}
+    model = solvers.find("heisenberg.dynamics")
+    method = model.method("exact")
+    assert method.bulk is not None
+    treated = method.bulk(make_batch(model, "exact", points, fixed))[1]
+    assert treated.any() and not treated[3]
+    together = solvers.evaluate("heisenberg.dynamics", "exact", points=points, parameters=fixed)
+    for p in range(count):
+        own = {name: values[p].item() for name, values in points.items()}
+        alone = solvers.evaluate("heisenberg.dynamics", "exact", points={}, parameters=own | fixed)
+        for name, values in alone.outputs.items():
+            assert values[0].tobytes() == together.outputs[name][p].tobytes(), name
+    monkeypatch.setitem(method.__dict__, "bulk", None)
+    single = solvers.evaluate("heisenberg.dynamics", "exact", points=points, parameters=fixed)
+    assert together.status.tolist() == single.status.tolist()
+    assert together.remarks == single.remarks
+    for name, values in single.outputs.items():
+        # a concurrence is a difference of square roots of eigenvalues
+        np.testing.assert_allclose(
+            together.outputs[name], values, atol=2e-7 if "concurrence" in name else 1e-10, err_msg=name
+        )
