@@ -386,6 +386,8 @@ class History:
             expected[plan.region(tile)] = committed.codes(tile)
         if not np.array_equal(Store(OUT / "data.zarr", plan, disk=view).read_status(), expected):
             raise Broken("status is not what the journal says")
+        if left := list(view.walk(OUT / "data.zarr", files.PARTIAL)):
+            raise Broken(f"{left[0]} is left behind")
         if view.is_file(OUT / "meta" / "lease.json"):
             raise Broken("the lease is left behind")
         self.check_errors(committed)
