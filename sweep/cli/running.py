@@ -108,17 +108,30 @@ def options_of(words: Json) -> Options:
     """The options of `running` as a launch takes them."""
     from sweep.execution.launch import Options
 
-    names = ("cluster", "workers", "memory", "accept_code_change", "break_lease", "quiet", "dashboard_port")
-    return Options(**{name: words[name] for name in names}, certificates=certificates_of(words))
+    names = (
+        "cluster",
+        "workers",
+        "memory",
+        "accept_code_change",
+        "break_lease",
+        "overwrite",
+        "quiet",
+        "dashboard_port",
+    )
+    given = {name: words[name] for name in names if name in words}
+    return Options(**given, certificates=certificates_of(words))
 
 
 @click.command()
 @click.argument("spec")
 @click.option("--out", type=click.Path(path_type=Path), help="Run folder [default: results/<name of the spec file>].")
+@click.option(
+    "--overwrite", is_flag=True, help="Move another sweep's run in this folder to .trash beside it, and start anew."
+)
 @overrides
 @running
 def run(spec: str, out: Path | None, values: tuple[str, ...], axes: tuple[str, ...], **words: Any) -> None:
-    """Run the sweep of the file SPEC, or continue it if it is there already."""
+    """Run the sweep of the file SPEC; continue it if it is there already, extend it if the axes have gained values."""
 
     def mapping() -> Json:
         from sweep.spec.documents import read
@@ -146,6 +159,30 @@ def start(mapping: Callable[[], Json], out: Path, words: Json) -> int:
         from sweep.spec.parsing import parse
 
         return launch.run(parse(raw), out, options_of(words), pilot=pilot).exit_status
+
+
+@click.command()
+@run_folder
+@click.option(
+    "--axis",
+    "axes",
+    multiple=True,
+    required=True,
+    metavar="NAME=VALUES",
+    help="More values of an axis: a:b:n, a:b:n:log or v1,v2,...; those that are there already stay.",
+)
+@running
+def extend(folder: Path, axes: tuple[str, ...], **words: Any) -> None:
+    """Add values to axes of RUN, and compute only the points that are new; what is committed keeps its bits."""
+    from sweep.execution import launch
+    from sweep.folder.run_folder import RunFolder
+    from sweep.spec.axis_forms import axis_from_text
+    from sweep.spec.growing import grown
+    from sweep.spec.parsing import parse
+
+    old = RunFolder(folder).plan().spec
+    spec = parse(grown(old, pairs(axes, "--axis", axis_from_text)))
+    sys.exit(launch.run(spec, folder, options_of(words)).exit_status)
 
 
 @click.command()
@@ -186,4 +223,4 @@ def plan(spec: str, values: tuple[str, ...], axes: tuple[str, ...], workers: int
         click.echo(found.text())
 
 
-COMMANDS = (run, resume, retry, plan)
+COMMANDS = (run, extend, resume, retry, plan)

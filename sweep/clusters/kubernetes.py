@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import importlib
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, MutableMapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -72,7 +72,7 @@ def cluster_spec(profile: KubernetesProfile, wanted: Wanted) -> Json:
     return spec
 
 
-def _harden(pod: dict[str, Any], profile: KubernetesProfile) -> None:
+def _harden(pod: MutableMapping[str, Any], profile: KubernetesProfile) -> None:
     """Give a pod the volume and a /tmp of its own, and take away what it does not need."""
     pod["securityContext"] = {
         "runAsNonRoot": True,

@@ -15,17 +15,19 @@ from sweep.clusters.cluster import Cluster, Wanted
 from sweep.clusters.here import HERE, SMALL_SECONDS, here
 from sweep.clusters.kinds import LOCAL, check_name, connect, enter
 from sweep.clusters.tls import NONE_GIVEN, Certificates
-from sweep.errors import AbortedError
-from sweep.execution.creation import check_place, check_writable, create
+from sweep.errors import AbortedError, RunError
+from sweep.execution.creation import check_place, check_writable, create, move_to_trash
 from sweep.execution.driver import Driver
+from sweep.execution.extension import extend, growth_of
 from sweep.execution.messages import Job
 from sweep.execution.progress import Progress
 from sweep.execution.recovery import check_code, recover, tiles_to_do
 from sweep.execution.result import RunResult
 from sweep.execution.scheduling import End, Outcome
 from sweep.execution.worker import probe
-from sweep.folder import provenance, starts
-from sweep.folder.cancelling import forget
+from sweep.folder import exchange, provenance, starts
+from sweep.folder.host import HERE as HERE_AND_NOW
+from sweep.folder.host import Host
 from sweep.folder.lease import Lease
 from sweep.folder.run_folder import RunFolder
 from sweep.plan.companion import Companion
@@ -45,7 +47,8 @@ NO_CLUSTER = "computing here: so small a sweep needs no cluster"
 class Options:
     """How to run: on which cluster, with how many local workers, and what to overlook.
 
-    Where neither a cluster nor workers nor their memory are named, a small sweep is computed without a cluster. With
+    A run of another sweep in the way is moved to `.trash` with `overwrite`; one whose axes only lack values is extended,
+    unless `extend` is off. Where neither a cluster nor workers nor their memory are named, a small sweep is computed without a cluster. With
     `python`, what is said on the way tells how to go on in Python instead of on the command line.
     """
 
@@ -54,6 +57,8 @@ class Options:
     memory: str | None = None
     accept_code_change: bool = False
     break_lease: bool = False
+    overwrite: bool = False
+    extend: bool = True
     quiet: bool = False
     python: bool = False
     dashboard_port: int | None = None
@@ -103,7 +108,8 @@ def run(
     cluster: AbstractContextManager[Cluster] | None = None,
     pilot: Pilot | None = None,
 ) -> RunResult:
-    """Run a spec into the folder `out`; a run of the same spec that is there already is continued.
+    """Run a spec into the folder `out`; a run of the same spec that is there already is continued, and one whose axes
+    lack some of the spec's values is extended.
 
     `pilot` is one that has been sent out for this spec already, and ends with its owner.
     """
@@ -111,11 +117,11 @@ def run(
     enter(options.cluster, LOADED_BY_WORKERS)
     check_size(spec)
     folder = RunFolder(out)
-    check_place(folder, spec)
+    check_place(folder)
     options.check()
     check_writable(folder)
     progress = Progress(stream or sys.stderr, spec.points, quiet=options.quiet)
-    if folder.exists():
+    if folder.exists() and not _replaced(folder, spec, options, progress):
         return _go_on(folder, options, cluster, progress)
     with Pilot(spec.raw) if pilot is None else nullcontext(pilot) as sent:
         threading.Thread(target=provenance.environment, daemon=True).start()  # finds it out while the pilot is away
@@ -129,6 +135,33 @@ def run(
                 sent.companion.close()
             create(folder, spec, timings, connected.threads() or options.workers or cores(), progress)
             return _go_on(folder, options, nullcontext(connected), progress, introduced=True)
+
+
+def _replaced(folder: RunFolder, spec: SweepSpec, options: Options, progress: Progress) -> bool:
+    """Make the run that is in a folder fit for `spec`: by leaving it as it is, by extending it, or by moving it away.
+
+    Returns whether it was moved away. Raises RunError when it is another sweep that is to stay.
+    """
+    if options.overwrite:
+        with Lease(folder.lease, options.break_lease):
+            pass  # nobody is at work on it
+        progress.say(f"the run that was here is now {move_to_trash(folder)}")
+        return True
+    if exchange.unfinished(folder):
+        with Lease(folder.lease, options.break_lease):
+            exchange.finish(folder)
+    growth = growth_of(folder, spec)
+    if growth is None:
+        return False
+    if not options.extend:
+        raise RunError(
+            f"{folder.path} holds a smaller sweep; {growth.text()}: allow it with extend, or choose another folder"
+        )
+    with Lease(folder.lease, options.break_lease):
+        record = folder.record()
+        check_code(folder, record, folder.plan(record), options.accept_code_change, progress)
+        extend(folder, growth, progress)
+    return False
 
 
 def _introduce(cluster: Cluster, options: Options, progress: Progress) -> None:
@@ -145,11 +178,12 @@ def resume(
     stream: TextIO | None = None,
     cluster: AbstractContextManager[Cluster] | None = None,
     retry: bool = False,
+    host: Host = HERE_AND_NOW,
 ) -> RunResult:
     """Compute what a run has not committed yet; with `retry`, its failed points as well."""
     options = options or Options()
     enter(options.cluster, LOADED_BY_WORKERS)
-    folder = RunFolder(out)
+    folder = RunFolder(out, host)
     folder.record()
     options.check()
     progress = Progress(stream or sys.stderr, quiet=options.quiet)
@@ -166,13 +200,14 @@ def _go_on(
 ) -> RunResult:
     """Compute the tiles that are not committed; nothing is connected to when there are none."""
     began = time.time()
-    with Lease(folder.lease, options.break_lease) as lease:
+    with Lease(folder.lease, options.break_lease, folder.host, progress.say) as lease:
         if lease.taken_over:
             progress.say(f"taking over from {lease.taken_over}, which is gone")
+        exchange.finish(folder)
         record = folder.record()
         plan = folder.plan(record)
         code = check_code(folder, record, plan, options.accept_code_change, progress)
-        opened = recover(folder, plan, progress)
+        opened = recover(folder, plan, progress, fence=bool(lease.taken_over))
         tiles = tiles_to_do(opened.committed, record.pilot, retry)
         if not tiles:
             result = RunResult.of(folder, opened.committed, End(Outcome.COMPLETE))
@@ -180,7 +215,6 @@ def _go_on(
             return result
         failed = 0 if retry else opened.committed.failed
         progress.start(plan.spec.points, opened.committed.done - (opened.committed.failed if retry else 0), failed)
-        forget(folder)
         with cluster or options.suited(sum(tile.cost for tile in tiles), progress) as connected:
             if not introduced:
                 _introduce(connected, options, progress)

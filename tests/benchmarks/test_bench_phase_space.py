@@ -156,7 +156,7 @@ def test_populations_of_two_hundred_thousand_levels(benchmark):
 
 
 def test_the_largest_ladder(benchmark):
-    """S = 500, driven from down to t = 10, against the closed form of the transient's conserved length."""
+    """S = 500, driven from down to t = 10, against trajectories and the length that is conserved."""
 
     def ours():
         return ladder.evolve(

@@ -164,6 +164,8 @@ def twoqs(p: Point) -> dict[str, Any]:
             f"the variance of N = |alpha|^2 + |beta|^2 has grown by more than {GROWN:g} of N^2 on average over t_average: "
             "the positive diffusion no longer holds S; variant conserving keeps it"
         )
+    if reason := declare.coarse(p):
+        reasons.append(reason)
     if p["target_error"] > 0.0 and not found["excitations_sem"] <= p["target_error"]:
         reasons.append(f"target_error was not reached with trajectories = {found['samples']}")
     if reasons:
