@@ -115,6 +115,8 @@ class RunFolder:
             try:
                 self.disk.rename(beside.path, self.path)
             except OSError as error:
+                if not self.exists():  # a full disk, a folder that may not be written to
+                    raise
                 raise RunError(
                     f"{self.path} appeared while this run was being created ({error.strerror}); start it again to continue that one"
                 ) from error

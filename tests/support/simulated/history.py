@@ -224,6 +224,9 @@ class History:
     def episode(self, quiet):
         """One driver, from its start to its end or its death; True when the run is complete."""
         self.report.episodes += 1
+        if not seen(self.world).exists():  # the power went before any driver had made its name safe
+            self.check_kept(set())
+            self.create()
         before = self.committed()
         self.check_kept(before)
         if not quiet:
