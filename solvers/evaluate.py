@@ -216,8 +216,9 @@ def _validate(model: Model, batch: Batch) -> None:
         return
     first = _Watched(batch.point(0))
     model.validate(first)
-    if any(batch.varies(name) for name in first.read):
-        for i in range(1, batch.size):
+    if batch.size > 1 and any(batch.varies(name) for name in first.read):
+        fine = np.zeros(batch.size, dtype=bool) if model.surely_valid is None else model.surely_valid(batch)
+        for i in np.flatnonzero(~fine).tolist():
             model.validate(batch.point(i))
 
 

@@ -125,7 +125,8 @@ class Model:
     `random_parameters(rng)` is a random point for fuzzing that the methods' references can treat;
     `reference_tolerance` is the (rtol, atol) at which both must agree. `conserved` names functions of a point's
     (parameters, outputs) that must vanish, with their tolerance, and are None where a law says nothing. `validate(parameters)` raises InvalidInput for input
-    that is non-physical as a whole.
+    that is non-physical as a whole; `surely_valid(batch)` (P,) names points that it need not look at, where that is known
+    faster of many at once.
     """
 
     id: str
@@ -143,6 +144,7 @@ class Model:
         default_factory=dict
     )
     validate: Callable[[Mapping[str, Any]], None] | None = None
+    surely_valid: Callable[[Batch], NDArray[np.bool_]] | None = None
     status_text: Mapping[int, str] = field(default_factory=lambda: STATUS_TEXT)
     unit_of_time: str = ""
 

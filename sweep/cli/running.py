@@ -88,7 +88,7 @@ def running(command: Command) -> Command:
         click.option(
             "--cluster",
             metavar="C",
-            help="here (no cluster), local, slurm, slurm-job, a profile (deploy/slurm/medium.toml), a scheduler's address "
+            help="here (no cluster), local, slurm, slurm-job, kubernetes, a profile (deploy/slurm/medium.toml), a scheduler's address "
             "(tcp:// or tls://host:8786) or a scheduler file [default: here for a few core-seconds, else local].",
         ),
     ):

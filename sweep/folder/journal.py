@@ -75,6 +75,9 @@ class Writer:
 
 def fence(path: Path, disk: Disk = _THIS) -> None:
     """Put a copy of the journal in its place, so that who has it open writes into nothing."""
+    for name in disk.names(path.parent):  # copies that were not finished
+        if name.startswith(f".{path.name}.") and name.endswith(files.PARTIAL):
+            disk.remove(path.parent / name)
     if disk.is_file(path):
         files.write_bytes(path, disk.read(path), disk)
 

@@ -176,3 +176,84 @@ def test_a_method_in_bulk_needs_one_for_single_points():
         Method(name="m", meaning="m", batch=lambda batch: None, bulk=lambda batch: None)
     with pytest.raises(ValueError, match="without random numbers"):
         Method(name="m", meaning="m", solve=lambda p: {}, bulk=lambda batch: None, draws_numbers=True)
+
+
+@pytest.mark.parametrize("n", [1, 2, 3, 4])
+def test_chains_in_bulk_and_one_by_one_agree(n, monkeypatch):
+    rng = np.random.default_rng(n)
+    count = 7
+    points = {name: rng.normal(size=count) for name in ("V_x", "V_z", "B_x", "B_z", "theta0")}
+    points |= {"Gamma": rng.choice([0.0, 0.4], count), "g_ratio": np.where(np.arange(count) == 2, 2.0, 0.2)}
+    points["B_z"][3] = 1e5
+    fixed = {"N": n, "times": TIMES, "rtol": 1e-9}
+    model = solvers.find("heisenberg.dynamics")
+    method = model.method("exact")
+    assert method.bulk is not None
+    treated = method.bulk(make_batch(model, "exact", points, fixed))[1]
+    assert treated.any() and not treated[3]
+    together = solvers.evaluate("heisenberg.dynamics", "exact", points=points, parameters=fixed)
+    for p in range(count):
+        own = {name: values[p].item() for name, values in points.items()}
+        alone = solvers.evaluate("heisenberg.dynamics", "exact", points={}, parameters=own | fixed)
+        for name, values in alone.outputs.items():
+            assert values[0].tobytes() == together.outputs[name][p].tobytes(), name
+    monkeypatch.setitem(method.__dict__, "bulk", None)
+    single = solvers.evaluate("heisenberg.dynamics", "exact", points=points, parameters=fixed)
+    assert together.status.tolist() == single.status.tolist()
+    assert together.remarks == single.remarks
+    for name, values in single.outputs.items():
+        # a concurrence is a difference of square roots of eigenvalues
+        np.testing.assert_allclose(
+            together.outputs[name], values, atol=2e-7 if "concurrence" in name else 1e-10, err_msg=name
+        )
+
+
+@pytest.mark.parametrize("n", [1, 2, 3])
+def test_networks_in_bulk_and_one_by_one_agree(n, monkeypatch):
+    rng = np.random.default_rng(n)
+    count = 6
+    field, coupling, Gamma, spins = systems(n, count, seed=n)
+    points = {
+        "h": field,
+        "A": coupling * 0.3 + 0j,
+        "dissipator": Gamma,
+        "spins0": spins,
+        "hbar": rng.uniform(0.5, 2, count),
+    }
+    points["gamma_minus"] = rng.uniform(0, 1, (count, n))
+    points["dissipator"][1] -= np.eye(3 * n)
+    fixed = {"N": n, "times": TIMES}
+    model = solvers.find("spin_network.dynamics")
+    method = model.method("exact")
+    together = solvers.evaluate(model.id, "exact", points=points, parameters=fixed)
+    assert together.status[1] != 0
+    assert (np.delete(together.status, 1) == 0).all()
+    for p in range(count):
+        own = {name: values[p] for name, values in points.items()}
+        alone = solvers.evaluate(model.id, "exact", points={}, parameters=own | fixed)
+        for name, values in alone.outputs.items():
+            assert values[0].tobytes() == together.outputs[name][p].tobytes(), name
+    monkeypatch.setitem(method.__dict__, "bulk", None)
+    one_by_one = solvers.evaluate(model.id, "exact", points=points, parameters=fixed)
+    assert together.remarks == one_by_one.remarks
+    for name, values in one_by_one.outputs.items():
+        np.testing.assert_allclose(together.outputs[name], values, atol=1e-10, err_msg=name)
+
+
+def test_wrong_networks_are_found_among_many():
+    field, coupling, Gamma, spins = systems(2, 4)
+    good = {"h": field, "A": coupling + 0j, "dissipator": Gamma, "spins0": spins}
+    fixed = {"N": 2, "times": [0.5]}
+    for name, index, says in (
+        ("A", (2, 0, 1, 0, 0), "the Hamiltonian is not Hermitian"),
+        ("A", (2, 0, 0, 0, 0), "the trace of A"),
+        ("A", (2, 0, 0, 0, 1), "must be imaginary"),
+        ("dissipator", (2, 0, 1), "dissipator must be Hermitian"),
+        ("spins0", (2, 1, 1), "a Bloch vector is at most 1 long"),
+    ):
+        bad = {key: values.copy() for key, values in good.items()}
+        bad[name][index] += 3.0 if name == "spins0" or (index[-2:] == (0, 1) and name == "A") else 3.0j
+        with pytest.raises(ValueError, match=says):
+            solvers.evaluate("spin_network.dynamics", "exact", points=bad, parameters=fixed)
+        found = solvers.evaluate("spin_network.dynamics", "exact", points=bad, parameters=fixed, isolate=True)
+        assert found.status.tolist() == [0, 0, 2, 0]

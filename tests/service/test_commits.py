@@ -154,6 +154,22 @@ def test_journal_that_names_tiles_that_are_not_there_is_told(made):
         Committed.read(made, made.plan())
 
 
+def test_driver_that_has_lost_the_run_commits_into_nothing(tmp_path):
+    """Who takes over puts a copy in the journal's place; a line that comes late, from whoever had it open, has no name."""
+    path = tmp_path / "journal.jsonl"
+    first = journal.Writer(path)
+    assert first.append([journal.JournalEntry(1, "1")])
+    (tmp_path / ".journal.jsonl.0123.partial").write_text("a copy that a kill broke off")
+    journal.fence(path)
+    second = journal.Writer(path)
+    assert not first.append([journal.JournalEntry(2, "1")])
+    assert second.append([journal.JournalEntry(3, "1")])
+    assert set(journal.latest(path)) == {1, 3}
+    assert [p.name for p in tmp_path.iterdir()] == ["journal.jsonl"]
+    first.close()
+    second.close()
+
+
 def test_codes_come_back_and_whole_tiles_take_one_digit():
     rng = np.random.default_rng(0)
     for shape in ((1,), (7, 3), (2, 5, 4)):

@@ -54,6 +54,7 @@ def test_sweep_with_certificates_and_without(secured, signed, spinsweep, tmp_pat
         done = spinsweep("run", "spec.toml", "--out", "refused", "--cluster", address, *given)
         assert done.returncode == status, done.stderr
         assert words in done.stderr
+        assert "within 30 s" not in done.stderr, "found out by Dask's own timeout"
         assert not (tmp_path / "refused").exists()
 
 

@@ -111,11 +111,11 @@ def turn(source, omega, h, target):
         OX, OY, OZ = omega[0, i], omega[1, i], omega[2, i]
         TX, TY, TZ = target[0, i], target[1, i], target[2, i]
         for lane in range(LANES):
-            ox, oy, oz = OX[lane], OY[lane], OZ[lane]
+            ox, oy, oz = h * OX[lane], h * OY[lane], h * OZ[lane]
             x, y, z = X[lane], Y[lane], Z[lane]
-            size = math.sqrt(ox * ox + oy * oy + oz * oz)
-            sine, cosine = sine_cosine(h * size)
-            inverse = 1.0 / max(size, 1e-300)
+            angle = math.sqrt(ox * ox + oy * oy + oz * oz)
+            sine, cosine = sine_cosine(angle)
+            inverse = 1.0 / max(angle, 1e-300)
             ox, oy, oz = ox * inverse, oy * inverse, oz * inverse
             along = (1.0 - cosine) * (ox * x + oy * y + oz * z)
             TX[lane] = cosine * x + sine * (oy * z - oz * y) + along * ox

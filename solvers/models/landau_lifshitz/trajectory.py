@@ -24,12 +24,12 @@ from functools import partial
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from scipy.integrate import solve_ivp
 
 from solvers.batch import Batch
 from solvers.declarations import AXIS, TIME, Check, Output, Parameter
-from solvers.engines.macrospin import WIDTH, first_crossings, paths, polar, row
+from solvers.engines.macrospin import first_crossings, paths, polar, row
 from solvers.engines.validity import AFTER_BUDGET, earliest, first_not_reached, unfinished
 from solvers.model import Method, Model
 from solvers.numerics.continuation import follow
@@ -44,9 +44,9 @@ BEYOND = 1e-6
 """By how much |M| may exceed 1 before it is called unphysical."""
 
 
-def decay(Gamma: float) -> NDArray[np.float64]:
-    """Diagonal (3,) of the relaxation tensor R, Eq. (19)."""
-    return Gamma * np.array([0.5, 0.5, 1.0])
+def decay(Gamma: ArrayLike) -> NDArray[np.float64]:
+    """Diagonal (..., 3) of the relaxation tensor R, Eq. (19)."""
+    return np.multiply.outer(Gamma, [0.5, 0.5, 1.0])
 
 
 def stationary(p: Mapping[str, Any]) -> NDArray[np.float64]:
@@ -79,7 +79,7 @@ def stationary(p: Mapping[str, Any]) -> NDArray[np.float64]:
 
 
 def _vector(p: Mapping[str, Any], name: str) -> NDArray[np.float64]:
-    return np.array([p[f"{name}_{a}"] for a in "xyz"])
+    return np.stack([p[f"{name}_{a}"] for a in "xyz"], axis=-1)
 
 
 def _cross(b: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -88,7 +88,7 @@ def _cross(b: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def row_landau_lifshitz(p: Mapping[str, Any]) -> Row:
-    """The row of `solvers.engines.macrospin` of one point."""
+    """The rows (..., WIDTH) of `solvers.engines.macrospin`, of one point or with the points in front."""
     return row(_vector(p, "B"), _vector(p, "V"), damping=p["alpha"])
 
 
@@ -99,8 +99,8 @@ def row_gilbert(p: Mapping[str, Any]) -> Row:
 
 
 def row_bloembergen(p: Mapping[str, Any]) -> Row:
-    """Relaxation towards the stationary state."""
-    R, centre = decay(p["Gamma"]), stationary(p)
+    """Relaxation towards the stationary state, given as `centre`."""
+    R, centre = decay(p["Gamma"]), p["centre"]
     return row(_vector(p, "B"), _vector(p, "V"), decay=R, source=-R * centre, centre=centre)
 
 
@@ -114,22 +114,34 @@ def row_callen(p: Mapping[str, Any]) -> Row:
     return _relaxing(p, 0.0)
 
 
-def _relaxing(p: Mapping[str, Any], noise: float) -> Row:
+def _relaxing(p: Mapping[str, Any], noise: ArrayLike) -> Row:
     B, V, R = _vector(p, "B"), _vector(p, "V"), decay(p["Gamma"])
-    return row(B, V, damping=p["alpha"], torque=-_vector(p, "g"), decay=R, source=[0.0, 0.0, noise])
+    return row(
+        B, V, damping=p["alpha"], torque=-_vector(p, "g"), decay=R, source=np.multiply.outer(noise, [0.0, 0.0, 1.0])
+    )
 
 
-def run(row_of: Callable[[Mapping[str, Any]], Row], batch: Batch) -> Results:
-    """All points, one after the other in one kernel call, with the row that a method makes of a point."""
-    when = batch["times"]
-    status = np.zeros(batch.size, dtype=np.int64)
-    remarks: dict[int, Remark] = {}
-    points = np.zeros((batch.size, WIDTH))  # at rest, where there is no row
+def run_centred(batch: Batch) -> Results:
+    """`run` for the equation that needs the stationary state of every point first."""
+    centres, failed = np.zeros((batch.size, 3)), {}
     for i in range(batch.size):
         try:
-            points[i] = row_of(batch.point(i))
+            centres[i] = stationary(batch.point(i))
         except (PointFailed, np.linalg.LinAlgError) as error:
-            status[i], remarks[i] = FAILED, remark_of(error)
+            failed[i] = remark_of(error)
+    return run(lambda p: row_bloembergen({**p, "centre": centres}), batch, failed)
+
+
+def run(
+    row_of: Callable[[Mapping[str, Any]], Row], batch: Batch, failed: Mapping[int, Remark] | None = None
+) -> Results:
+    """All points, one after the other in one kernel call, with the rows that a method makes of them."""
+    when = batch["times"]
+    remarks = dict(failed or {})
+    status = np.zeros(batch.size, dtype=np.int64)
+    status[list(remarks)] = FAILED
+    points = row_of(batch)
+    points[list(remarks)] = 0.0  # at rest, where there is no row
     starts = polar(batch["theta0"], batch["phi0"])
     path = np.empty((batch.size, len(when), 3))
     codes, reached = np.empty(batch.size, dtype=np.int64), np.empty(batch.size)
@@ -137,15 +149,16 @@ def run(row_of: Callable[[Mapping[str, Any]], Row], batch: Batch) -> Results:
     paths(points, starts, when, path, *tuning, codes, reached)
     length = np.linalg.norm(path, axis=-1)
     first_bad = np.full(batch.size, np.nan)
-    for i in range(batch.size):
+    too_long = length > 1 + BEYOND
+    for i in np.flatnonzero((codes != DONE) | too_long.any(axis=1)).tolist():
         code, notes = int(codes[i]), []
         left = first_not_reached(code, when, int(np.isfinite(length[i]).sum()))
         if code != DONE:
             text = f"stopped at t = {reached[i]:.6g}: {OUTCOME_TEXT[code]}"
             status[i] = FAILED if np.isnan(left) else WARNED
             notes.append(text if np.isnan(left) else unfinished(text, left))
-        if status[i] != FAILED and (bad := length[i] > 1 + BEYOND).any():
-            first_bad[i] = when[bad.argmax()]
+        if status[i] != FAILED and too_long[i].any():
+            first_bad[i] = when[too_long[i].argmax()]
             status[i] = WARNED
             longest = np.nanmax(length[i])
             notes.append(f"|M| = {longest:.6g} > 1, from t = {first_bad[i]:.6g} on: M is no mean of spins")
@@ -269,7 +282,7 @@ MODELS = (
                 name="bloch_bloembergen",
                 meaning="relaxation towards the stationary state, D = 0",
                 source="Eq. (20)",
-                batch=partial(run, row_bloembergen),
+                batch=run_centred,
                 reference=partial(reference, slope_bloembergen),
             ),
             Method(

@@ -154,6 +154,7 @@ class History:
         self.drivers = {}
         self.said = []
         self.damaged = set()
+        self.opened = []
 
     def run(self):
         self.create()
@@ -163,6 +164,7 @@ class History:
                 break
         else:
             raise Broken(f"not complete after {MOST_EPISODES} drivers")
+        self.check_kept(self.committed())
         self.once_more()
         self.check_end()
         return self.report
@@ -223,6 +225,7 @@ class History:
         """One driver, from its start to its end or its death; True when the run is complete."""
         self.report.episodes += 1
         before = self.committed()
+        self.check_kept(before)
         if not quiet:
             self.damaged |= self.damage(before)
         before -= self.damaged
@@ -232,7 +235,6 @@ class History:
             self.schedule(process)
         result = self.drive(process, cluster)
         computed = {tile for tile, _ in cluster.computed}
-        self.damaged -= computed
         again = computed & before
         if again:
             raise Broken(f"tiles {sorted(again)} were committed and are computed again")
@@ -257,6 +259,13 @@ class History:
         process.view.told = functools.partial(self.watched, process)
         said = io.StringIO()
         self.said.append((process.pid, said))
+        real = launch.recover
+
+        def recover(*arguments, **options):
+            self.opened.append(real(*arguments, **options))
+            return self.opened[-1]
+
+        launch.recover = recover
         try:
             return launch.resume(OUT, stream=said, cluster=contextlib.nullcontext(cluster), host=process.host)
         except Killed:
@@ -266,6 +275,7 @@ class History:
             process.kill()
             return None
         finally:
+            launch.recover = real
             if not process.dead:
                 process.kill()
 
@@ -346,6 +356,13 @@ class History:
 
     # What must hold
 
+    def check_kept(self, committed):
+        """What a driver has counted as committed is so after its death and that of the whole machine."""
+        for opened in self.opened:
+            counted = set(np.flatnonzero(opened.committed.uniform).tolist())
+            if lost := counted - committed - self.damaged:
+                raise Broken(f"tiles {sorted(lost)} were counted as committed and are lost")
+
     def committed(self):
         """The tiles that the journal has."""
         return set(latest(OUT / "meta" / "journal.jsonl", View(self.world.disk)))
@@ -369,6 +386,8 @@ class History:
             expected[plan.region(tile)] = committed.codes(tile)
         if not np.array_equal(Store(OUT / "data.zarr", plan, disk=view).read_status(), expected):
             raise Broken("status is not what the journal says")
+        if left := list(view.walk(OUT / "data.zarr", files.PARTIAL)):
+            raise Broken(f"{left[0]} is left behind")
         if view.is_file(OUT / "meta" / "lease.json"):
             raise Broken("the lease is left behind")
         self.check_errors(committed)
