@@ -60,7 +60,12 @@ class CumulantMap:
         self._unit = 2.0 * self.guess + 1.0
         self._storage, self._discharge = rates({**p, "pump": 0.0}, 0.0), rates({**p, "pump": 0.0}, p["Gamma"])
         self._tau_s, self._tau_d = p["tau_s"], p["tau_d"]
+        self._steps = p["max_steps"]
         self._moments = Moments(self.N, False, p["rtol"], p["atol"], p["max_steps"])
+
+    def refill(self) -> None:
+        """Begin the step budget anew: `max_cycles` bounds the counting of cycles, and `max_steps` one cycle of it."""
+        self._moments.steps_left = self._steps
 
     def point(self, M: float, pairs: float, square: float) -> Point:
         return np.array([M, pairs, square / self._unit])
@@ -194,6 +199,7 @@ def cycles_until(p: Mapping[str, Any], limit: float, share: float, most: int) ->
     cycle_map = CumulantMap(p)
     x = cycle_map.ground()
     for count in range(1, most + 1):
+        cycle_map.refill()
         cycle = cycle_map(x)
         x = cycle.after
         if abs(cycle.released - limit) <= share * abs(limit) + 1e-9 * p["N"]:
