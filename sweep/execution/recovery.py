@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Collection
 from pathlib import Path
 
 import numpy as np
@@ -28,11 +29,11 @@ _TOLD = 5
 """Tiles to be computed again that are named one by one."""
 
 
-def recover(folder: RunFolder, plan: Plan, progress: Progress) -> OpenRun:
+def recover(folder: RunFolder, plan: Plan, progress: Progress, again: Collection[int] = ()) -> OpenRun:
     """Open a run whose lease is held, and clean up after drivers and workers that were killed.
 
     What the journal has counts: a torn last line is dropped, and `status` is made again from it. Temporary files are
-    removed, and a tile whose committed chunks are not all there with their size is taken back.
+    removed, and a tile whose committed chunks are not all there with their size is taken back; so are the tiles `again`.
     """
     store = Store(folder.data, plan, writable=True, disk=folder.disk)
     store.remove_orphans()
@@ -50,8 +51,9 @@ def recover(folder: RunFolder, plan: Plan, progress: Progress) -> OpenRun:
         progress.say(f"tile {tile} is computed again: {gone} of its files are missing or damaged")
     if len(lost) > _TOLD:
         progress.say(f"and so are {len(lost) - _TOLD:,} other tiles")
-    journal.take_back(folder.journal, lost, folder.disk)
-    for tile in lost:
+    unwanted = sorted({*lost, *again} & set(entries))
+    journal.take_back(folder.journal, unwanted, folder.disk)
+    for tile in unwanted:
         committed.put(tile, str(PENDING))
     StatusView(store, committed, folder.host.clock).rebuild()
     return OpenRun(folder, plan, store, committed)
@@ -87,6 +89,15 @@ def tiles_to_do(committed: Committed, timings: Timings, retry: bool = False) -> 
         TileToDo(tile, int(plan.sizes[tile]), int(done[tile]), float(costs[tile]))
         for tile in np.flatnonzero(todo).tolist()
     ]
+
+
+def check_spec(folder: RunFolder, record: RunRecord, plan: Plan) -> None:
+    """RunError where the spec in plan.json is not the one that the run was created with: two grids must not mix."""
+    if plan.spec.hash() != record.hash:
+        raise RunError(
+            f"{folder.plan_file} was edited, or this version of {plan.model.id} reads it otherwise: its spec has the hash "
+            f"{plan.spec.hash()}, the run was created with {record.hash}; {RunRecord.FIX}"
+        )
 
 
 def check_code(folder: RunFolder, record: RunRecord, plan: Plan, accept: bool, progress: Progress) -> str:
