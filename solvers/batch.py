@@ -162,6 +162,28 @@ def point_by_point(solve: Callable[[Point], Mapping[str, Any]], draws_numbers: b
     return Results(outputs, status, remarks)
 
 
+def in_bulk(
+    bulk: Callable[[Batch], tuple[Mapping[str, NDArray[Any]], NDArray[np.bool_]]],
+    solve: Callable[[Point], Mapping[str, Any]],
+    batch: Batch,
+) -> Results:
+    """Solve the points that `bulk` takes side by side, the others one after the other."""
+    found, done = bulk(batch)
+    if done.all():
+        return Results({o.name: found[o.name] for o in batch.wanted}, np.full(batch.size, OK))
+    rest = np.flatnonzero(~done)
+    others = point_by_point(solve, False, batch if len(rest) == batch.size else batch.select(rest))
+    if not done.any():
+        return others
+    outputs = batch.empty()
+    for name, array in outputs.items():
+        array[done] = found[name][done]
+        array[rest] = others.outputs[name]
+    status = np.full(batch.size, OK)
+    status[rest] = others.status
+    return Results(outputs, status, {int(rest[i]): remark for i, remark in others.remarks.items()})
+
+
 def _fitting(name: str, found: Mapping[str, Any], shape: tuple[int, ...]) -> Any:
     """The output of that name; PointFailed where a method does not return it, or in another shape than declared."""
     if name not in found:

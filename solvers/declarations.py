@@ -118,6 +118,10 @@ class Parameter:
         self._check_range(array, value)
         return array
 
+    def given_default(self) -> Any:
+        """What `parse` makes of the default: an array of the caller's own, no other value can be changed."""
+        return self.default.copy() if isinstance(self.default, np.ndarray) else self.default
+
     def parse_many(self, values: Any) -> NDArray[Any]:
         """Like `parse` for P values: (P,) for one number each, which for an array parameter fills it, or (P, ...) for arrays.
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -34,7 +34,11 @@ def parse_parameters(model: Model, given: Mapping[str, Any], varying: Sequence[s
     """
     for name in given:
         model.parameter(name)
-    values = {p.name: p.parse(given.get(p.name, p.default)) for p in model.parameters if p.name not in varying}
+    values = {
+        p.name: p.parse(given[p.name]) if p.name in given else p.given_default()
+        for p in model.parameters
+        if p.name not in varying
+    }
     sizes = model.sizes(values)
     for p in model.parameters:
         value = values.get(p.name)
@@ -111,19 +115,19 @@ def evaluate(
     model = find(model_id)
     chosen = model.method(method)
     batch = make_batch(model, chosen.name, points, parameters, keep)
-    outputs = batch.empty()
-    status = np.full(batch.size, FAILED, dtype=np.int64)
-    remarks: dict[int, Remark] = {}
     inside = _inside_limit(chosen, batch)
-    for i in np.flatnonzero(~inside).tolist():
+    if inside.all():
+        outputs, status, remarks = _taken(_run(model, chosen, batch, isolate), batch)
+    else:
+        outputs, remarks = batch.empty(), {}
+        status = np.full(batch.size, FAILED, dtype=np.int64)
         assert chosen.limit is not None
-        remarks[i] = Remark(
-            kind=Kind.OUTSIDE_LIMIT, message=f"{model.id}, method {chosen.name}: needs {chosen.limit.text}"
-        )
-    index = np.flatnonzero(inside)
-    if len(index):
-        part = batch if inside.all() else batch.select(index)
-        _store(_run(model, chosen, part, isolate), index, outputs, status, remarks)
+        message = f"{model.id}, method {chosen.name}: needs {chosen.limit.text}"
+        for i in np.flatnonzero(~inside).tolist():
+            remarks[i] = Remark(kind=Kind.OUTSIDE_LIMIT, message=message)
+        index = np.flatnonzero(inside)
+        if len(index):
+            _store(_run(model, chosen, batch.select(index), isolate), index, outputs, status, remarks)
     _refuse_what_is_not_finite(batch, outputs, status, remarks)
     failed = status == FAILED
     for i in np.flatnonzero(status != OK).tolist():
@@ -140,6 +144,8 @@ def _refuse_what_is_not_finite(
     """Fail every point that holds infinity, or NaN in an output that does not say what NaN means."""
     for output in batch.wanted:
         values = outputs[output.name].reshape(batch.size, -1)
+        if np.isfinite(values).all():
+            continue
         may_be_nan = np.full(batch.size, bool(output.nan)) | ((status == WARNED) & bool(output.nan_if_warned))
         bad = (np.isinf(values) | (np.isnan(values) & ~may_be_nan[:, None])).any(axis=1) & (status != FAILED)
         for i in np.flatnonzero(bad).tolist():
@@ -153,6 +159,18 @@ def _inside_limit(method: Method, batch: Batch) -> NDArray[np.bool_]:
     if method.limit is None:
         return np.ones(batch.size, dtype=bool)
     return np.broadcast_to(np.asarray(method.limit.holds(batch), dtype=bool), (batch.size,))
+
+
+def _taken(results: Results, batch: Batch) -> tuple[dict[str, NDArray[Any]], NDArray[np.int64], dict[int, Remark]]:
+    """The results of a whole batch, as they are where they have the declared form; outputs that nobody wants left out."""
+    outputs = {}
+    for o in batch.wanted:
+        found = results.outputs[o.name]
+        shape = batch.size, *(batch.lengths[d] for d in o.dims)
+        if found.shape != shape or found.dtype != o.dtype or not (found.flags.writeable and found.flags.c_contiguous):
+            found = np.array(np.broadcast_to(found, shape), dtype=o.dtype)
+        outputs[o.name] = found
+    return outputs, np.array(results.status, dtype=np.int64), dict(results.remarks)
 
 
 def _store(
@@ -193,10 +211,33 @@ def _run(model: Model, method: Method, batch: Batch, isolate: bool) -> Results:
 
 
 def _validate(model: Model, batch: Batch) -> None:
+    """Look at every point; at the first alone where nothing that is looked at varies."""
     if model.validate is None:
         return
-    for i in range(batch.size):
-        model.validate(batch.point(i))
+    first = _Watched(batch.point(0))
+    model.validate(first)
+    if batch.size > 1 and any(batch.varies(name) for name in first.read):
+        fine = np.zeros(batch.size, dtype=bool) if model.surely_valid is None else model.surely_valid(batch)
+        for i in np.flatnonzero(~fine).tolist():
+            model.validate(batch.point(i))
+
+
+class _Watched(Mapping[str, Any]):
+    """Parameters that know which of them were read."""
+
+    def __init__(self, parameters: Mapping[str, Any]) -> None:
+        self._parameters = parameters
+        self.read: set[str] = set()
+
+    def __getitem__(self, name: str) -> Any:
+        self.read.add(name)
+        return self._parameters[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._parameters)
+
+    def __len__(self) -> int:
+        return len(self._parameters)
 
 
 def solve_many(

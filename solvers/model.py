@@ -67,7 +67,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from solvers.batch import Batch, Point, point_by_point
+from solvers.batch import Batch, Point, in_bulk, point_by_point
 from solvers.declarations import Check, Dimension, Limit, Output, Parameter, extent
 from solvers.model_page import as_html
 from solvers.outcome import STATUS_TEXT, Results
@@ -79,7 +79,10 @@ class Method:
     """One way to solve a model, with the functions that do it.
 
     Either `solve(point) -> outputs` (see `solvers.batch.point_by_point`) or, where many points at once are faster,
-    `batch(batch) -> Results`. `reference(parameters) -> outputs` is an independent slow solution of one small point, for
+    `batch(batch) -> Results`. Beside `solve` there may be `bulk(batch) -> (outputs, done (P,))` for points that are cheap
+    side by side: it gives the wanted outputs (P, ...) of those that it says are done, with status 0, and leaves the others
+    to `solve`; which they are depends on each point alone, so that a point has the same bits alone and in any batch.
+    `reference(parameters) -> outputs` is an independent slow solution of one small point, for
     tests; None where the model's `checks` alone must do, {} at a point it cannot treat. `reference_tolerance` is the
     (rtol, atol) at which both must agree, where it is not the model's. `cost(batch)` (P,) estimates relative cost, so
     that expensive points start first. `draws_numbers` says that points need a key for random streams.
@@ -89,6 +92,7 @@ class Method:
     meaning: str
     solve: Callable[[Point], Mapping[str, Any]] | None = None
     batch: Callable[[Batch], Results] | None = None
+    bulk: Callable[[Batch], tuple[Mapping[str, NDArray[Any]], NDArray[np.bool_]]] | None = None
     reference: Callable[[Mapping[str, Any]], Mapping[str, Any]] | None = None
     cost: Callable[[Batch], NDArray[Any]] | None = None
     reference_tolerance: tuple[float, float] | None = None
@@ -99,13 +103,19 @@ class Method:
     def __post_init__(self) -> None:
         if (self.solve is None) == (self.batch is None):
             raise ValueError(f"method {self.name}: give either solve, for one point, or batch, for many")
+        if self.bulk is not None and (self.solve is None or self.draws_numbers):
+            raise ValueError(
+                f"method {self.name}: bulk goes with solve, for the other points, and without random numbers"
+            )
 
     def run(self, batch: Batch) -> Results:
         """Solve a batch of points."""
         if self.batch is not None:
             return self.batch(batch)
         assert self.solve is not None
-        return point_by_point(self.solve, self.draws_numbers, batch)
+        if self.bulk is None:
+            return point_by_point(self.solve, self.draws_numbers, batch)
+        return in_bulk(self.bulk, self.solve, batch)
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)
@@ -115,7 +125,8 @@ class Model:
     `random_parameters(rng)` is a random point for fuzzing that the methods' references can treat;
     `reference_tolerance` is the (rtol, atol) at which both must agree. `conserved` names functions of a point's
     (parameters, outputs) that must vanish, with their tolerance, and are None where a law says nothing. `validate(parameters)` raises InvalidInput for input
-    that is non-physical as a whole.
+    that is non-physical as a whole; `surely_valid(batch)` (P,) names points that it need not look at, where that is known
+    faster of many at once.
     """
 
     id: str
@@ -133,6 +144,7 @@ class Model:
         default_factory=dict
     )
     validate: Callable[[Mapping[str, Any]], None] | None = None
+    surely_valid: Callable[[Batch], NDArray[np.bool_]] | None = None
     status_text: Mapping[int, str] = field(default_factory=lambda: STATUS_TEXT)
     unit_of_time: str = ""
 

@@ -23,20 +23,27 @@ lu_factor, lu_solve = small_lu.factor, small_lu.solve
 
 
 @kernel(fastmath=FASTMATH)
-def chain_rhs(t, y, p, dy):
-    """dy at y, both (3N,)."""
-    last = y.size - 3
+def field_at(y, j, p):
+    """F (three numbers) on the site whose spin begins at y[j]: B, and what its neighbours add."""
     vx, vy, vz = 0.5 * p[COUPLING], 0.5 * p[COUPLING + 1], 0.5 * p[COUPLING + 2]
     gx, gy, gz = -0.5 * p[TORQUE], -0.5 * p[TORQUE + 1], -0.5 * p[TORQUE + 2]
+    sx, sy, sz = 0.0, 0.0, 0.0
+    if j > 0:
+        sx, sy, sz = y[j - 3], y[j - 2], y[j - 1]
+    if j < y.size - 3:
+        sx, sy, sz = sx + y[j + 3], sy + y[j + 4], sz + y[j + 5]
+    return (
+        p[FIELD] + vx * sx + gy * sz - gz * sy,
+        p[FIELD + 1] + vy * sy + gz * sx - gx * sz,
+        p[FIELD + 2] + vz * sz + gx * sy - gy * sx,
+    )
+
+
+@kernel(fastmath=FASTMATH)
+def chain_rhs(t, y, p, dy):
+    """dy at y, both (3N,)."""
     for j in range(0, y.size, 3):
-        sx, sy, sz = 0.0, 0.0, 0.0
-        if j > 0:
-            sx, sy, sz = y[j - 3], y[j - 2], y[j - 1]
-        if j < last:
-            sx, sy, sz = sx + y[j + 3], sy + y[j + 4], sz + y[j + 5]
-        fx = p[FIELD] + vx * sx + gy * sz - gz * sy
-        fy = p[FIELD + 1] + vy * sy + gz * sx - gx * sz
-        fz = p[FIELD + 2] + vz * sz + gx * sy - gy * sx
+        fx, fy, fz = field_at(y, j, p)
         x, y_, z = y[j], y[j + 1], y[j + 2]
         dy[j] = fy * z - fz * y_ - p[DECAY] * x - p[SOURCE]
         dy[j + 1] = fz * x - fx * z - p[DECAY + 1] * y_ - p[SOURCE + 1]
@@ -57,16 +64,8 @@ def differentiate(t, y, p, work):
     own, neighbour = work[0][0], work[0][1]
     vx, vy, vz = 0.5 * p[COUPLING], 0.5 * p[COUPLING + 1], 0.5 * p[COUPLING + 2]
     gx, gy, gz = -0.5 * p[TORQUE], -0.5 * p[TORQUE + 1], -0.5 * p[TORQUE + 2]
-    last = y.size - 3
     for j in range(0, y.size, 3):
-        sx, sy, sz = 0.0, 0.0, 0.0
-        if j > 0:
-            sx, sy, sz = y[j - 3], y[j - 2], y[j - 1]
-        if j < last:
-            sx, sy, sz = sx + y[j + 3], sy + y[j + 4], sz + y[j + 5]
-        fx = p[FIELD] + vx * sx + gy * sz - gz * sy
-        fy = p[FIELD + 1] + vy * sy + gz * sx - gx * sz
-        fz = p[FIELD + 2] + vz * sz + gx * sy - gy * sx
+        fx, fy, fz = field_at(y, j, p)
         x, y_, z = y[j], y[j + 1], y[j + 2]
         a, b = own[j // 3], neighbour[j // 3]
         a[0, 0], a[0, 1], a[0, 2] = -p[DECAY], -fz, fy

@@ -36,6 +36,18 @@ def concurrence(
     return found
 
 
+def concurrences_of_pairs(spins: NDArray[np.float64], raw: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Concurrence (..., N, N) of every pair, symmetric, zero for i = j, of spins (..., N, 3) and correlations (..., N, N, 3, 3)."""
+    n = spins.shape[-2]
+    found = np.zeros((*spins.shape[:-1], n))
+    for i in range(n):
+        for j in range(i + 1, n):
+            first, second = spins[..., i, :].reshape(-1, 3), spins[..., j, :].reshape(-1, 3)
+            values = concurrence(first, second, raw[..., i, j, :, :].reshape(-1, 3, 3))
+            found[..., i, j] = found[..., j, i] = values.reshape(spins.shape[:-2])
+    return found
+
+
 def _pair_matrix(first, second, correlations) -> NDArray[np.complex128]:
     one = np.eye(2)
     rho = np.eye(4, dtype=np.complex128)

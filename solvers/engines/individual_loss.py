@@ -19,12 +19,12 @@ from solvers.numerics.compile import FASTMATH, entry, kernel
 
 
 @kernel
-def binomial_weights(n, survival, weights):
-    """Probability of j losses among n spins, weights (n+1), by the recurrence from the most likely j outwards.
+def binomial_weights(n, decay, weights):
+    """Probability of j losses among n spins, weights (n+1), each lost with 1 - exp(-decay), from the most likely j outwards.
 
     Returns the first and last j that carry more than 1e-30 of the largest.
     """
-    lost = 1.0 - survival
+    survival, lost = math.exp(-decay), -math.expm1(-decay)
     weights[: n + 1] = 0.0
     if lost <= 0.0 or survival <= 0.0:
         certain = 0 if lost <= 0.0 else n
@@ -80,7 +80,6 @@ def lose(P, jumps, decay):
     result = np.zeros_like(P)
     weights = np.zeros(levels)
     now, after = np.zeros(K + 2), np.zeros(K + 2)
-    survival = math.exp(-decay)
     for start in range(levels):
         now[:] = 0.0
         present = False
@@ -89,7 +88,7 @@ def lose(P, jumps, decay):
             present = present or P[start, k] != 0.0
         if not present:
             continue
-        first, last = binomial_weights(start, survival, weights)
+        first, last = binomial_weights(start, decay, weights)
         for j in range(last + 1):
             n = start - j
             if j >= first:

@@ -43,15 +43,18 @@ def row(
     field: ArrayLike,
     coupling: ArrayLike,
     *,
-    gyro: float = 1.0,
-    damping: float = 0.0,
+    gyro: ArrayLike = 1.0,
+    damping: ArrayLike = 0.0,
     torque: ArrayLike = 0.0,
     decay: ArrayLike = 0.0,
     source: ArrayLike = 0.0,
     centre: ArrayLike = 0.0,
 ) -> NDArray[np.float64]:
-    """The numbers (WIDTH,) of one point: B, V, gyro, damping, torque, R, s, c, whether |m| is conserved; the last two are free."""
-    p = np.zeros(WIDTH)
+    """The numbers (..., WIDTH) of points: B, V, gyro, damping, torque, R, s, c, whether |m| is conserved; the last two are free.
+
+    Vectors (..., 3), the first of them with all points in front.
+    """
+    p = np.zeros((*np.shape(field)[:-1], WIDTH))
     for place, vector in (
         (FIELD, field),
         (COUPLING, coupling),
@@ -60,9 +63,9 @@ def row(
         (SOURCE, source),
         (CENTRE, centre),
     ):
-        p[place : place + 3] = vector
-    p[GYRO], p[DAMPING] = gyro, damping
-    p[CONSERVING] = float(not p[DECAY : CENTRE + 3].any())
+        p[..., place : place + 3] = vector
+    p[..., GYRO], p[..., DAMPING] = gyro, damping
+    p[..., CONSERVING] = ~p[..., DECAY : CENTRE + 3].any(axis=-1)
     return p
 
 

@@ -92,12 +92,19 @@ def local_dissipator(
 ) -> NDArray[np.complex128]:
     """Gamma (3N, 3N) of D[sigma_-], D[sigma_+] and D[sigma_z] with the rates (N,) of each site."""
     n = len(gamma_minus)
-    blocks = np.zeros((n, 3, 3), dtype=np.complex128)
-    for vector, rates in ((LOWERING, gamma_minus), (RAISING, gamma_plus), (PAULI_Z, gamma_z)):
-        blocks += np.asarray(rates)[:, None, None] * np.outer(vector, vector.conj())
     Gamma = np.zeros((n, 3, n, 3), dtype=np.complex128)
-    Gamma[np.arange(n), :, np.arange(n), :] = blocks
+    Gamma[np.arange(n), :, np.arange(n), :] = local_blocks(gamma_minus, gamma_plus, gamma_z)
     return Gamma.reshape(3 * n, 3 * n)
+
+
+def local_blocks(
+    gamma_minus: NDArray[np.float64], gamma_plus: NDArray[np.float64], gamma_z: NDArray[np.float64]
+) -> NDArray[np.complex128]:
+    """The same for each site by itself, (..., 3, 3)."""
+    blocks = np.zeros((*np.shape(gamma_minus), 3, 3), dtype=np.complex128)
+    for vector, rates in ((LOWERING, gamma_minus), (RAISING, gamma_plus), (PAULI_Z, gamma_z)):
+        blocks += np.asarray(rates)[..., None, None] * np.outer(vector, vector.conj())
+    return blocks
 
 
 def product_correlations(spins: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -18,6 +18,7 @@ from solvers.engines.master_equation.generator import energy_range
 from solvers.engines.spin_system import EPSILON, SpinSystem, clusters
 from solvers.engines.wave_moments import norm_squared, pair_moments, spin_moments
 from solvers.numerics.compile import FASTMATH, entry, kernel
+from solvers.numerics.norm_fall import norm_fall
 from solvers.numerics.random import uniform_pair
 from solvers.outcome import InvalidInput, Kind, PointFailed
 
@@ -196,6 +197,9 @@ def sum_series(series, terms, x, out):
             out[b] = out[b] * x + row[b]
 
 
+find_fall = norm_fall(sum_series, norm_squared)
+
+
 @kernel(fastmath=FASTMATH)
 def observe_sites(psi, n, out):
     """<s_i^a> and <s_i^a s_j^b> of an unnormalised psi, in the order of `moment_indices`."""
@@ -288,24 +292,7 @@ def run_trajectory(p, key, trajectory, spins, times, collective, max_steps, out)
         end = norm_squared(psi)
         fraction = 1.0
         if end <= threshold:
-            # the norm falls nearly exponentially: false position (Illinois) on its logarithm
-            target = np.log(threshold)
-            left, right = 0.0, 1.0
-            f_left = np.log(norm_squared(series[0])) - target
-            f_right = np.log(end) - target
-            fraction = 1.0
-            for _ in range(60):
-                fraction = (left * f_right - right * f_left) / (f_right - f_left)
-                sum_series(series, p.terms, fraction, psi)
-                f = np.log(norm_squared(psi)) - target
-                if abs(f) < 1e-12 or right - left < 1e-13:
-                    break
-                if f > 0.0:
-                    left, f_left = fraction, f
-                    f_right *= 0.5
-                else:
-                    right, f_right = fraction, f
-                    f_left *= 0.5
+            fraction = find_fall(series, p.terms, threshold, psi)
         while done < times.shape[0] and times[done] < now + fraction * h:
             x = (times[done] - now) / h
             sum_series(series, p.terms, x, work[0])

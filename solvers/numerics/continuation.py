@@ -1,6 +1,8 @@
-"""A curve of solutions of f(x, c) = 0 from c = 0 to c = 1 by its arc length, through folds where c turns back.
+"""A root followed through a parameter, also where it folds back: pseudo-arclength continuation.
 
-H. B. Keller, in Applications of Bifurcation Theory (1977): a step along the tangent, then Newton's method perpendicular to it.
+H. B. Keller, in Applications of Bifurcation Theory (1977), p. 359: the curve F(x, s) = 0 is followed by its length, so that
+s may fall on the way. From a root that is the only one at s = 0 and is regular, a curve that stays in a bounded region must
+come out at s = 1.
 """
 
 from __future__ import annotations
@@ -11,70 +13,87 @@ import numpy as np
 from numpy.typing import NDArray
 
 Vector = NDArray[np.float64]
-Linearised = Callable[[Vector, float], tuple[Vector, NDArray[np.float64], Vector]]
 
-LONGEST, SHORTEST = 0.1, 1e-9
+LONGEST, SHORTEST = 0.1, 1e-11
 MOST_STEPS = 4000
-_CORRECTIONS = 8
-_BEND = 0.97
-"""Cosine of the angle between the tangents of neighbouring points, at least."""
+STRAIGHT = 0.97
+"""Cosine of the largest turn of the tangent in one step; a sharper one may be a jump to another curve."""
 
 
-def follow_curve(linearised: Linearised, start: Vector) -> Vector | None:
-    """The solution (n,) at which the curve from (`start`, c = 0) first meets c = 1; None where it is not found.
+def follow(
+    residual: Callable[[Vector, float], Vector], jacobian: Callable[[Vector, float], Vector], start: Vector
+) -> Vector | None:
+    """The root x (n,) of F(x, 1) where the curve from F(start, 0) = 0 first comes to s = 1; None where it was lost.
 
-    linearised : (x, c) -> f (n,), df/dx (n, n) and df/dc (n,). Steps are in units of x and c alike, both of order one.
+    residual: (x, s) -> F (n,); jacobian: (x, s) -> (n, n+1), the derivatives by x and, last, by s. Units are such that x is of
+    order 1 at most and F of the order of its Jacobian.
     """
-    point = np.append(start, 0.0)
-    tangent = _tangent(linearised, point, np.append(np.zeros_like(start), 1.0))
-    step = LONGEST / 4
+    z = np.append(start, 0.0)
+    tangent = _tangent(jacobian(start, 0.0), np.append(np.zeros_like(start), 1.0))
+    step = 0.02
     for _ in range(MOST_STEPS):
-        if tangent is None or step < SHORTEST:
+        y = _corrected(residual, jacobian, z, tangent, step)
+        if y is not None:
+            ahead = _tangent(jacobian(y[:-1], y[-1]), tangent)
+            if y[-1] >= 1.0 and ahead @ tangent > STRAIGHT:
+                share = (1.0 - z[-1]) / (y[-1] - z[-1])
+                x = newton(
+                    lambda x: residual(x, 1.0),
+                    lambda x: jacobian(x, 1.0)[:, :-1],
+                    z[:-1] + share * (y - z)[:-1],
+                    reach=2.0 * step,
+                )
+                if x is not None:
+                    return x
+            elif ahead @ tangent > STRAIGHT:
+                z, tangent, step = y, ahead, min(1.7 * step, LONGEST)
+                continue
+        step *= 0.5
+        if step < SHORTEST:
             return None
-        found = _correct(linearised, point + step * tangent, tangent)
-        turned = None if found is None else _tangent(linearised, found, tangent)
-        if found is None or turned is None or turned @ tangent < _BEND:
-            step *= 0.5
-            continue
-        if found[-1] >= 1.0:
-            share = (1.0 - point[-1]) / (found[-1] - point[-1])
-            level = np.append(np.zeros_like(start), 1.0)
-            meeting = point + share * (found - point)
-            meeting[-1] = 1.0
-            end = _correct(linearised, meeting, level)
-            return None if end is None or np.abs(end - meeting).max() > 2.0 * step else end[:-1]
-        point, tangent, step = found, turned, min(1.4 * step, LONGEST)
     return None
 
 
-def _tangent(linearised: Linearised, point: Vector, before: Vector) -> Vector | None:
-    """The unit vector along the curve at a point of it, in the sense of the one before."""
-    _, slopes, rate = linearised(point[:-1], float(point[-1]))
-    matrix = np.vstack([np.column_stack([slopes, rate]), before])
-    right = np.zeros(len(point))
-    right[-1] = 1.0
-    try:
-        found = np.linalg.solve(matrix, right)
-    except np.linalg.LinAlgError:
-        return None
-    length = float(np.linalg.norm(found))
-    return found / length if 0.0 < length < np.inf else None
-
-
-def _correct(linearised: Linearised, guess: Vector, direction: Vector) -> Vector | None:
-    """The point of the curve in the plane through `guess` perpendicular to `direction`."""
-    point = guess.copy()
-    for _ in range(_CORRECTIONS):
-        value, slopes, rate = linearised(point[:-1], float(point[-1]))
-        matrix = np.vstack([np.column_stack([slopes, rate]), direction])
-        try:
-            change = np.linalg.solve(matrix, np.append(value, direction @ (point - guess)))
-        except np.linalg.LinAlgError:
-            return None
-        point = point - change
+def newton(
+    residual: Callable[[Vector], Vector], jacobian: Callable[[Vector], Vector], x: Vector, reach: float
+) -> Vector | None:
+    """The root near x, to rounding; None where it is farther than `reach` or Newton's steps do not shrink."""
+    begin, before = x, np.inf
+    for _ in range(30):
+        change = np.linalg.lstsq(jacobian(x), residual(x), rcond=None)[0]
         size = float(np.abs(change).max())
-        if not np.isfinite(size):
+        if not size < 4.0 * reach:
             return None
-        if size < 1e-13:
-            return point
-    return point if size < 1e-11 else None
+        x = x - change
+        if size < 1e-15 or (size >= 0.5 * before and before < 1e-8):  # rounding
+            return x if float(np.linalg.norm(x - begin)) <= reach else None
+        before = size
+    return None
+
+
+def _tangent(jacobian: Vector, before: Vector) -> Vector:
+    """The unit null vector (n+1,) that goes on where `before` came."""
+    found = np.linalg.svd(jacobian)[2][-1]
+    return np.asarray(found if found @ before >= 0.0 else -found)
+
+
+def _corrected(
+    residual: Callable[[Vector, float], Vector],
+    jacobian: Callable[[Vector, float], Vector],
+    z: Vector,
+    tangent: Vector,
+    step: float,
+) -> Vector | None:
+    """The point of the curve in the plane across the tangent at `step`; None where it does not lie nearby."""
+    begin = y = z + step * tangent
+    for _ in range(6):
+        F, J = residual(y[:-1], y[-1]), jacobian(y[:-1], y[-1])
+        matrix = np.vstack([J / max(float(np.abs(J).max()), 1e-300), tangent])
+        right = np.append(F / max(float(np.abs(J).max()), 1e-300), tangent @ (y - begin))
+        change = np.linalg.lstsq(matrix, right, rcond=None)[0]
+        y = y - change
+        if not np.linalg.norm(y - begin) < 0.3 * step:
+            return None
+        if np.abs(change).max() < max(1e-12, 1e-4 * step):
+            return y
+    return None

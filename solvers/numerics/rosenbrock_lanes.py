@@ -264,7 +264,7 @@ def rosenbrock_lanes(
         return monitor(y0, y1, y2, f0, f1, f2), event(y0, y1, y2, p0, p1, p2, p3)
 
     @kernel
-    def finish(work, lane, point, y, t, outcome, final, reached, code):
+    def finish(point, y, t, outcome, final, reached, code):
         """Write a point's results."""
         final[0, point], final[1, point], final[2, point] = y[0], y[1], y[2]
         reached[point] = t
@@ -296,9 +296,9 @@ def rosenbrock_lanes(
                     for c in range(3):
                         y[c] = start[c, point]
                     if not math.isfinite(watched + above[lane]):
-                        finish(work, lane, point, y, 0.0, NOT_FINITE, final, reached, code)
+                        finish(point, y, 0.0, NOT_FINITE, final, reached, code)
                     elif not t_end[point] > 0.0 or (rest and watched <= quiet[point]):
-                        finish(work, lane, point, y, 0.0, DONE, final, reached, code)
+                        finish(point, y, 0.0, DONE, final, reached, code)
                     else:
                         point_of[lane] = point
                         active += 1
@@ -357,7 +357,7 @@ def rosenbrock_lanes(
                 if outcome < 0 and count[lane] >= max_steps[point]:
                     outcome = MAX_STEPS
                 if outcome >= 0:
-                    finish(work, lane, point, y, t, outcome, final, reached, code)
+                    finish(point, y, t, outcome, final, reached, code)
                     point_of[lane] = -1
                     active -= 1
                     work[_STEP + lane] = 1.0

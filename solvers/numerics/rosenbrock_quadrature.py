@@ -84,7 +84,7 @@ def rosenbrock_three(rhs: Callable[..., Any], jacobian: Callable[..., Any], quad
         return math.sqrt(total / size)
 
     @kernel(fastmath=FASTMATH)
-    def first_step(y, dy, rtol, atol, longest):
+    def first_step(y, dy, longest):
         """A hundredth of the time in which something changes by its own size."""
         fastest = 0.0
         for i in range(3):
@@ -109,7 +109,7 @@ def rosenbrock_three(rhs: Callable[..., Any], jacobian: Callable[..., Any], quad
                     jacobian(0.0, y, p, J)
                 if h == 0.0:
                     rhs(0.0, y, p, dy)
-                    h = first_step(y, dy, rtol, atol, t_end)
+                    h = first_step(y, dy, t_end)
                 steps += 1
                 last = t + 1.01 * h >= t_end
                 step = t_end - t if last else h

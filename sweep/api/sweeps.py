@@ -70,6 +70,8 @@ class Sweep:
         quiet: bool = False,
         accept_code_change: bool = False,
         break_lease: bool = False,
+        overwrite: bool = False,
+        extend: bool = True,
     ) -> xarray.Dataset:
         """Run, or continue, the sweep and open its results.
 
@@ -81,6 +83,8 @@ class Sweep:
         quiet : say nothing on the way.
         accept_code_change : go on although the solver code has changed since the run was started; recorded.
         break_lease : take the run from another driver that you know is gone.
+        overwrite : move a run of another sweep that is in the folder to `.trash` beside it.
+        extend : compute only what is new where the folder holds this sweep with fewer values on its axes; else refuse it.
 
         Returns
         -------
@@ -102,6 +106,8 @@ class Sweep:
             quiet=quiet,
             accept_code_change=accept_code_change,
             break_lease=break_lease,
+            overwrite=overwrite,
+            extend=extend,
             python=True,
         )
         result = launch.run(self.spec(), out, options, cluster=cluster)

@@ -14,6 +14,7 @@ from sweep.cli.model_names import complete_parameter
 from sweep.cli.words import Command, json_option, pairs, run_folder, say_json
 
 if TYPE_CHECKING:
+    from sweep.clusters.tls import Certificates
     from sweep.execution.launch import Options
     from sweep.records import Json
 
@@ -38,6 +39,27 @@ def overrides(command: Command) -> Command:
     )(command)
 
 
+def certificates(command: Command) -> Command:
+    """The options for a scheduler that wants certificates."""
+    for option, meaning in (
+        ("--tls-key", "Its key, where that is in a file of its own."),
+        ("--tls-cert", "Our certificate, PEM."),
+        (
+            "--tls-ca",
+            "Authority that signed the certificates of a tls:// scheduler, PEM [default: Dask's configuration].",
+        ),
+    ):
+        command = click.option(option, metavar="FILE", help=meaning)(command)
+    return command
+
+
+def certificates_of(words: Json) -> Certificates:
+    """The certificates that these options name."""
+    from sweep.clusters.tls import Certificates
+
+    return Certificates(words["tls_ca"], words["tls_cert"], words["tls_key"])
+
+
 def running(command: Command) -> Command:
     """The options that say how to run."""
     for option in (
@@ -52,13 +74,22 @@ def running(command: Command) -> Command:
             help="Memory of a worker of the local cluster, like 2GiB [default: a fair share].",
         ),
         click.option(
-            "--workers", type=click.IntRange(1, 4096), help="Processes of the local cluster [default: cores]."
+            "--dashboard-port",
+            type=click.IntRange(0, 65535),
+            metavar="PORT",
+            help="Of a cluster started for the run [default: 8787 if it is free].",
+        ),
+        certificates,
+        click.option(
+            "--workers",
+            type=click.IntRange(1, 4096),
+            help="Processes of the local cluster, or of jobs [default: cores].",
         ),
         click.option(
             "--cluster",
             metavar="C",
-            help="here (no cluster), local, a scheduler's address (tcp://host:8786) or a scheduler file [default: here for a "
-            "few core-seconds, else local].",
+            help="here (no cluster), local, slurm, slurm-job, kubernetes, a profile (deploy/slurm/medium.toml), a scheduler's address "
+            "(tcp:// or tls://host:8786) or a scheduler file [default: here for a few core-seconds, else local].",
         ),
     ):
         command = option(command)
@@ -77,17 +108,30 @@ def options_of(words: Json) -> Options:
     """The options of `running` as a launch takes them."""
     from sweep.execution.launch import Options
 
-    names = ("cluster", "workers", "memory", "accept_code_change", "break_lease", "quiet")
-    return Options(**{name: words[name] for name in names})
+    names = (
+        "cluster",
+        "workers",
+        "memory",
+        "accept_code_change",
+        "break_lease",
+        "overwrite",
+        "quiet",
+        "dashboard_port",
+    )
+    given = {name: words[name] for name in names if name in words}
+    return Options(**given, certificates=certificates_of(words))
 
 
 @click.command()
 @click.argument("spec")
 @click.option("--out", type=click.Path(path_type=Path), help="Run folder [default: results/<name of the spec file>].")
+@click.option(
+    "--overwrite", is_flag=True, help="Move another sweep's run in this folder to .trash beside it, and start anew."
+)
 @overrides
 @running
 def run(spec: str, out: Path | None, values: tuple[str, ...], axes: tuple[str, ...], **words: Any) -> None:
-    """Run the sweep of the file SPEC, or continue it if it is there already."""
+    """Run the sweep of the file SPEC; continue it if it is there already, extend it if the axes have gained values."""
 
     def mapping() -> Json:
         from sweep.spec.documents import read
@@ -104,6 +148,10 @@ def start(mapping: Callable[[], Json], out: Path, words: Json) -> int:
     """
     from sweep.plan.pilot import Pilot, ready
 
+    if words["cluster"] is not None:
+        from sweep.clusters.kinds import enter
+
+        enter(words["cluster"], "sweep.execution.local_worker")
     with nullcontext() if out.exists() else ready() as companion:
         raw = mapping()
         pilot = Pilot(raw, companion) if companion else None
@@ -111,6 +159,30 @@ def start(mapping: Callable[[], Json], out: Path, words: Json) -> int:
         from sweep.spec.parsing import parse
 
         return launch.run(parse(raw), out, options_of(words), pilot=pilot).exit_status
+
+
+@click.command()
+@run_folder
+@click.option(
+    "--axis",
+    "axes",
+    multiple=True,
+    required=True,
+    metavar="NAME=VALUES",
+    help="More values of an axis: a:b:n, a:b:n:log or v1,v2,...; those that are there already stay.",
+)
+@running
+def extend(folder: Path, axes: tuple[str, ...], **words: Any) -> None:
+    """Add values to axes of RUN, and compute only the points that are new; what is committed keeps its bits."""
+    from sweep.execution import launch
+    from sweep.folder.run_folder import RunFolder
+    from sweep.spec.axis_forms import axis_from_text
+    from sweep.spec.growing import grown
+    from sweep.spec.parsing import parse
+
+    old = RunFolder(folder).plan().spec
+    spec = parse(grown(old, pairs(axes, "--axis", axis_from_text)))
+    sys.exit(launch.run(spec, folder, options_of(words)).exit_status)
 
 
 @click.command()
@@ -160,4 +232,4 @@ def plan(spec: str, values: tuple[str, ...], axes: tuple[str, ...], workers: int
         click.echo(found.text())
 
 
-COMMANDS = (run, resume, retry, plan)
+COMMANDS = (run, extend, resume, retry, plan)

@@ -7,18 +7,22 @@ from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
+from sweep.clusters.tls import NONE_GIVEN, Certificates
+
 if TYPE_CHECKING:
     from distributed import Client
 
 
 @dataclass(frozen=True)
 class Wanted:
-    """What a run asks of a cluster that is made for it: workers, memory of each (like 2GiB), and a module that every
-    worker loads as it starts."""
+    """What a run asks of a cluster that is made for it: workers, memory of each (like 2GiB), a module that every worker
+    loads as it starts, the port of its dashboard; and of one that is there, the certificates for it."""
 
     workers: int | None = None
     memory: str | None = None
     preload: str | None = None
+    dashboard_port: int | None = None
+    certificates: Certificates = NONE_GIVEN
 
 
 class Task(Protocol):
@@ -87,19 +91,29 @@ class Cluster:
         """Replace workers that have stood still since `seen` was filled by the last call, and fill it anew."""
         return []
 
+    def tend(self) -> Sequence[str]:
+        """Look after what computes, every few seconds of a run; returns what a user should know.
+
+        AbortedError where the cluster will not come to have workers.
+        """
+        return []
+
 
 @dataclass(frozen=True)
 class Kind:
     """A kind of cluster.
 
     `accepts` whether a name means this kind; `check` raises SpecError for one that does and cannot be used; `connect`
-    makes or finds the cluster and leaves its end to the stack. `written` is how a user writes its name.
+    makes or finds the cluster and leaves its end to the stack. `written` is how a user writes its name. `enter` is called
+    before anything else is done: where every process of a job is started with the same command, it turns all but one
+    into workers and never returns in them.
     """
 
     written: str
     accepts: Callable[[str], bool]
     connect: Callable[[contextlib.ExitStack, str, Wanted], Cluster]
-    check: Callable[[str], None] = lambda name: None
+    check: Callable[[str, Wanted], None] = lambda name, wanted: wanted.certificates.check(name)
+    enter: Callable[[Wanted], None] = lambda wanted: None
 
 
 def quietly(close: Callable[[], Any]) -> None:

@@ -82,6 +82,9 @@ class Here(Cluster):
             self._grow(self.more)
         return killed
 
+    def tend(self) -> Sequence[str]:
+        return [text for cluster in self._grown for text in cluster.tend()]
+
     def _grow(self, more: Callable[[], Cluster]) -> None:
         """Give what waits to a cluster; the process finishes what it is at, however long that takes."""
         waiting = self.companion.take_back()

@@ -36,15 +36,24 @@ def kinds() -> Mapping[str, Kind]:
     return found
 
 
-def check_name(name: str) -> Kind:
+def check_name(name: str, wanted: Wanted | None = None) -> Kind:
     """The kind of cluster that `name` means; SpecError when it means none, or one that cannot be used."""
     for kind in kinds().values():
         if kind.accepts(name):
-            kind.check(name)
+            kind.check(name, wanted or Wanted())
             return kind
     allowed = sorted((kind.written for kind in kinds().values()), key=len)
     words = [word for word, kind in kinds().items() if kind.accepts(word)]
     raise SpecError(f"--cluster {name!r} is unknown; allowed are {', '.join(allowed)}{did_you_mean(name, words)}")
+
+
+def enter(name: str | None, preload: str) -> None:
+    """To be called before anything else is done (see `Kind`); where the process becomes a worker, it loads `preload`."""
+    if name is not None:
+        for kind in kinds().values():
+            if kind.accepts(name):
+                kind.enter(Wanted(preload=preload))
+                return
 
 
 @contextlib.contextmanager
@@ -53,7 +62,8 @@ def connect(name: str = LOCAL, wanted: Wanted | None = None) -> Iterator[Cluster
     import dask
     import distributed  # noqa: F401  # its defaults must be there before ours: what is set inside the block goes at its end
 
-    kind = check_name(name)
+    wanted = wanted or Wanted()
+    kind = check_name(name, wanted)
     with contextlib.ExitStack() as stack:
         stack.enter_context(dask.config.set(_SETTINGS))
-        yield kind.connect(stack, name, wanted or Wanted())
+        yield kind.connect(stack, name, wanted)

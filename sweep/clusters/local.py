@@ -58,7 +58,7 @@ def _connect(stack: contextlib.ExitStack, name: str, wanted: Wanted) -> Cluster:
             threads_per_worker=1,  # a crash is then blamed on the tile that caused it
             processes=True,
             host="127.0.0.1",
-            dashboard_address=f"127.0.0.1:{DASHBOARD_PORT if _is_free(DASHBOARD_PORT) else 0}",
+            dashboard_address=dashboard_address(wanted.dashboard_port),
             silence_logs=logging.CRITICAL,
             memory_limit=_memory(wanted.memory),
             preload=[wanted.preload] if wanted.preload else [],
@@ -77,6 +77,15 @@ def _memory(text: str | None) -> str | int:
         return int(dask.utils.parse_bytes(text))
     except ValueError:
         raise SpecError(f"--memory must be a size like 2GiB or 500MB; given was {text!r}") from None
+
+
+def dashboard_address(port: int | None) -> str:
+    """Where the dashboard of a scheduler in this process listens: on loopback, at the port asked for, or the usual one if it is free."""
+    if port is not None and not _is_free(port):
+        raise SpecError(f"--dashboard-port {port} is in use; give another one, or 0 for any")
+    if port is not None:
+        return f"127.0.0.1:{port}"
+    return f"127.0.0.1:{DASHBOARD_PORT if _is_free(DASHBOARD_PORT) else 0}"
 
 
 def _is_free(port: int) -> bool:

@@ -16,6 +16,7 @@ from sweep.execution.progress import Progress
 from sweep.folder import files, journal, provenance
 from sweep.folder.codes import POINT_FAILED, POINT_WARNED
 from sweep.folder.journal import JournalEntry
+from sweep.folder.lease import TAKEN_OVER, Lease
 from sweep.folder.point_errors import FAILED, WARNED, PointError
 from sweep.folder.status_view import StatusView
 
@@ -31,11 +32,13 @@ KEPT_WARNINGS = 3
 class Commits:
     """Takes receipts and commits them. With `syncs`, the workers leave it to the driver to make their data safe."""
 
-    def __init__(self, run: OpenRun, progress: Progress, syncs: bool) -> None:
+    def __init__(self, run: OpenRun, lease: Lease, progress: Progress, syncs: bool) -> None:
         self.run = run
+        self.lease = lease
         self.progress = progress
         self.view = StatusView(run.store, run.committed, run.folder.host.clock)
         self._syncs = syncs
+        self._journal = journal.Writer(run.folder.journal, run.folder.disk)
         self._waiting: list[tuple[Receipt, int]] = []
         self._clock = run.folder.host.clock
         self._next = self._clock.monotonic() + GROUP_SECONDS
@@ -57,23 +60,35 @@ class Commits:
             self.commit()
         self.view.write()
 
-    def finish(self) -> None:
-        """Commit all that waits, and bring `status` up to it."""
-        self.commit()
+    def finish(self) -> bool:
+        """Commit all that waits, and bring `status` up to it; False when the lease is lost."""
+        while self._waiting and not self.lease.lost.is_set():
+            self.commit()
+            if self._waiting:
+                self._clock.sleep(GROUP_SECONDS)
+        if self.lease.lost.is_set():
+            self._waiting.clear()
+            return False
         self.view.write_all()
+        return True
 
     def commit(self) -> None:
-        """Commit all that waits; whatever happens in between, its tiles are just computed again."""
-        if not self._waiting:
+        """Commit all that waits, if the lease is ours; whatever happens in between, its tiles are just computed again."""
+        if not self._waiting or not self._may():
             return
         began = self._clock.monotonic()
-        group, self._waiting = self._waiting, []
         folder, disk = self.run.folder, self.run.folder.disk
         if self._syncs:
             disk.sync_all(folder.data)
-        files.append_records(folder.errors, (error for receipt, _ in group for error in self._errors(receipt)), disk)
+        errors = [error for receipt, _ in self._waiting for error in self._errors(receipt)]
+        files.append_records(folder.errors, errors, disk)
         now = provenance.now()
-        journal.append(folder.journal, [_entry(receipt, now) for receipt, _ in group], disk)
+        if not self._may():
+            return
+        group, self._waiting = self._waiting, []
+        if not self._journal.append(_entry(receipt, now) for receipt, _ in group):
+            self.lease.lose(TAKEN_OVER)
+            return
         for receipt, done_before in group:
             self.run.committed.put(receipt.tile, receipt.codes)
             self.view.touch(receipt.tile)
@@ -82,11 +97,23 @@ class Commits:
         ended = self._clock.monotonic()
         self._next = ended + max(GROUP_SECONDS, (ended - began) * (1 / SHARE - 1))
 
+    def _may(self) -> bool:
+        """Whether the lease is ours; while it is in doubt everything waits."""
+        held = self.lease.held()
+        if not held:
+            self._next = self._clock.monotonic() + GROUP_SECONDS
+        return held
+
+    def close(self) -> None:
+        """Let go of the journal."""
+        self._journal.close()
+
     def give_up(self) -> None:
         """After a failure: forget what waits, and bring `status` up to what is committed if that can be."""
         self._waiting.clear()
         with contextlib.suppress(OSError):
-            self.view.write_all()
+            if self.lease.held():
+                self.view.write_all()
 
     def _errors(self, receipt: Receipt) -> Iterator[PointError]:
         if not receipt.remarks:

@@ -6,10 +6,11 @@ import dataclasses
 import math
 import secrets
 import tempfile
+from pathlib import Path
 
 from solvers.fingerprint import code_of
 from solvers.registry import module_of
-from sweep.errors import OTHER_FOLDER, Cure, RunError, resume
+from sweep.errors import OTHER_FOLDER, RunError
 from sweep.execution.progress import Progress
 from sweep.folder import files, layout, provenance
 from sweep.folder.run_folder import RunFolder
@@ -22,18 +23,22 @@ from sweep.spec.sweep_spec import SweepSpec
 from sweep.spec.toml_text import spec_text
 
 
-def check_place(folder: RunFolder, spec: SweepSpec) -> None:
-    """RunError unless the folder is free, or holds a run of this very sweep."""
+def check_place(folder: RunFolder) -> None:
+    """RunError unless the folder is free, or holds a run."""
     if folder.occupied():
         raise RunError(f"{folder.path} holds something that is no run of spinsweep", OTHER_FOLDER)
-    if folder.exists():
-        record = folder.record()
-        if record.hash != spec.hash():
-            other, on = OTHER_FOLDER, resume(folder.path)
-            raise RunError(
-                f"{folder.path} holds another sweep ({record.name})",
-                Cure(f"{other.command}, or {on.command}", other.python),
-            )
+
+
+def move_to_trash(folder: RunFolder) -> Path:
+    """Move a run away, into `.trash` beside it, and return where it is now."""
+    stamp = provenance.now().replace(":", "").partition("+")[0]
+    place = folder.path.resolve().parent / ".trash" / f"{folder.path.resolve().name}-{stamp}-{secrets.token_hex(2)}"
+    try:
+        folder.disk.make_folder(place.parent)
+        folder.disk.rename(folder.path.resolve(), place)
+    except OSError as error:
+        raise RunError(f"{folder.path} cannot be moved to {place} ({error.strerror})", OTHER_FOLDER) from error
+    return place
 
 
 def check_writable(folder: RunFolder) -> None:

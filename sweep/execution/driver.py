@@ -89,7 +89,7 @@ class Driver:
         self.cluster = cluster
         self.lease = lease
         self.progress = progress
-        self.commits = Commits(run, progress, syncs=bool(job.synced))
+        self.commits = Commits(run, lease, progress, syncs=bool(job.synced))
         spec = run.plan.spec
         threads = max(cluster.threads(), 1)
         self._bundle = bundle_of(tiles, threads)
@@ -100,9 +100,10 @@ class Driver:
             failures_allowed=spec.failures_allowed(),
             failed_before=failed_before,
         )
-        self.interrupts = Interrupts(run.folder)
+        self.interrupts = Interrupts(run.folder, lease.token)
         self._clock = run.folder.host.clock
         self._done_before = {tile.index: tile.done for tile in tiles if tile.done}
+        self._befores = {tile.index: tile.before for tile in tiles if tile.before}
         self._frozen: set[int] = set()
         self._threads = threads
         self._together: list[Work] = []
@@ -119,15 +120,14 @@ class Driver:
         with self.interrupts.signals():
             try:
                 end = self._loop()
-                if self.lease.lost.is_set():
-                    self.commits.give_up()
-                else:
-                    self.commits.finish()
+                if not self.commits.finish():
+                    end = End(Outcome.ABORTED, self.lease.why)
             except OSError as error:  # a full disk, a folder that is gone: what is committed stays
                 name = f": {error.filename}" if error.filename else ""
                 end = End(Outcome.ABORTED, f"{error.strerror or error}{name}")
                 self.commits.give_up()
             finally:
+                self.commits.close()
                 self.progress.clear()
                 for future in self._futures:
                     with contextlib.suppress(Exception):
@@ -218,13 +218,15 @@ class Driver:
     def _look_around(self, now: float) -> Iterator[Event]:
         """Workers come and go; the scheduler or the lease may be lost."""
         if self.lease.lost.is_set():
-            yield EndAsked("another driver has taken over this run", Outcome.ABORTED)
+            yield EndAsked(self.lease.why, Outcome.ABORTED)
             return
         if not self.cluster.connected:
             yield EndAsked("the connection to the scheduler is lost", Outcome.ABORTED)
             return
         for pid in self.cluster.replace(self._frozen):
             self.progress.say(f"worker process {pid} stood still and is replaced")
+        for text in self.cluster.tend():
+            self.progress.say(text)
         threads = self.cluster.threads()
         if threads:
             self._no_workers_since = None
@@ -278,8 +280,8 @@ class Driver:
         future.add_done_callback(self._fetch)
 
     def _before(self, tile: int) -> str:
-        """The codes of a tile of which the failed points alone are solved."""
-        return self.open.committed.text(tile) if tile in self._done_before else ""
+        """The codes of a tile of which some points alone are solved."""
+        return self._befores.get(tile, "")
 
     def _assemble(self, tile: int, parts: Sequence[Part]) -> Receipt:
         """Write a tile from its parts."""

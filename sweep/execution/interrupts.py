@@ -26,14 +26,15 @@ class Stage(IntEnum):
 class Interrupts:
     """Watches for wishes to stop."""
 
-    def __init__(self, folder: RunFolder) -> None:
+    def __init__(self, folder: RunFolder, token: str = "") -> None:
         self.stage = Stage.RUNNING
         self._folder = folder
+        self._token = token
         self._answered = False
 
     def look(self) -> Stage:
         """Where things stand, a wish in the run folder counted in; a stop that was asked is answered once."""
-        wish = asked(self._folder) if self.stage is not Stage.END_ASKED else None
+        wish = asked(self._folder, self._token) if self.stage is not Stage.END_ASKED else None
         if wish is not None:
             forget(self._folder)
             self.stage = Stage.END_ASKED if wish.now else max(self.stage, Stage.STOP_ASKED)

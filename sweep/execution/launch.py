@@ -15,19 +15,22 @@ from typing import TextIO
 
 from sweep.clusters.cluster import Cluster, Wanted
 from sweep.clusters.here import HERE, SMALL_SECONDS, here
-from sweep.clusters.kinds import LOCAL, check_name, connect
-from sweep.errors import AbortedError
+from sweep.clusters.kinds import LOCAL, check_name, connect, enter
+from sweep.clusters.tls import NONE_GIVEN, Certificates
+from sweep.errors import AbortedError, RunError
 from sweep.execution.changes import checked_changes, record_changes
-from sweep.execution.creation import check_place, check_writable, create
+from sweep.execution.creation import check_place, check_writable, create, move_to_trash
 from sweep.execution.driver import Driver
+from sweep.execution.extension import extend, growth_of
 from sweep.execution.messages import Job
 from sweep.execution.progress import Progress
 from sweep.execution.recovery import check_code, check_spec, recover, tiles_to_do
 from sweep.execution.result import RunResult
 from sweep.execution.scheduling import End, Outcome
 from sweep.execution.worker import probe
-from sweep.folder import point_errors, provenance, starts
-from sweep.folder.cancelling import forget
+from sweep.folder import exchange, point_errors, provenance, starts
+from sweep.folder.host import HERE as HERE_AND_NOW
+from sweep.folder.host import Host
 from sweep.folder.lease import Lease
 from sweep.folder.run_folder import RunFolder
 from sweep.plan.companion import Companion
@@ -38,6 +41,9 @@ from sweep.records import Json
 from sweep.spec.sweep_spec import SweepSpec
 
 LOADED_BY_WORKERS = "sweep.execution.local_worker"
+WAIT_WORDS_SECONDS = 60.0
+"""While no worker is there, it is said so often."""
+_WAIT_LOOK_SECONDS = 0.1
 NO_CLUSTER = "computing here: so small a sweep needs no cluster"
 
 
@@ -45,7 +51,8 @@ NO_CLUSTER = "computing here: so small a sweep needs no cluster"
 class Options:
     """How to run: on which cluster, with how many local workers, and what to overlook.
 
-    Where neither a cluster nor workers nor their memory are named, a small sweep is computed without a cluster. With
+    A run of another sweep in the way is moved to `.trash` with `overwrite`; one whose axes only lack values is extended,
+    unless `extend` is off. Where neither a cluster nor workers nor their memory are named, a small sweep is computed without a cluster. With
     `python`, what is said on the way tells how to go on in Python instead of on the command line.
     """
 
@@ -54,22 +61,32 @@ class Options:
     memory: str | None = None
     accept_code_change: bool = False
     break_lease: bool = False
+    overwrite: bool = False
+    extend: bool = True
     quiet: bool = False
     python: bool = False
+    dashboard_port: int | None = None
+    certificates: Certificates = NONE_GIVEN
+
+    @property
+    def wanted(self) -> Wanted:
+        """What they ask of a cluster."""
+        return Wanted(self.workers, self.memory, LOADED_BY_WORKERS, self.dashboard_port, self.certificates)
 
     @property
     def open(self) -> bool:
         """Whether the choice of a cluster is ours."""
-        return self.cluster is None and self.workers is None and self.memory is None
+        chosen = (self.cluster, self.workers, self.memory, self.dashboard_port)
+        return all(choice is None for choice in chosen) and self.certificates == NONE_GIVEN
 
     def connect(self) -> AbstractContextManager[Cluster]:
         """The cluster that they name."""
-        return connect(self.cluster or LOCAL, Wanted(self.workers, self.memory, LOADED_BY_WORKERS))
+        return connect(self.cluster or LOCAL, self.wanted)
 
     def check(self) -> None:
         """SpecError where they name a cluster that cannot be."""
         if not self.open:
-            check_name(self.cluster or LOCAL)
+            check_name(self.cluster or LOCAL, self.wanted)
 
     def suited(
         self, seconds: float, progress: Progress, companion: Companion | None = None
@@ -95,18 +112,20 @@ def run(
     cluster: AbstractContextManager[Cluster] | None = None,
     pilot: Pilot | None = None,
 ) -> RunResult:
-    """Run a spec into the folder `out`; a run of the same spec that is there already is continued.
+    """Run a spec into the folder `out`; a run of the same spec that is there already is continued, and one whose axes
+    lack some of the spec's values is extended.
 
     `pilot` is one that has been sent out for this spec already, and ends with its owner.
     """
     options = options or Options()
+    enter(options.cluster, LOADED_BY_WORKERS)
     check_size(spec)
     folder = RunFolder(out)
-    check_place(folder, spec)
+    check_place(folder)
     options.check()
     check_writable(folder)
     progress = Progress(stream or sys.stderr, spec.points, quiet=options.quiet)
-    if folder.exists():
+    if folder.exists() and not _replaced(folder, spec, options, progress):
         return _go_on(folder, options, cluster, progress)
     with Pilot(spec.raw) if pilot is None else nullcontext(pilot) as sent:
         threading.Thread(target=provenance.environment, daemon=True).start()  # finds it out while the pilot is away
@@ -120,6 +139,33 @@ def run(
                 sent.companion.close()
             create(folder, spec, timings, connected.threads() or options.workers or cores(), progress)
             return _go_on(folder, options, nullcontext(connected), progress, introduced=True)
+
+
+def _replaced(folder: RunFolder, spec: SweepSpec, options: Options, progress: Progress) -> bool:
+    """Make the run that is in a folder fit for `spec`: by leaving it as it is, by extending it, or by moving it away.
+
+    Returns whether it was moved away. Raises RunError when it is another sweep that is to stay.
+    """
+    if options.overwrite:
+        with Lease(folder.lease, options.break_lease):
+            pass  # nobody is at work on it
+        progress.say(f"the run that was here is now {move_to_trash(folder)}")
+        return True
+    if exchange.unfinished(folder):
+        with Lease(folder.lease, options.break_lease):
+            exchange.finish(folder)
+    growth = growth_of(folder, spec)
+    if growth is None:
+        return False
+    if not options.extend:
+        raise RunError(
+            f"{folder.path} holds a smaller sweep; {growth.text()}: allow it with extend, or choose another folder"
+        )
+    with Lease(folder.lease, options.break_lease):
+        record = folder.record()
+        check_code(folder, record, folder.plan(record), options.accept_code_change, progress)
+        extend(folder, growth, progress)
+    return False
 
 
 def _introduce(cluster: Cluster, options: Options, progress: Progress) -> None:
@@ -138,13 +184,15 @@ def resume(
     retry: bool = False,
     again: Collection[int] = (),
     changes: Json | None = None,
+    host: Host = HERE_AND_NOW,
 ) -> RunResult:
     """Compute what a run has not committed yet; with `retry`, its failed points as well, and the tiles `again`.
 
     `changes` are parameters that only say how to compute, for what is computed now; they are recorded.
     """
     options = options or Options()
-    folder = RunFolder(out)
+    enter(options.cluster, LOADED_BY_WORKERS)
+    folder = RunFolder(out, host)
     record = folder.record()
     checked = checked_changes(folder.plan(record), changes or {})
     options.check()
@@ -164,14 +212,15 @@ def _go_on(
 ) -> RunResult:
     """Compute the tiles that are not committed; nothing is connected to when there are none."""
     began = time.time()
-    with Lease(folder.lease, options.break_lease) as lease:
+    with Lease(folder.lease, options.break_lease, folder.host, progress.say) as lease:
         if lease.taken_over:
             progress.say(f"taking over from {lease.taken_over}, which is gone")
+        exchange.finish(folder)
         record = folder.record()
         plan = folder.plan(record)
         check_spec(folder, record, plan)
         code = check_code(folder, record, plan, options.accept_code_change, progress)
-        opened = recover(folder, plan, progress, again)
+        opened = recover(folder, plan, progress, again, fence=bool(lease.taken_over))
         if retry:
             opened = dataclasses.replace(opened, recorded=point_errors.latest(folder))
         tiles = tiles_to_do(opened.committed, record.pilot, retry)
@@ -181,7 +230,6 @@ def _go_on(
             return result
         failed = 0 if retry else opened.committed.failed
         progress.start(plan.spec.points, opened.committed.done - (opened.committed.failed if retry else 0), failed)
-        forget(folder)
         with cluster or options.suited(sum(tile.cost for tile in tiles), progress) as connected:
             if not introduced:
                 _introduce(connected, options, progress)
@@ -195,7 +243,7 @@ def _go_on(
                 tuple((changes or {}).items()),
             )
             if not connected.ours:
-                _check_workers(connected, job)
+                _check_workers(connected, job, progress)
             end = Driver(opened, job, connected, lease, progress, tiles, failed).run()
             result = RunResult.of(folder, opened.committed, end)
             progress.say(result.text(options.python))
@@ -204,13 +252,25 @@ def _go_on(
     return result
 
 
-def _check_workers(cluster: Cluster, job: Job) -> None:
+def _wait_for_workers(cluster: Cluster, progress: Progress) -> None:
+    """Until a worker is there: one that waits in a queue, or is started when there are tasks, may take its time."""
+    began = said = time.monotonic()
+    while cluster.connected and not cluster.threads():
+        if time.monotonic() - said > WAIT_WORDS_SECONDS or said == began:
+            said = time.monotonic() + 1e-6
+            progress.say(f"waiting for a worker at {cluster.place}; Ctrl-C gives up")
+        for text in cluster.tend():
+            progress.say(text)
+        time.sleep(_WAIT_LOOK_SECONDS)
+    if not cluster.connected:
+        raise AbortedError("the connection to the scheduler is lost")
+
+
+def _check_workers(cluster: Cluster, job: Job, progress: Progress) -> None:
     """Every worker of a foreign cluster must see the run folder and have this code."""
+    _wait_for_workers(cluster, progress)
     try:
-        cluster.client.wait_for_workers(1, timeout=60)
         cluster.client.run(probe, job)
-    except TimeoutError:
-        raise AbortedError("the scheduler has no workers; start some and run the command again") from None
     except Exception as error:
         raise AbortedError(
             f"a worker cannot serve this run: {type(error).__name__}: {error}; workers need the run folder {job.folder} on "

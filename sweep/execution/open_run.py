@@ -26,9 +26,13 @@ class OpenRun:
 
 @dataclass(frozen=True)
 class TileToDo:
-    """A tile with points to compute: `done` of its `points` are done already; `cost` in seconds."""
+    """A tile with points to compute: `done` of its `points` are done already; `cost` in seconds.
+
+    `before` are its packed codes, with 0 for what is to be computed; empty where that is everything.
+    """
 
     index: int
     points: int
     done: int
     cost: float
+    before: str = ""

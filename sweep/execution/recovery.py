@@ -21,6 +21,7 @@ from sweep.folder.run_folder import RunFolder
 from sweep.folder.run_record import RunRecord
 from sweep.folder.status_view import StatusView
 from sweep.folder.store import Store, append_history
+from sweep.folder.zarr_files import digest_of
 from sweep.plan.costs import tile_costs
 from sweep.plan.tiling import Plan
 from sweep.plan.timings import Timings
@@ -29,12 +30,18 @@ _TOLD = 5
 """Tiles to be computed again that are named one by one."""
 
 
-def recover(folder: RunFolder, plan: Plan, progress: Progress, again: Collection[int] = ()) -> OpenRun:
+def recover(
+    folder: RunFolder, plan: Plan, progress: Progress, again: Collection[int] = (), fence: bool = False
+) -> OpenRun:
     """Open a run whose lease is held, and clean up after drivers and workers that were killed.
 
     What the journal has counts: a torn last line is dropped, and `status` is made again from it. Temporary files are
     removed, and a tile whose committed chunks are not all there with their size is taken back; so are the tiles `again`.
+    `fence` off the driver that had the run before, if it may not know yet that it has lost it.
     """
+    if fence:
+        journal.fence(folder.journal, folder.disk)
+    folder.keep_name()
     store = Store(folder.data, plan, writable=True, disk=folder.disk)
     store.remove_orphans()
     if folder.disk.is_file(folder.journal):  # a driver may have been killed between its write and its sync
@@ -47,6 +54,12 @@ def recover(folder: RunFolder, plan: Plan, progress: Progress, again: Collection
     entries = {tile: entry for tile, entry in entries.items() if not entry.taken_back}
     committed = Committed.read(folder, plan, entries)
     lost = {tile: gone for tile, entry in entries.items() if (gone := _missing(store, tile, entry))}
+    unfinished = [tile for tile in lost if np.isin(committed.codes(tile), (PENDING, POINT_FAILED)).any()]
+    rewritten = (_rewritten(store, tile, entries[tile]) for tile in unfinished)
+    kept = [entry for entry in rewritten if entry is not None]
+    journal.append(folder.journal, kept, folder.disk)
+    for entry in kept:
+        del lost[entry.tile]
     for tile, gone in list(lost.items())[:_TOLD]:
         progress.say(f"tile {tile} is computed again: {gone} of its files are missing or damaged")
     if len(lost) > _TOLD:
@@ -65,6 +78,20 @@ def _missing(store: Store, tile: int, entry: JournalEntry) -> int:
     return sum(_size(store, store.chunk_file(v, tile)) != size for v, (size, _) in files_of_tile)
 
 
+def _rewritten(store: Store, tile: int, entry: JournalEntry) -> JournalEntry | None:
+    """The entry of a tile of which some points were being computed when the driver was killed: the worker had written
+    the file anew, with the points that were committed in it. None when a file cannot be read."""
+    chunks = []
+    for variable in store.plan.outputs:
+        try:
+            store.read_tile(tile, variable.name)
+            data = store.disk.read(store.chunk_file(variable, tile))
+        except Exception:  # a damaged chunk is whatever its decoder makes of it
+            return None
+        chunks.append((len(data), digest_of(data)))
+    return dataclasses.replace(entry, chunks=tuple(chunks))
+
+
 def _size(store: Store, path: Path) -> int:
     try:
         return store.disk.size(path)
@@ -73,20 +100,24 @@ def _size(store: Store, path: Path) -> int:
 
 
 def tiles_to_do(committed: Committed, timings: Timings, retry: bool = False) -> list[TileToDo]:
-    """The tiles with points that are not done, each with its predicted cost; with `retry`, failed points are not."""
+    """The tiles with points that are not computed, or with `retry` failed, each with its predicted cost."""
     plan = committed.plan
-    todo = committed.uniform == PENDING
+    wanted = (PENDING, POINT_FAILED) if retry else (PENDING,)
+    todo = np.isin(committed.uniform, wanted)
     done = np.zeros(plan.tiles, dtype=np.int64)
-    if retry:
-        todo |= committed.uniform == POINT_FAILED
-        for tile in committed.mixed:
-            counts = codes.counts(committed.text(tile), int(plan.sizes[tile]))
-            if counts[POINT_FAILED]:
-                todo[tile] = True
-                done[tile] = plan.sizes[tile] - counts[POINT_FAILED]
+    before: dict[int, str] = {}
+    for (
+        tile
+    ) in committed.mixed:  # of some points one is to be computed, of others not: a retry, or a run that has grown
+        found = committed.codes(tile)
+        missing = np.isin(found, wanted)
+        if missing.any():
+            todo[tile] = True
+            done[tile] = found.size - int(missing.sum())
+            before[tile] = codes.packed(np.where(missing, np.uint8(PENDING), found)) if done[tile] else ""
     costs = tile_costs(plan, timings)
     return [
-        TileToDo(tile, int(plan.sizes[tile]), int(done[tile]), float(costs[tile]))
+        TileToDo(tile, int(plan.sizes[tile]), int(done[tile]), float(costs[tile]), before.get(tile, ""))
         for tile in np.flatnonzero(todo).tolist()
     ]
 

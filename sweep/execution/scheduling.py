@@ -10,19 +10,21 @@ from __future__ import annotations
 import heapq
 from collections import deque
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 
 
 @dataclass(frozen=True)
 class Work:
-    """Points `lo` to `hi` (in C order) of a tile of `size` points, tried for the `attempt`-th time (from 0)."""
+    """Points `lo` to `hi` (in C order) of a tile of `size` points, tried for the `attempt`-th time (from 0); of those before,
+    `deaths` ended with the worker's, and the others in errors."""
 
     tile: int
     lo: int
     hi: int
     size: int
     attempt: int = 0
+    deaths: int = 0
 
     @property
     def whole(self) -> bool:
@@ -193,7 +195,7 @@ class Scheduler:
                 found += self._lost(work)
             case Erred(work, reason):
                 if self._drop(work):
-                    if work.attempt < self._retries:
+                    if work.attempt - work.deaths < self._retries:
                         self._again.append(_next_try(work))
                     else:
                         self._end_soon(Outcome.ABORTED, reason)
@@ -240,8 +242,8 @@ class Scheduler:
     def _lost(self, work: Work) -> list[Instruction]:
         if not self._drop(work):
             return []
-        if (work.whole or work.points == 1) and work.attempt < self._retries:
-            self._again.append(_next_try(work))
+        if (work.whole or work.points == 1) and work.deaths < self._retries:
+            self._again.append(_next_try(work, died=True))
             return []
         if work.points == 1:
             if work.whole:
@@ -280,5 +282,5 @@ class Scheduler:
         return found
 
 
-def _next_try(work: Work) -> Work:
-    return Work(work.tile, work.lo, work.hi, work.size, work.attempt + 1)
+def _next_try(work: Work, died: bool = False) -> Work:
+    return replace(work, attempt=work.attempt + 1, deaths=work.deaths + died)

@@ -15,7 +15,7 @@ from solvers.fingerprint import code_of
 from solvers.registry import module_of
 from sweep.execution.messages import CodeMismatch, Job, Receipt
 from sweep.execution.parts import Part, point_remark, write_parts
-from sweep.folder.codes import PENDING, POINT_FAILED, codes_of, unpacked
+from sweep.folder.codes import PENDING, codes_of, unpacked
 from sweep.folder.host import HERE, Host
 from sweep.folder.run_folder import RunFolder
 from sweep.folder.store import Store
@@ -60,7 +60,7 @@ def probe(job: Job) -> str:
 def solve_tiles(job: Job, tiles: Sequence[tuple[int, str]], host: Host = HERE) -> tuple[Receipt, ...]:
     """Solve tiles and write their chunks.
 
-    `tiles` are (index, packed codes): points that are done by their codes are taken from the store.
+    `tiles` are (index, packed codes): points whose code is not 0 are taken from the store.
     """
     context = _context(job, host)
     return tuple(_solve_tile(context, index, before) for index, before in tiles)
@@ -85,7 +85,7 @@ def _solve(context: _Context, tile: Tile, lo: int, hi: int, before: str) -> Part
     statuses = np.zeros(hi - lo, dtype=np.uint8)
     if before:
         statuses[:] = unpacked(before, (tile.size,))[lo:hi]
-    todo = np.flatnonzero((statuses == PENDING) | (statuses == POINT_FAILED))
+    todo = np.flatnonzero(statuses == PENDING)
     began = clock.monotonic()
     found = evaluate(
         spec.model,

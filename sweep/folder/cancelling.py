@@ -24,27 +24,30 @@ class Wish(Record):
 
     now: bool = False
     asked: str = ""
+    token: str = ""
+    """Of the lease of the driver that is to stop; a wish for another one is old."""
 
 
 def ask(path: Path, now: bool) -> str:
     """Leave the wish; returns a sentence about it. RunError when no driver is at work."""
     folder = RunFolder(path)
     folder.record()
-    found = holder(folder.lease)
-    if found is None or not found.live:
+    found = holder(folder.lease, folder.disk)
+    if found is None or found.alive(folder.host) is False:
         raise RunError(f"no driver is working on {path}", resume(path))
-    files.write_record(folder.meta / _NAME, Wish(now, provenance.now()), folder.disk)
+    files.write_record(folder.meta / _NAME, Wish(now, provenance.now(), found.token), folder.disk)
     manner = "drops what runs" if now else "finishes the tiles that run"
     return f"{found} {manner} and stops within seconds; {resume(path).command}"
 
 
-def asked(folder: RunFolder) -> Wish | None:
-    """The wish that was left, if any."""
+def asked(folder: RunFolder, token: str = "") -> Wish | None:
+    """The wish that was left for the driver whose lease has this token, if any."""
     path = folder.meta / _NAME
     try:
-        return Wish.from_json(files.read_json(path, folder.disk), path)
-    except (OSError, ValueError):
+        wish = Wish.from_json(files.read_json(path, folder.disk), path)
+    except (OSError, ValueError, RunError):
         return None
+    return wish if wish.token == token or not token else None
 
 
 def forget(folder: RunFolder) -> None:

@@ -39,6 +39,22 @@ _LOCAL = frozenset(
 """File systems of one machine. On any other a driver cannot sync what a worker elsewhere has written."""
 
 
+class Appender(Protocol):
+    """The end of one file, whatever is put in its place under its name meanwhile."""
+
+    def append(self, data: bytes) -> None:
+        """Add to the end; not synced."""
+
+    def sync(self) -> None:
+        """Make the content outlive a power cut."""
+
+    def named(self) -> bool:
+        """Whether it is still the file of that name."""
+
+    def close(self) -> None:
+        """Let go of the file."""
+
+
 class Disk(Protocol):
     """Files and folders; errors are those of the operating system (OSError and what is derived from it)."""
 
@@ -66,6 +82,9 @@ class Disk(Protocol):
     def append(self, path: Path, data: bytes) -> None:
         """Add to the end of a file, which is made if need be; not synced."""
 
+    def appender(self, path: Path) -> Appender:
+        """The end of a file, which is made if need be."""
+
     def rename(self, path: Path, to: Path) -> None:
         """Give a file or a folder another name in one step; a file of that name is replaced."""
 
@@ -90,6 +109,30 @@ class Disk(Protocol):
     def shared_with(self, path: Path) -> str:
         """A name of the file system that `path` lies on, equal wherever one `sync_all` reaches the same files; empty
         when it cannot (a network's, an unknown one)."""
+
+
+class _LocalAppender:
+    """A file that is open for appending; each `append` is one write."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._file = open(path, "ab", buffering=0)  # noqa: SIM115  (it stays open for the run)
+
+    def append(self, data: bytes) -> None:
+        while data:
+            data = data[self._file.write(data) :]
+
+    def sync(self) -> None:
+        os.fsync(self._file.fileno())
+
+    def named(self) -> bool:
+        try:
+            return os.path.samestat(os.fstat(self._file.fileno()), os.stat(self._path))
+        except FileNotFoundError:
+            return False
+
+    def close(self) -> None:
+        self._file.close()
 
 
 class LocalDisk:
@@ -126,6 +169,9 @@ class LocalDisk:
     def append(self, path: Path, data: bytes) -> None:
         with open(path, "ab") as stream:
             stream.write(data)
+
+    def appender(self, path: Path) -> Appender:
+        return _LocalAppender(path)
 
     def rename(self, path: Path, to: Path) -> None:
         os.replace(path, to)

@@ -52,14 +52,18 @@ def read_json(path: Path, disk: Disk = _THIS) -> Any:
         raise ValueError("its brackets are nested too deeply") from error
 
 
+def lines_of(records: Iterable[Record]) -> bytes:
+    """Records as lines of JSON."""
+    compact = (",", ":")
+    return "".join(json.dumps(r.to_json(), allow_nan=True, separators=compact) + "\n" for r in records).encode()
+
+
 def append_records(path: Path, records: Iterable[Record], disk: Disk = _THIS) -> None:
     """Append records to a file of one JSON value per line, synced.
 
     Each call is one write and one sync; a line that a crash cut off is skipped when reading, and the next append starts anew.
     """
-    text = "".join(
-        json.dumps(record.to_json(), allow_nan=True, separators=(",", ":")) + "\n" for record in records
-    ).encode()
+    text = lines_of(records)
     if not text:
         return
     new = not disk.is_file(path)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
 import queue
 import secrets
@@ -12,6 +13,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Protocol, TypeVar
 
 import psutil
@@ -19,6 +21,7 @@ import psutil
 from sweep.folder.disk import Disk, LocalDisk
 
 T = TypeVar("T")
+_CLOCK = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
 
 
 class Clock(Protocol):
@@ -47,7 +50,8 @@ class RealClock:
         return time.time()
 
     def monotonic(self) -> float:
-        return time.monotonic()
+        # Linux' own monotonic clock stands still while a laptop sleeps, and another driver may take over meanwhile.
+        return time.clock_gettime(_CLOCK)
 
     def sleep(self, seconds: float) -> None:
         time.sleep(seconds)
@@ -82,14 +86,26 @@ def process_start(pid: int) -> float | None:
         return None
 
 
+@functools.cache
+def machine() -> str:
+    """A name of what process numbers belong to: this boot of this machine, and the container we are in."""
+    try:
+        boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+        return f"{boot}:{os.stat('/proc/self/ns/pid').st_ino}"
+    except OSError:
+        return ""
+
+
 @dataclass(frozen=True)
 class Host:
-    """A disk, a clock, a host's name and a process on it; `token` makes a name that nobody else has."""
+    """A disk, a clock, a host's name and a process on it; `machine` names what the process number belongs to, and `token`
+    makes a name that nobody else has."""
 
     disk: Disk = field(default_factory=LocalDisk)
     clock: Clock = field(default_factory=RealClock)
     name: str = field(default_factory=socket.gethostname)
     pid: Callable[[], int] = os.getpid
+    machine: Callable[[], str] = machine
     process_start: Callable[[int], float | None] = process_start
     token: Callable[[], str] = lambda: secrets.token_hex(8)
 

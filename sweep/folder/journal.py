@@ -46,6 +46,42 @@ class JournalEntry(Record):
         return self.codes == str(PENDING)
 
 
+class Writer:
+    """The journal as a driver writes it: the file that was there when it began.
+
+    Who takes over from a driver first puts a copy in the journal's place (`fence`). Should the other one wake up then, in the
+    middle of a commit even, its lines go into a file that has no name any more: it commits nothing.
+    """
+
+    def __init__(self, path: Path, disk: Disk = _THIS) -> None:
+        new = not disk.is_file(path)
+        self._torn = not new and disk.tail(path, 1) not in (b"", b"\n")
+        self._end = disk.appender(path)
+        if new:
+            disk.sync(path.parent)
+
+    def append(self, entries: Iterable[JournalEntry]) -> bool:
+        """Add entries in one write and one sync: from here on their tiles are committed; False when another driver has
+        taken over, and they are not."""
+        text = files.lines_of(entries)
+        self._end.append(b"\n" + text if self._torn else text)
+        self._torn = False
+        self._end.sync()
+        return self._end.named()
+
+    def close(self) -> None:
+        self._end.close()
+
+
+def fence(path: Path, disk: Disk = _THIS) -> None:
+    """Put a copy of the journal in its place, so that who has it open writes into nothing."""
+    for name in disk.names(path.parent):  # copies that were not finished
+        if name.startswith(f".{path.name}.") and name.endswith(files.PARTIAL):
+            disk.remove(path.parent / name)
+    if disk.is_file(path):
+        files.write_bytes(path, disk.read(path), disk)
+
+
 def append(path: Path, entries: Iterable[JournalEntry], disk: Disk = _THIS) -> None:
     """Add entries in one write and one sync: from here on their tiles are committed."""
     files.append_records(path, entries, disk)

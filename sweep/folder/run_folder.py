@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import secrets
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -103,6 +104,12 @@ class RunFolder:
             )
         return Plan(spec, record.tile)
 
+    def keep_name(self) -> None:
+        """Make the name of the folder outlive a power cut, and those of the folders above that may have been made for it."""
+        for place in self.path.absolute().parents:
+            with contextlib.suppress(OSError):  # what is above may not be ours to open
+                self.disk.sync(place)
+
     def create(self, fill: Callable[[RunFolder], None]) -> None:
         """Make the folder in one step: `fill` writes it beside its place, then it is renamed in."""
         self.disk.make_folder(self.path.parent)
@@ -114,10 +121,12 @@ class RunFolder:
             try:
                 self.disk.rename(beside.path, self.path)
             except OSError as error:
+                if not self.exists():  # a full disk, a folder that may not be written to
+                    raise
                 raise RunError(
                     f"{self.path} appeared while this run was being created ({error.strerror}); start it again to continue that one"
                 ) from error
         except BaseException:
             self.disk.remove_tree(beside.path)
             raise
-        self.disk.sync(self.path.parent)
+        self.keep_name()

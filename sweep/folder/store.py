@@ -6,7 +6,7 @@ the driver alone writes, after the data: what is not 0 there has its values.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +33,7 @@ class Store:
         self.plan = plan
         self.disk = disk
         self._files = ZarrFiles(path, disk, read_only=not writable)
-        self._synced: set[Path] = set()
+        self._named: set[Path] = set()
         # A chunk of nothing but fill values (a tile of NaN) must be written like any other, and this setting is read
         # when an array is opened.
         with zarr.config.set({"array.write_empty_chunks": True}):
@@ -83,17 +83,21 @@ class Store:
             if variable.name != STATUS:
                 path = self.chunk_file(variable, index)
                 self.disk.sync(path)
-                for folder in path.parents:
-                    if folder == self.path:
+                self.disk.sync(path.parent)
+                for folder in path.parents:  # a folder that was made for the chunk has a name in the one above
+                    if folder == self.path or folder in self._named:
                         break
-                    if folder == path.parent or folder not in self._synced:
-                        self.disk.sync(folder)
-                        self._synced.add(folder)
+                    self.disk.sync(folder.parent)
+                    self._named.add(folder)
 
     def read_tile(self, index: int, name: str) -> NDArray[Any]:
         """One variable of a tile."""
         variable = next(v for v in self.plan.variables if v.name == name)
         return np.asarray(self._arrays[name][self._full(variable, self.plan.region(index))])
+
+    def read_places(self, name: str, places: Sequence[NDArray[np.int64]]) -> NDArray[Any]:
+        """One variable at the given places along each dimension of the grid (all combinations of them)."""
+        return np.asarray(self._arrays[name].oindex[tuple(places)])
 
     @property
     def status_chunks(self) -> tuple[int, ...]:
@@ -129,7 +133,12 @@ class Store:
         return region + (slice(None),) * (len(variable.dims) - len(region))
 
 
-def append_history(path: Path, entry: str, disk: Disk = _THIS) -> None:
-    """Add a line to the `history` attribute of a store."""
+def history_of(path: Path, disk: Disk = _THIS) -> str:
+    """The `history` attribute of a store."""
+    return str(zarr.open_group(ZarrFiles(path, disk), mode="r", zarr_format=3).attrs["history"])
+
+
+def append_history(path: Path, entry: str, disk: Disk = _THIS, before: str = "") -> None:
+    """Add a line to the `history` attribute of a store, or to another store's history, `before`."""
     group = zarr.open_group(ZarrFiles(path, disk), mode="r+", zarr_format=3)
-    group.attrs["history"] = f"{group.attrs['history']}\n{entry}"
+    group.attrs["history"] = f"{before or group.attrs['history']}\n{entry}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -24,6 +25,8 @@ class DriverStatus(Record):
     host: str
     pid: int
     heartbeat: float
+    here: bool = True
+    """Whether its process was seen; of a driver on another machine only its heartbeat is known, by a clock of its own."""
 
 
 @dataclass(frozen=True)
@@ -59,8 +62,12 @@ class RunStatus(Record):
         if state == "stopped":
             state = f"not running; {resume(self.folder).command}"
         elif self.running and self.driver is not None:
-            age = duration(time.time() - self.driver.heartbeat)
-            state = f"running: process {self.driver.pid} on {self.driver.host}, heartbeat {age} ago"
+            state = f"running: process {self.driver.pid} on {self.driver.host}, heartbeat "
+            if self.driver.here:
+                state += f"{duration(time.time() - self.driver.heartbeat)} ago"
+            else:
+                at = datetime.datetime.fromtimestamp(self.driver.heartbeat, datetime.UTC)
+                state += f"at {at:%Y-%m-%d %H:%M:%S} UTC by the clock of that machine"
         share = 100 * self.done / self.points
         return "\n".join(
             [
@@ -94,7 +101,9 @@ def status_of(path: Path) -> RunStatus:
         tiles_done=committed.tiles,
         core_seconds=float(sum(entry.seconds for entry in entries)),
         running=driver is not None and driver.live,
-        driver=None if driver is None else DriverStatus(driver.host, driver.pid, driver.heartbeat),
+        driver=None
+        if driver is None
+        else DriverStatus(driver.host, driver.pid, driver.heartbeat, driver.alive() is not None),
         starts=len(list(folder.runs.glob("*.json"))),
         hash=record.hash,
     )

@@ -15,6 +15,7 @@ from solvers.engines.spin_system import LOWERING, local_dissipator
 from solvers.engines.symmetric import hierarchy, moments
 from solvers.engines.symmetric.elements import CollectiveSystem, Elements, number_of_elements
 from solvers.engines.symmetric.exact import evolve_symmetric
+from solvers.engines.symmetric.integration import integrate
 from solvers.engines.symmetric.system import SymmetricSystem
 from solvers.evaluate import parse_parameters
 from solvers.registry import find
@@ -79,8 +80,7 @@ def test_third_order_of_three_spins_is_exact():
     system, _ = systems(3, rng.normal(size=3), rng.normal(size=3), **rates_of(rng))
     s = direction(rng)
     y, out = hierarchy.product_moments(s), np.empty((len(TIMES), hierarchy.KNOWN - 1))
-    equations_of_words = hierarchy.build_hierarchy(moments.build_coefficients(system))
-    hierarchy.integrate_third_order(equations_of_words, y, TIMES, out, 1e-11, 1e-13, 10**6)
+    integrate(hierarchy.with_third_order(moments.build_coefficients(system)), y, TIMES, out, 1e-11, 1e-13, 10**6)
     spin, pair = every_site(system, s, TIMES)
     np.testing.assert_allclose(out[:, :3], spin, atol=1e-9)
     np.testing.assert_allclose(out[:, hierarchy.SECOND - 1], pair, atol=1e-9)

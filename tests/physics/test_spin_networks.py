@@ -146,7 +146,7 @@ def test_sizes_beyond_a_method_are_refused():
         "spin_lattice.dynamics", "exact", points={"N": [13, 17]}, parameters={"J_z": 1.0}, keep=["squeezing"]
     )
     assert closed.status.tolist() == [0, FAILED]
-    assert quiet("spin_network.steady_state", "exact", N=7)["status"] == FAILED
+    assert quiet("spin_network.steady_state", "exact", N=9)["status"] == FAILED
     assert quiet("spin_network.dynamics", "quantum_jumps", N=17, trajectories=1)["status"] == FAILED
 
 

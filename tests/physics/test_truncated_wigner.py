@@ -150,7 +150,8 @@ def test_every_trajectory_keeps_the_length_of_every_spin():
     assert follow_spins(point, np.uint64(3), np.uint64(0), LANES, times, sums, squares) < 1e-10
     s, out = np.empty((3, 40)), np.empty(6)
     rates = np.array([20.0, 1.0, 0.5, 0.3, 0.0])
-    steps = release(np.uint64(3), np.uint64(0), 40, channel(1.0, 0.5, 0.3, 0.2), rates, 1.0, 0.0, 10**6, s, out)
+    stored = channel(1.0, 0.5, 0.3, 0.2)
+    steps = release(np.uint64(3), np.uint64(0), 40, stored, stored, rates, 1.0, 0.0, 10**6, s, out)
     assert steps > 300
     np.testing.assert_allclose(np.sum(s**2, axis=0), 3.0, atol=1e-9)
 
@@ -324,3 +325,58 @@ def test_a_longer_step_of_the_discharge_has_the_same_flash():
     fine = solve("battery.release", "twa", **p, step=0.04 / (100.0 * 100.0), trajectories=4000, seed=1)
     for name in ("M_after", "released"):
         assert abs(chosen[name] - fine[name]) < 4 * np.hypot(chosen[f"{name}_sem"], fine[f"{name}_sem"])
+
+
+def test_squeezing_is_not_biased_where_all_directions_are_equal():
+    """A coherent state has xi^2 = 1, and keeps it under a field; errors are those that seeds scatter by."""
+    base = {"N": 8, "theta": 1.1, "h_z": 0.4, "times": [0.0, 1.0], "trajectories": 200}
+    found = [quiet("spin_lattice.dynamics", "twa", **base, seed=s) for s in range(40)]
+    values, errors = (np.array([one[name] for one in found]) for name in ("squeezing", "squeezing_sem"))
+    np.testing.assert_array_less(np.abs(values.mean(axis=0) - 1.0), 4 * values.std(axis=0) / np.sqrt(40))
+    np.testing.assert_allclose(errors.mean(axis=0), values.std(axis=0), rtol=0.35)
+
+
+def test_squeezing_of_a_decaying_ensemble():
+    """One-axis twisting by a power law with decay and dephasing: the minimum within 5 %, where cumulants are 8 % low."""
+    p = {
+        "N": 8, "lattice": "power_law", "exponent": 1.5, "J_z": 0.25, "gamma_z": 0.02, "gamma_minus": 0.1,
+        "theta": np.pi / 2, "times": np.linspace(0.0, 1.2, 13),
+    }  # fmt: skip
+    exact = solve("spin_lattice.dynamics", "exact", **p)["squeezing"]
+    found = quiet("spin_lattice.dynamics", "twa", **p, trajectories=20_000)
+    cumulant = quiet("spin_lattice.dynamics", "cumulant", **p)["squeezing"]
+    assert found["squeezing_sem"].max() < 0.02
+    np.testing.assert_array_less(np.abs(found["squeezing"] - exact), 4 * found["squeezing_sem"] + 0.06 * exact)
+    assert cumulant.min() < 0.93 * exact.min()
+
+
+@pytest.mark.parametrize(
+    "rates", [{"gamma": 1e9}, {"gamma": 1e9, "pump": 1e9, "dephasing": 1e9}, {"gamma": 1.0, "pump": 0.5}]
+)
+def test_emitters_apart_take_no_steps(rates):
+    """Without collective decay one channel is the window, however long: energies of decay and pump exact in the mean."""
+    p = {"N": 30, "Gamma": 0.0, "tau_s": 0.1, "window": 2.0, **rates}
+    found = solve("battery.release", "twa", **p, trajectories=2000, max_steps=1)
+    gamma, pump = rates["gamma"], rates.get("pump", 0.0)
+    total = gamma + pump
+    n = pump / total + (1 - pump / total) * np.exp(-total * np.array([0.1, 2.1]))
+    lost = gamma * (pump / total * 2.0 + (n[0] - pump / total) * -np.expm1(-2.0 * total) / total)
+    for name, value in (
+        ("M_before", n[0] - 0.5),
+        ("M_after", n[1] - 0.5),
+        ("individual_loss", lost),
+        ("released", 0.0),
+    ):
+        assert abs(found[name] / 30 - value) <= 4.5 * found[f"{name}_sem"] / 30 + 1e-9 * (1 + value), name
+
+
+def test_rates_at_the_edges_of_numbers():
+    """Sums of rates that overflow, and angles of a tiny field over a long time."""
+    p = {"N": 2, "times": [1.0], "trajectories": 4000}
+    both = solve("spin_lattice.dynamics", "twa", **p, gamma_minus=1e308, gamma_plus=1e308)
+    assert np.all(np.abs(both["magnetisation"]) < 5 * both["magnetisation_sem"])
+    turned = quiet("spin_lattice.dynamics", "twa", N=2, h_x=1e-300, times=[1e300], trajectories=4000)
+    expected = [0.0, -np.sin(2.0), np.cos(2.0)]
+    np.testing.assert_array_less(
+        np.abs(turned["magnetisation"][0] - expected), 4.5 * turned["magnetisation_sem"][0] + 1e-9
+    )

@@ -38,6 +38,7 @@ class CountingDisk(LocalDisk):
 
     def __init__(self):
         self.all = 0
+        self.journal_syncs = 0
         self.synced = []
 
     def sync(self, path):
@@ -47,6 +48,17 @@ class CountingDisk(LocalDisk):
     def sync_all(self, path):
         self.all += 1
         super().sync_all(path)
+
+    def appender(self, path):
+        end = super().appender(path)
+        sync = end.sync
+
+        def counted():
+            self.journal_syncs += 1
+            sync()
+
+        end.sync = counted
+        return end
 
 
 @pytest.fixture
@@ -68,13 +80,13 @@ def resume(folder, cluster):
 
 def test_tiles_are_committed_in_groups_and_synced_together(made, monkeypatch):
     plan = made.plan()
-    monkeypatch.setattr(launch, "RunFolder", lambda path: made)
+    monkeypatch.setattr(launch, "RunFolder", lambda path, host: made)
     monkeypatch.setattr(commits, "LARGEST_GROUP", 50)
     made.disk.all, made.disk.synced = 0, []
     assert resume(made, VirtualCluster(made, plan, threads=24)).done == 1000
     # Each group costs one sync of all data and one of the journal; no chunk is synced by itself.
     assert 2 <= made.disk.all <= 8
-    assert made.disk.synced.count(made.journal) == made.disk.all
+    assert made.disk.journal_syncs == made.disk.all
     assert not [path for path in made.disk.synced if path.is_relative_to(made.data)]
     lines = list(journal.read(made.journal))
     assert sorted(entry.tile for entry in lines) == list(range(200))
@@ -140,6 +152,22 @@ def test_journal_that_names_tiles_that_are_not_there_is_told(made):
     made.journal.write_text('{"tile": 1, "codes": "AAAA"}\n')
     with pytest.raises(sweep.RunError, match="tile 1: 'AAAA' holds no codes"):
         Committed.read(made, made.plan())
+
+
+def test_driver_that_has_lost_the_run_commits_into_nothing(tmp_path):
+    """Who takes over puts a copy in the journal's place; a line that comes late, from whoever had it open, has no name."""
+    path = tmp_path / "journal.jsonl"
+    first = journal.Writer(path)
+    assert first.append([journal.JournalEntry(1, "1")])
+    (tmp_path / ".journal.jsonl.0123.partial").write_text("a copy that a kill broke off")
+    journal.fence(path)
+    second = journal.Writer(path)
+    assert not first.append([journal.JournalEntry(2, "1")])
+    assert second.append([journal.JournalEntry(3, "1")])
+    assert set(journal.latest(path)) == {1, 3}
+    assert [p.name for p in tmp_path.iterdir()] == ["journal.jsonl"]
+    first.close()
+    second.close()
 
 
 def test_codes_come_back_and_whole_tiles_take_one_digit():

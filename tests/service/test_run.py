@@ -4,7 +4,7 @@ import contextlib
 import dataclasses
 import io
 import json
-import time
+import socket
 import warnings
 
 import numpy as np
@@ -19,7 +19,8 @@ from sweep.errors import RunError, SpecError
 from sweep.execution import launch
 from sweep.folder import files, journal
 from sweep.folder.codes import POINT_FAILED, POINT_WARNED
-from sweep.folder.lease import Lease
+from sweep.folder.host import machine
+from sweep.folder.lease import Holder, Lease
 from sweep.folder.run_folder import RunFolder
 from sweep.folder.store import Store
 from sweep.spec.parsing import parse
@@ -152,7 +153,8 @@ def test_another_sweep_is_refused(raw, run, tmp_path):
     raw["parameters"]["N"] = 6
     with pytest.raises(RunError, match=r"holds another sweep \(toy\)") as refused:
         run(raw)
-    assert "choose another folder with --out, or go on with: spinsweep resume" in refused.value.on_command_line()
+    assert "parameter N was 5, now 6" in str(refused.value)
+    assert "choose another folder with --out, or replace it with --overwrite" in refused.value.on_command_line()
     assert "run(store=...)" in str(refused.value)
 
 
@@ -189,7 +191,8 @@ def test_live_lease_is_refused_and_a_dead_one_taken_over(raw, run, tmp_path):
     folder = RunFolder(tmp_path / "out")
     with Lease(folder.lease), pytest.raises(RunError, match=r"another driver .* run\(break_lease=True\)"):
         run(raw)
-    folder.lease.write_text(json.dumps({"host": files.__name__, "pid": 1, "heartbeat": time.time() - 3600}))
+    gone = Holder(socket.gethostname(), 2**22 + 1, 1.0, machine=machine())
+    folder.lease.write_text(json.dumps(gone.to_json()))
     _, text = run(raw)
     assert "taking over" in text
     assert not folder.lease.exists()

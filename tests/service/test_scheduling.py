@@ -139,6 +139,19 @@ def test_errors_are_retried_and_then_end_the_run():
     assert cluster.end == End(Outcome.ABORTED, "disk full")
 
 
+def test_errors_are_not_held_against_a_point_whose_worker_dies():
+    """Two errors of the disk and then one death: the point is tried again, and not marked as one that kills."""
+    cluster = FakeCluster([1], retries=2)
+    cluster.do(cluster.scheduler.start())
+    for event in (Erred, Erred, WorkerLost, WorkerLost):
+        work = cluster.running.pop()
+        cluster.do(cluster.scheduler.handle(event(work, "disk full") if event is Erred else event(work)))
+    assert not cluster.lost
+    cluster.do(cluster.scheduler.handle(Finished(cluster.running.pop())))
+    assert cluster.end == End(Outcome.COMPLETE)
+    assert cluster.committed == {0: [(0, 1)]}
+
+
 def test_stopping_lets_what_runs_finish():
     cluster = FakeCluster([1] * 20, window=3)
     cluster.do(cluster.scheduler.start())

@@ -6,13 +6,18 @@ import sys
 import time
 
 
-def start_dask(spinsweep, folder):
-    """A scheduler and a worker of their own, as an operator would start them: (processes, address, scheduler file)."""
+def start_dask(spinsweep, folder, more=()):
+    """A scheduler and a worker of their own, as an operator would start them: (processes, address, scheduler file).
+
+    `more` are words for both.
+    """
     file = folder / "scheduler.json"
     scheduler = [sys.executable, "-m", "distributed.cli.dask_scheduler", "--host", "127.0.0.1", "--port", "0"]
     scheduler += ["--dashboard-address", "127.0.0.1:0", "--scheduler-file", str(file)]
     worker = [sys.executable, "-m", "distributed.cli.dask_worker", "--scheduler-file", str(file), "--nthreads", "1"]
     worker += ["--dashboard-address", "127.0.0.1:0", "--local-directory", str(folder / "worker")]
+    scheduler += more
+    worker += more
     quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL, "env": spinsweep.environment, "cwd": folder}
     started = [subprocess.Popen(scheduler, **quiet)]
     until = time.monotonic() + 60

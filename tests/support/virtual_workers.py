@@ -60,6 +60,9 @@ class VirtualCluster:
     def replace(self, seen):
         return []
 
+    def tend(self):
+        return []
+
     def started(self):
         return set()
 

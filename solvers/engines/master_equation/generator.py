@@ -32,7 +32,7 @@ def _matrix(action, strings) -> NDArray[np.float64]:
 
 
 @functools.cache
-def _site_terms() -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+def site_terms() -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
     """4 x 4 matrices of -i[s^a, .], and of the real and imaginary part of Gamma_{ab} on one site."""
     s = PAULI[1:]
     commutator = np.array([_matrix(lambda c, a=a: -1j * (s[a] @ c - c @ s[a]), PAULI) for a in range(3)])
@@ -54,7 +54,7 @@ def _site_terms() -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.
 
 
 @functools.cache
-def _pair_terms() -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+def pair_terms() -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
     """16 x 16 matrices of -i[s_1^a s_2^b, .], and of Re and Im of Gamma_{1a,2b} together with its conjugate Gamma_{2b,1a}."""
     strings = np.array([np.kron(p, q) for p in PAULI for q in PAULI])
     one = [np.kron(p, PAULI[0]) for p in PAULI[1:]]
@@ -76,7 +76,7 @@ def _pair_terms() -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.
 
 def site_matrices(system: SpinSystem) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """The Hamiltonian and the dissipative 4 x 4 matrices (N, 4, 4) of every site."""
-    commutator, symmetric, antisymmetric = _site_terms()
+    commutator, symmetric, antisymmetric = site_terms()
     n = system.N
     blocks = system.Gamma.reshape(n, 3, n, 3)[np.arange(n), :, np.arange(n), :]
     coherent = np.einsum("ia,arc->irc", system.field, commutator)
@@ -90,7 +90,7 @@ def pair_matrices(system: SpinSystem, pairs: list[tuple[int, int]]) -> tuple[NDA
     """The Hamiltonian and the dissipative 16 x 16 matrices (pairs, 16, 16)."""
     if not pairs:
         return np.zeros((0, 16, 16)), np.zeros((0, 16, 16))
-    commutator, symmetric, antisymmetric = _pair_terms()
+    commutator, symmetric, antisymmetric = pair_terms()
     first, second = np.array(pairs).T
     cross = system.Gamma.reshape(system.N, 3, system.N, 3)[first, :, second, :]
     flat = (len(pairs), 9)

@@ -33,15 +33,18 @@ def pauli_vector(rho: NDArray[np.complex128]) -> NDArray[np.float64]:
 
 
 def density_matrix(r: NDArray[np.float64]) -> NDArray[np.complex128]:
-    """rho (2^N, 2^N) = 2^-N sum_P r_P P."""
-    n = (len(r).bit_length() - 1) // 2
-    rho = r.astype(np.complex128)
+    """rho (..., 2^N, 2^N) = 2^-N sum_P r_P P of states (..., 4^N)."""
+    n = (r.shape[-1].bit_length() - 1) // 2
+    lead = r.shape[:-1]
+    rho = r.reshape(-1, 1, r.shape[-1]).astype(np.complex128)
+    count = len(rho)
     for i in range(n):
-        rho = rho.reshape(4**i, 4, -1)
-        one, x, y, z = (0.5 * rho[:, k] for k in range(4))
-        rho = np.stack([one + z, x - 1j * y, x + 1j * y, one - z], axis=1)
-    order = [2 * i for i in range(n)] + [2 * i + 1 for i in range(n)]
-    return np.ascontiguousarray(rho.reshape((2,) * (2 * n)).transpose(order).reshape(2**n, 2**n))
+        digits = rho.reshape(count, 4**i, 4, -1)
+        one, x, y, z = (0.5 * digits[:, :, k] for k in range(4))
+        rho = np.stack([one + z, x - 1j * y, x + 1j * y, one - z], axis=2)
+    order = [1 + 2 * i for i in range(n)] + [2 + 2 * i for i in range(n)]
+    matrices = rho.reshape((count,) + (2,) * (2 * n)).transpose(0, *order)
+    return np.ascontiguousarray(matrices.reshape(*lead, 2**n, 2**n))
 
 
 @functools.cache
@@ -86,6 +89,13 @@ def smallest_eigenvalue(r: NDArray[np.float64]) -> float:
 def smallest_dense_eigenvalue(r: NDArray[np.float64]) -> float:
     """The same, always dense: the eigenvalues of a weakly mixed state crowd at zero, where iterations crawl."""
     return float(np.linalg.eigvalsh(density_matrix(r))[0]) if np.all(np.isfinite(r)) else float("nan")
+
+
+def smallest_dense_eigenvalues(r: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The same (...,) of many states (..., 4^N) of few spins."""
+    if r.shape[-1] == 4:
+        return np.asarray((r[..., 0] - np.linalg.norm(r[..., 1:], axis=-1)) / 2)
+    return np.asarray(np.linalg.eigvalsh(density_matrix(r))[..., 0])
 
 
 def check_density_matrix(rho: NDArray[np.complex128], tolerance: float = 1e-8, positive: bool = True) -> None:

@@ -26,6 +26,7 @@ from numpy.typing import NDArray
 from solvers.engines.pair_loss.density_matrix import largest_rate
 from solvers.engines.pair_loss.parity_basis import ParityBasis
 from solvers.numerics.compile import FASTMATH, entry, kernel
+from solvers.numerics.norm_fall import norm_fall
 from solvers.numerics.random import uniform_pair
 from solvers.outcome import Kind, PointFailed
 
@@ -139,27 +140,7 @@ def expand(here, there, energies, n, eta, step, tolerance, work, terms):
     return 0
 
 
-@kernel
-def find_fall(terms, count, threshold, psi):
-    """The fraction of a step at which |psi|^2 falls to `threshold`, psi the state there: false position (Illinois) on its logarithm."""
-    target = math.log(threshold)
-    left, right = 0.0, 1.0
-    f_left = math.log(square(terms[0])) - target
-    f_right = math.log(square(psi)) - target
-    fraction = 1.0
-    for _ in range(60):
-        fraction = (left * f_right - right * f_left) / (f_right - f_left)
-        sum_series(terms, count, fraction, psi)
-        f = math.log(square(psi)) - target
-        if abs(f) < 1e-12 or right - left < 1e-13:
-            break
-        if f > 0.0:
-            left, f_left = fraction, f
-            f_right *= 0.5
-        else:
-            right, f_right = fraction, f
-            f_left *= 0.5
-    return fraction
+find_fall = norm_fall(sum_series, square)
 
 
 @entry

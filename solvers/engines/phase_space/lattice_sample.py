@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +21,8 @@ from solvers.engines.phase_space.lattice import (
 )
 
 Array = NDArray[np.float64]
+GROUPS = 64
+"""Trajectories are averaged in at most so many groups, for errors of what is no mean; memory does not grow with their number."""
 CHUNK = 64
 """Samples between two Fourier transforms."""
 BETWEEN_SAMPLES = 0.25
@@ -37,13 +39,6 @@ class LatticePath(NamedTuple):
     length_mean: Array  # (T,)
     length_variance: Array
     trajectories: int
-
-
-def sem_of(values: Array) -> Array:
-    """Standard error over the first axis; NaN for a single row."""
-    if len(values) < 2:
-        return np.full(values.shape[1:], np.nan)
-    return np.asarray(np.std(values, axis=0, ddof=1) / math.sqrt(len(values)))
 
 
 def lattice_path(p: Lattice, key: int, times: Array, trajectories: int, target_error: float) -> LatticePath:
@@ -74,10 +69,25 @@ def lattice_path(p: Lattice, key: int, times: Array, trajectories: int, target_e
 
 
 class Stationary(NamedTuple):
-    """Per trajectory: AVERAGES, and the correlation F(s) = mean over sites and times of Re <S_n^+ S_{n+s}^->, raw on site."""
+    """Per group of trajectories: AVERAGES, and the correlation F(s) = mean over sites and times of Re <S_n^+ S_{n+s}^->, raw on site.
 
-    averages: Array  # (trajectories, AVERAGES)
-    correlation: Array  # (trajectories, width)
+    Number i is in group i mod GROUPS, so that each of the first GROUPS trajectories is a group by itself.
+    """
+
+    averages: Array  # (groups, AVERAGES)
+    correlation: Array  # (groups, width)
+    counts: Array  # (groups,) of trajectories
+
+    def mean(self, values: Array) -> Any:
+        """The mean over trajectories of values (groups, ...), a linear function of the averages of each group."""
+        return np.tensordot(self.counts / self.counts.sum(), values, axes=1)
+
+    def sem(self, values: Array) -> Any:
+        """Its standard error, from the spread of the groups; NaN for a single one."""
+        if len(values) < 2:
+            return np.full(values.shape[1:], np.nan)
+        squares = np.tensordot(self.counts / self.counts.sum(), (values - self.mean(values)) ** 2, axes=1)
+        return np.sqrt(squares / (len(values) - 1))
 
 
 def run_average(p: Lattice, key: int, number: int, sites: Sites, relax: int, steps: int) -> tuple[Array, Array]:
@@ -107,17 +117,21 @@ def stationary(p: Lattice, key: int, relax: int, steps: int, trajectories: int, 
 
     Stops early, after four trajectories or more, once the standard error of |alpha|^2 is at most `target_error` (0: never).
     """
-    averages, correlations = [], []
+    groups = min(trajectories, GROUPS)
+    found = Stationary(np.zeros((groups, AVERAGES)), np.zeros((groups, p.width)), np.zeros(groups))
     for number in range(trajectories):
         sites = make_sites(p.width * p.height)
         start_lattice(p, np.uint64(key), np.uint64(number), sites)
-        found = run_average(p, key, number, sites, relax, steps)
-        averages.append(found[0])
-        correlations.append(found[1])
-        done = number + 1
-        if target_error > 0.0 and done % 4 == 0 and not sem_of(np.array(averages))[0] > target_error:
-            break
-    return Stationary(np.array(averages), np.array(correlations))
+        averages, correlation = run_average(p, key, number, sites, relax, steps)
+        group, done = number % groups, number + 1
+        found.counts[group] += 1
+        found.averages[group] += (averages - found.averages[group]) / found.counts[group]
+        found.correlation[group] += (correlation - found.correlation[group]) / found.counts[group]
+        if target_error > 0.0 and done % 4 == 0:
+            so_far = Stationary(*(rows[:done] for rows in found))
+            if not so_far.sem(so_far.averages)[0] > target_error:
+                return so_far
+    return found
 
 
 def correlation_length(C: Array, floor: Array | float) -> float:

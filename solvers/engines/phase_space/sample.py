@@ -14,6 +14,8 @@ from solvers.engines.phase_space.single import DOWN, GROUPS, QUANTITIES, Spin, a
 from solvers.numerics.normal_lanes import LANES
 from solvers.outcome import InvalidInput
 
+LONGEST_HEUN, LONGEST_TURN = 0.5, 2.0
+"""What a step may do of decay by a Heun step, and of turns, before a point is warned about."""
 K_OF = {"P": 1.0, "wigner": 0.0, "Q": -1.0}
 FIRST_LOOK = 2 * LANES
 """Trajectories before and between looks at the standard error."""
@@ -151,3 +153,16 @@ def first_growth(e: Estimate, at_start: float) -> int | None:
 def start_variance(p: Spin) -> float:
     """Var N of the start: 2S + 1/2 (Wigner), 2S + 2 (Q), 0 (P), 1/4 (ring)."""
     return {COHERENT_WIGNER: 2 * p.S + 0.5, COHERENT_Q: 2 * p.S + 2, COHERENT_P: 0.0, RING_WIGNER: 0.25}[p.kind]
+
+
+def too_long(step: float, damping: float, turning: float, heun: bool) -> str:
+    """Why a step is too long for these rates; "" where it is not.
+
+    `damping` is what decay and gain do, `turning` the fastest turn that does not commute with all else (0: none). A Heun step of
+    decay (`heun`) is off by 1 % of S at damping 0.5 and unstable at 1; the splitting is off by 1 % where a step turns by 2.
+    """
+    if heun and damping * step > LONGEST_HEUN:
+        return f"a step of {step:g} is too long for decay at {damping:g}: take {LONGEST_HEUN / damping:.2g} or less"
+    if turning * step > LONGEST_TURN:
+        return f"a step of {step:g} is too long for turns at {turning:g}: take {LONGEST_TURN / turning:.2g} or less"
+    return ""

@@ -11,17 +11,15 @@ and it is closed by <abcd> = sum_4 <a><bcd> + sum_3 <ab><cd> - 2 sum_6 <a><b><cd
 
 from __future__ import annotations
 
+import functools
 from itertools import combinations_with_replacement
-from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from solvers.engines.spin_system import EPSILON
 from solvers.engines.symmetric.moments import Coefficients
-from solvers.numerics.automatic import automatic
-from solvers.numerics.compile import FASTMATH, entry, kernel
-from solvers.numerics.polynomial_jacobian import polynomial_jacobian
+from solvers.numerics.compile import FASTMATH, kernel
 
 WORDS = tuple(word for k in range(5) for word in combinations_with_replacement(range(3), k))
 """Letters (0 to 2 for x, y, z) on up to four sites, in rising order, beginning with none."""
@@ -34,40 +32,52 @@ THIRD = np.array([[[PLACE[tuple(sorted((a, b, c)))] for c in range(3)] for b in 
 FOURTH = np.array([word for word in WORDS if len(word) == 4])
 
 
-class Hierarchy(NamedTuple):
-    """The matrix (KNOWN, words) of the hierarchy, and room for all words (words,)."""
+@functools.cache
+def _elements() -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float64], NDArray[np.float64]]:
+    """Of each term: its place in the flattened matrix, the coefficient it takes, and u, v of its factor u N + v."""
+    starts = np.cumsum([0, 3, 9, 27, 27])  # of g, turn, shared, reduced, damped
+    found: list[tuple[int, int, float, float]] = []
 
-    matrix: NDArray[np.float64]
-    moments: NDArray[np.float64]
+    def add(word: tuple[int, ...], other: int, kind: int, index: tuple[int, ...], u: float, v: float) -> None:
+        coefficient = int(starts[kind] + np.ravel_multi_index(index, (3,) * len(index)))
+        found.append((PLACE[word] * len(WORDS) + other, coefficient, u, v))
 
-
-def build_hierarchy(p: Coefficients) -> Hierarchy:
-    """The equations of all words of up to three letters, of three spins at least."""
-    matrix = np.zeros((KNOWN, len(WORDS)))
-    turn = np.einsum("cae,a->ce", EPSILON, p.Omega) - p.R
-    shared = np.einsum("cae,ab->ceb", EPSILON, p.K)  # c none -> e b
-    reduced = np.einsum("cae,ad->cde", EPSILON, p.K)  # c d -> e
-    damped = 4 * np.einsum("cae,dbf,ab->cdef", EPSILON, EPSILON, p.S)  # c d -> e f
     for word in WORDS[:KNOWN]:
-        row = matrix[PLACE[word]]
         k = len(word)
         for i, c in enumerate(word):
             rest = word[:i] + word[i + 1 :]
-            row[PLACE[rest]] += p.g[c]
+            add(word, PLACE[rest], 0, (c,), 0.0, 1.0)
             for e in range(3):
-                row[_place(rest, e)] += turn[c, e]
+                add(word, _place(rest, e), 1, (c, e), 0.0, 1.0)
                 for b in range(3):
-                    row[_place(rest, e, b)] += (p.N - k) * shared[c, e, b]
+                    add(word, _place(rest, e, b), 2, (c, e, b), 1.0, -k)
             for j, d in enumerate(word):
-                if j == i:
-                    continue
                 others = tuple(letter for m, letter in enumerate(word) if m not in (i, j))
                 for e in range(3):
-                    row[_place(others, e)] += reduced[c, d, e]
+                    if i != j:
+                        add(word, _place(others, e), 3, (c, d, e), 0.0, 1.0)
                     for f in range(3):
                         if i < j:
-                            row[_place(others, e, f)] += damped[c, d, e, f]
-    return Hierarchy(matrix, np.ones(len(WORDS)))
+                            add(word, _place(others, e, f), 4, (c, d, e, f), 0.0, 1.0)
+    place, coefficient, u, v = (np.array(column) for column in zip(*found, strict=True))
+    return place, coefficient, u, v
+
+
+def with_third_order(p: Coefficients) -> Coefficients:
+    """The same with the equations of all words of up to three letters, of three spins at least."""
+    place, coefficient, u, v = _elements()
+    values = np.concatenate(
+        [
+            p.g,
+            (np.einsum("cae,a->ce", EPSILON, p.Omega) - p.R).ravel(),
+            np.einsum("cae,ab->ceb", EPSILON, p.K).ravel(),  # c none -> e b
+            np.einsum("cae,ad->cde", EPSILON, p.K).ravel(),  # c d -> e
+            4 * np.einsum("cae,dbf,ab->cdef", EPSILON, EPSILON, p.S).ravel(),  # c d -> e f
+        ]
+    )
+    flat = np.bincount(place, weights=values[coefficient] * (u * p.N + v), minlength=KNOWN * len(WORDS))
+    matrix = np.asarray(flat, dtype=np.float64).reshape(KNOWN, len(WORDS))
+    return p._replace(matrix=matrix, words=np.ones(len(WORDS)))
 
 
 def _place(letters: tuple[int, ...], *more: int) -> int:
@@ -82,7 +92,7 @@ def product_moments(s: NDArray[np.float64]) -> NDArray[np.float64]:
 @kernel(fastmath=FASTMATH)
 def third_order_rhs(t, y, p, dy):
     """dy at the words y of one to three letters."""
-    m = p.moments
+    m = p.words
     known = y.size
     for i in range(known):
         m[1 + i] = y[i]
@@ -100,12 +110,3 @@ def third_order_rhs(t, y, p, dy):
         for j in range(m.size):
             total += p.matrix[1 + i, j] * m[j]
         dy[i] = total
-
-
-_integrate = automatic(third_order_rhs, polynomial_jacobian(third_order_rhs))
-
-
-@entry
-def integrate_third_order(p, y, times, out, rtol, atol, max_steps):
-    """y (KNOWN - 1,) over `times` into `out` (T, KNOWN - 1), stiff or not: (code, time reached, steps)."""
-    return _integrate(p, y, times, out, rtol, atol, max_steps)

@@ -20,9 +20,7 @@ from solvers.engines.moments.first_order import too_long
 from solvers.engines.moments.second_order import pair_is_negative
 from solvers.engines.spin_system import EPSILON
 from solvers.engines.symmetric.system import SymmetricSystem
-from solvers.numerics.automatic import automatic
 from solvers.numerics.compile import FASTMATH, entry, kernel
-from solvers.numerics.polynomial_jacobian import polynomial_jacobian
 
 
 class Coefficients(NamedTuple):
@@ -39,6 +37,8 @@ class Coefficients(NamedTuple):
     product: NDArray[np.float64]  # scratch (3, 3)
     pair: NDArray[np.complex128]  # scratch (4, 4)
     first_bad: NDArray[np.float64]  # (1,) first time at which a step's end was unphysical; NaN if none
+    matrix: NDArray[np.float64]  # of the third order, see `hierarchy`; empty elsewhere
+    words: NDArray[np.float64]  # scratch of the third order
 
 
 def build_coefficients(system: SymmetricSystem) -> Coefficients:
@@ -56,6 +56,8 @@ def build_coefficients(system: SymmetricSystem) -> Coefficients:
         np.zeros((3, 3)),
         np.zeros((4, 4), np.complex128),
         np.full(1, np.nan),
+        np.zeros((0, 0)),
+        np.zeros(0),
     )
 
 
@@ -142,22 +144,6 @@ def watch_pair(t, y, p):
     if too_long(s.reshape(3, 1)) or (p.N > 1.0 and pair_is_negative(s, s, p.X, p.pair)):
         p.first_bad[0] = t
     return 1.0
-
-
-_first = automatic(mean_field_rhs, polynomial_jacobian(mean_field_rhs), watch_length)
-_second = automatic(cumulant_rhs, polynomial_jacobian(cumulant_rhs), watch_pair)
-
-
-@entry
-def integrate_mean_field(p, y, times, out, rtol, atol, max_steps):
-    """y (3,) over `times` into `out` (T, 3), stiff or not: (code, time reached, steps)."""
-    return _first(p, y, times, out, rtol, atol, max_steps)
-
-
-@entry
-def integrate_cumulants(p, y, times, out, rtol, atol, max_steps):
-    """y (9,) over `times` into `out` (T, 9), stiff or not: (code, time reached, steps)."""
-    return _second(p, y, times, out, rtol, atol, max_steps)
 
 
 @entry

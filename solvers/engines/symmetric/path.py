@@ -8,8 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from solvers.engines.moments.integration import CUMULANTS
-from solvers.engines.symmetric.hierarchy import KNOWN, SECOND, build_hierarchy, integrate_third_order, product_moments
-from solvers.engines.symmetric.moments import build_coefficients, integrate_cumulants, integrate_mean_field
+from solvers.engines.symmetric.hierarchy import KNOWN, SECOND, product_moments, with_third_order
+from solvers.engines.symmetric.integration import integrate
+from solvers.engines.symmetric.moments import build_coefficients
 from solvers.engines.symmetric.system import SymmetricSystem
 from solvers.engines.validity import first_not_reached
 from solvers.numerics.outcome import DONE
@@ -63,21 +64,20 @@ def follow(
     p = build_coefficients(system)
     if order != CUMULANTS:
         out = np.empty((len(times), 3))
-        code, reached, _ = integrate_mean_field(p, spin0.copy(), times, out, rtol, atol, max_steps)
+        code, reached, _ = integrate(p, spin0.copy(), times, out, rtol, atol, max_steps)
         pairs = out[:, :, None] * out[:, None, :]
         return _path(times, out, pairs, int(code), float(reached), float(p.first_bad[0]), np.nan, 0.0)
     looks = np.union1d(times, np.linspace(0.0, times[-1], LOOKS + 1)) if system.N > 2 else np.unique(times)
     out = np.empty((len(looks), 9))
     y = np.concatenate([spin0, np.zeros(6)])
-    code, reached, _ = integrate_cumulants(p, y, looks, out, rtol, atol, max_steps)
+    code, reached, _ = integrate(p, y, looks, out, rtol, atol, max_steps)
     spins = out[:, :3]
     upper = np.array([[3, 4, 5], [4, 6, 7], [5, 7, 8]])
     pairs = out[:, upper] + spins[:, :, None] * spins[:, None, :]
     first_apart, apart = np.nan, 0.0
     if system.N > 2:  # of two spins the second order is exact
         third = np.empty((len(looks), KNOWN - 1))
-        hierarchy = build_hierarchy(p)
-        integrate_third_order(hierarchy, product_moments(spin0), looks, third, max(rtol, 1e-8), atol, max_steps)
+        integrate(with_third_order(p), product_moments(spin0), looks, third, max(rtol, 1e-8), atol, max_steps)
         known = np.isfinite(spins[:, 0])
         with np.errstate(all="ignore"):
             change = np.abs(third[:, SECOND - 1] - pairs).max(axis=(1, 2))

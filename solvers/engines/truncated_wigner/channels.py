@@ -35,10 +35,10 @@ def channel(minus: float, plus: float, z: float, h: float) -> Channel:
 
 
 def _probabilities(minus, plus, z, h):
-    total = (minus + plus) * h
+    total = minus * h + plus * h
     half = math.exp(-0.5 * total)
     turned = math.exp(-2.0 * z * h)
-    down = minus / (minus + plus) if minus + plus > 0.0 else 0.0
+    down = 1.0 / (1.0 + plus / minus) if minus > 0.0 else 0.0
     return (
         -math.expm1(-total),
         down,

@@ -95,11 +95,32 @@ def normalise(q):
         q[k] *= size
 
 
-@entry(fastmath=FASTMATH)
-def release(key, trajectory, n, channel, rates, window, most, max_steps, s, out):
-    """One trajectory from all up: storage through `channel`, then `window` of discharge; QUANTITIES into out.
+@kernel(fastmath=FASTMATH)
+def apart(key, trajectory, channel, minus, plus, window, s):
+    """Emitters that do not know of each other, through `channel` over the window; the energy that decay takes.
 
-    rates: Gamma, gamma_-, gamma_+, gamma_z, and the part of decays that is emitted together (of a lone emitter); `most` is the
+    Without pump that is what they lose; with it gamma_- times the mean excitation over the window, from its start.
+    """
+    lost = 0.0
+    total = minus + plus
+    for i in range(s.shape[1]):
+        excited = 0.5 * (1.0 + s[2, i])
+        if channel[4]:
+            w0, w1, w2, w3 = words(key, trajectory, JUMPS, i)
+            s[0, i], s[1, i], s[2, i] = jumped(channel, w0, w1, w2, w3, s[0, i], s[1, i], s[2, i])
+        if plus > 0.0:
+            rest = plus / total
+            lost += minus * (rest * window - (excited - rest) * math.expm1(-total * window) / total)
+        else:
+            lost += excited - 0.5 * (1.0 + s[2, i])
+    return lost
+
+
+@entry(fastmath=FASTMATH)
+def release(key, trajectory, n, storage, discharge, rates, window, most, max_steps, s, out):
+    """One trajectory from all up: through the channel `storage`, then `window` of discharge; QUANTITIES into out.
+
+    Without collective decay that is one channel too, `discharge`. rates: Gamma, gamma_-, gamma_+, gamma_z, and the part of decays that is emitted together (of a lone emitter); `most` is the
     longest step, 0 for EMISSION_PER_STEP alone; s (3, n) is scratch. Returns the number of steps, -1 where they exceed `max_steps`.
     """
     Gamma, minus, plus, z, together = rates[0], rates[1], rates[2], rates[3], rates[4]
@@ -107,12 +128,21 @@ def release(key, trajectory, n, channel, rates, window, most, max_steps, s, out)
     for i in range(n):
         a, b = start_signs(key, trajectory, i)
         s[0, i], s[1, i], s[2, i] = a, b, 1.0
-        if channel[4]:
+        if storage[4]:
             w0, w1, w2, w3 = words(key, trajectory, STORED, i)
-            s[0, i], s[1, i], s[2, i] = jumped(channel, w0, w1, w2, w3, s[0, i], s[1, i], s[2, i])
+            s[0, i], s[1, i], s[2, i] = jumped(storage, w0, w1, w2, w3, s[0, i], s[1, i], s[2, i])
         for k in range(3):
             L[k] += s[k, i]
     out[0], out[1] = 0.5 * L[2], 0.25 * (L[0] ** 2 + L[1] ** 2 + L[2] ** 2)
+    if Gamma == 0.0:
+        lost = apart(key, trajectory, discharge, minus, plus, window, s)
+        L[:] = 0.0
+        for i in range(n):
+            for k in range(3):
+                L[k] += s[k, i]
+        out[2], out[3] = 0.5 * L[2], 0.25 * (L[0] ** 2 + L[1] ** 2 + L[2] ** 2)
+        out[4], out[5] = together * lost, (1.0 - together) * lost
+        return 0
     q, turn = np.zeros(4), np.zeros(4)
     q[0] = 1.0
     released, lost, now = 0.0, 0.0, 0.0
@@ -128,18 +158,17 @@ def release(key, trajectory, n, channel, rates, window, most, max_steps, s, out)
             return -1
         end = min(next_jump, window)
         h = end - now
-        if Gamma > 0.0:
-            h = min(h, EMISSION_PER_STEP / (Gamma * (0.5 * length + 1.0)))
-            if most > 0.0:
-                h = min(h, most)
-            before = L[2]
-            emit(L, length, Gamma, 0.5 * h, q, turn)
-            first, second = normal_pair(key, trajectory, 3 * steps + 3, 0)
-            shake(L, Gamma * noise_of_step(0.5 * Gamma * length * h), h, first, second, q, turn)
-            emit(L, length, Gamma, 0.5 * h, q, turn)
-            released += 0.5 * (before - L[2])
-            if steps % 64 == 0:
-                normalise(q)
+        h = min(h, EMISSION_PER_STEP / (Gamma * (0.5 * length + 1.0)))
+        if most > 0.0:
+            h = min(h, most)
+        before = L[2]
+        emit(L, length, Gamma, 0.5 * h, q, turn)
+        first, second = normal_pair(key, trajectory, 3 * steps + 3, 0)
+        shake(L, Gamma * noise_of_step(0.5 * Gamma * length * h), h, first, second, q, turn)
+        emit(L, length, Gamma, 0.5 * h, q, turn)
+        released += 0.5 * (before - L[2])
+        if steps % 64 == 0:
+            normalise(q)
         steps += 1
         # without rounding an output time or a jump is met exactly
         now = end if now + h >= end else now + h
@@ -165,14 +194,5 @@ def release(key, trajectory, n, channel, rates, window, most, max_steps, s, out)
         jumps += 1
         next_jump = now - log_unit(after) / local
     out[2], out[3] = 0.5 * L[2], 0.25 * (L[0] ** 2 + L[1] ** 2 + L[2] ** 2)
-    out[4], out[5] = released + together * lost, (1.0 - together) * lost
+    out[4], out[5] = released, lost
     return steps
-
-
-@entry(fastmath=FASTMATH)
-def worst_length(s):
-    """The largest error of |s_i|^2 = 3."""
-    worst = 0.0
-    for i in range(s.shape[1]):
-        worst = max(worst, abs(s[0, i] ** 2 + s[1, i] ** 2 + s[2, i] ** 2 - 3.0))
-    return worst

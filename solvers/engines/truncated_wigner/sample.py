@@ -96,7 +96,7 @@ def prepare(p: Lattice, theta: float, phi: float, step: float, times: Array, max
     if near.size:
         degree = float(np.diff(near_first).max())
     with np.errstate(over="ignore"):
-        turning = 2 * float(np.linalg.norm(p.field, axis=1).max()) + 2 * float(np.abs(p.J).max()) * bonds
+        turning = 2 * float(np.hypot.reduce(p.field, axis=1).max()) + 2 * float(np.abs(p.J).max()) * bonds
         turning += 0.5 * (decay.common * n + decay.own + decay.neighbour * degree) + decay.own + decay.common
         largest = turning + decay.local + p.plus + 2 * p.z
     last = float(times[-1]) if len(times) else 0.0

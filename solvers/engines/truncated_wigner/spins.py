@@ -1,9 +1,9 @@
 """Trajectories of coupled spins 1/2, LANES side by side, on a fixed grid of steps.
 
 A step of length h is a Strang splitting: turns about the fields for h/2, the noise of correlated decay and the local jumps
-for h, turns for h/2. A turn is about the field at its middle (found by turning for half of it first); where there is no
-noise, one turn of h. Outputs between steps are reached by a shorter step of a copy, so that the numbers do not depend
-on the output times.
+for h, turns for h/2; the turns of two neighbouring steps are one of h, and so are those of a step without anything random.
+A turn is about the field at its middle, found by going there roughly. Outputs are measured on copies, which turn the half
+that is missing, or make a shorter step: so the numbers do not depend on the output times.
 """
 
 from __future__ import annotations
@@ -111,11 +111,11 @@ def turn(source, omega, h, target):
         OX, OY, OZ = omega[0, i], omega[1, i], omega[2, i]
         TX, TY, TZ = target[0, i], target[1, i], target[2, i]
         for lane in range(LANES):
-            ox, oy, oz = OX[lane], OY[lane], OZ[lane]
+            ox, oy, oz = h * OX[lane], h * OY[lane], h * OZ[lane]
             x, y, z = X[lane], Y[lane], Z[lane]
-            size = math.sqrt(ox * ox + oy * oy + oz * oz)
-            sine, cosine = sine_cosine(h * size)
-            inverse = 1.0 / max(size, 1e-300)
+            angle = math.sqrt(ox * ox + oy * oy + oz * oz)
+            sine, cosine = sine_cosine(angle)
+            inverse = 1.0 / max(angle, 1e-300)
             ox, oy, oz = ox * inverse, oy * inverse, oz * inverse
             along = (1.0 - cosine) * (ox * x + oy * y + oz * z)
             TX[lane] = cosine * x + sine * (oy * z - oz * y) + along * ox
@@ -124,11 +124,24 @@ def turn(source, omega, h, target):
 
 
 @kernel(fastmath=FASTMATH)
+def nudge(source, omega, h, target):
+    """target = source + h omega x source: where the spins are about, to look at the fields there."""
+    for i in range(source.shape[1]):
+        X, Y, Z = source[0, i], source[1, i], source[2, i]
+        OX, OY, OZ = omega[0, i], omega[1, i], omega[2, i]
+        TX, TY, TZ = target[0, i], target[1, i], target[2, i]
+        for lane in range(LANES):
+            TX[lane] = X[lane] + h * (OY[lane] * Z[lane] - OZ[lane] * Y[lane])
+            TY[lane] = Y[lane] + h * (OZ[lane] * X[lane] - OX[lane] * Z[lane])
+            TZ[lane] = Z[lane] + h * (OX[lane] * Y[lane] - OY[lane] * X[lane])
+
+
+@kernel(fastmath=FASTMATH)
 def precess(p, s, middle, omega, total, h):
-    """All spins about their fields at the middle of the step."""
+    """All spins for a time h about their fields at its middle."""
     angular_velocity(p, s, total, omega)
     if p.coupled:
-        turn(s, omega, 0.5 * h, middle)
+        nudge(s, omega, 0.5 * h, middle)
         angular_velocity(p, middle, total, omega)
     turn(s, omega, h, s)
 
@@ -149,21 +162,12 @@ def shake(p, key, first, step, s, omega, h):
 
 
 @kernel(fastmath=FASTMATH)
-def advance(p, key, first, step, s, middle, omega, total, channel, h):
-    """One step of length h; `channel` over h."""
-    acts = channel[4]
-    noisy = p.modes.shape[0] > 0
-    if not acts and not noisy:
-        precess(p, s, middle, omega, total, h)
-        return
-    if p.turns:
-        precess(p, s, middle, omega, total, 0.5 * h)
-    if noisy:
+def kick(p, key, first, step, s, omega, channel, h):
+    """What is random in a step of length h; `channel` over h."""
+    if p.modes.shape[0] > 0:
         shake(p, key, first, step, s, omega, h)
-    if acts:
+    if channel[4]:
         pass_channels(channel, key, first, step, s)
-    if p.turns:
-        precess(p, s, middle, omega, total, 0.5 * h)
 
 
 @kernel(fastmath=FASTMATH)
@@ -203,29 +207,43 @@ def follow_spins(p, key, first, active, times, sums, squares):
     Returns the largest error of |s_i|^2 = 3 at the end.
     """
     n = p.field.shape[1]
-    s, other, middle = np.empty((3, n, LANES)), np.empty((3, n, LANES)), np.empty((3, n, LANES))
+    s, now = np.empty((3, n, LANES)), np.empty((3, n, LANES))
+    other, middle = np.empty((3, n, LANES)), np.empty((3, n, LANES))
     omega, total, values = np.empty((3, n, LANES)), np.empty(LANES), np.empty((MOMENTS, LANES))
     draw_starts(key, first, p.axes, s)
     h = p.step
     channel = channel_over(p.minus, p.plus, p.z, h)
+    # between kicks one turn of h; `s` is behind by half a step's turn wherever there was a kick
+    behind = 0.0
+    random = channel[4] or p.modes.shape[0] > 0
     row, step = 0, 0
     while row < times.size:
         here = step * h
+        if times[row] < here + (1.0 - 1e-9) * h:
+            now[:] = s
+            if behind > 0.0:
+                precess(p, now, middle, omega, total, behind)
         while row < times.size and times[row] <= here + 1e-9 * h:
-            measure(s, values)
+            measure(now, values)
             add_up(values, active, sums[row], squares[row])
             row += 1
         while row < times.size and times[row] < here + (1.0 - 1e-9) * h:
             part = times[row] - here
-            other[:] = s
-            partial = channel_over(p.minus, p.plus, p.z, part)
-            advance(p, key, first, step, other, middle, omega, total, partial, part)
+            other[:] = now
+            if p.turns:
+                precess(p, other, middle, omega, total, 0.5 * part)
+            kick(p, key, first, step, other, omega, channel_over(p.minus, p.plus, p.z, part), part)
+            if p.turns:
+                precess(p, other, middle, omega, total, 0.5 * part)
             measure(other, values)
             add_up(values, active, sums[row], squares[row])
             row += 1
         if row == times.size:
             break
-        advance(p, key, first, step, s, middle, omega, total, channel, h)
+        if p.turns:
+            precess(p, s, middle, omega, total, behind + 0.5 * h if random else h)
+            behind = 0.5 * h if random else 0.0
+        kick(p, key, first, step, s, omega, channel, h)
         step += 1
     worst = 0.0
     for i in range(n):

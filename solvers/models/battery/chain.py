@@ -30,12 +30,11 @@ def storage_kernel(jumps, decay):
     kernel = np.zeros((K, K))
     weights = np.zeros(N + 1)
     now, after = np.zeros(K + 2), np.zeros(K + 2)
-    survival = math.exp(-decay)
     for k in range(K):
         start = N - k
         now[:] = 0.0
         now[k + 1] = 1.0
-        first, last = binomial_weights(start, survival, weights)
+        first, last = binomial_weights(start, decay, weights)
         for j in range(last + 1):
             n = start - j
             if j >= first:
@@ -56,7 +55,7 @@ def survivors(K, decay):
     kernel = np.zeros((K, K))
     weights = np.zeros(K)
     for k in range(K):
-        first, last = binomial_weights(k, math.exp(-decay), weights)
+        first, last = binomial_weights(k, decay, weights)
         for j in range(first, last + 1):
             kernel[k - j, k] = weights[j]
     return kernel
@@ -145,7 +144,7 @@ class Chain:
     def cycles_until(self, limit: float, share: float) -> float:
         """The first cycle from the ground state whose released energy is within `share` of `limit`, as a count from 1.
 
-        By powers 2^j of the cycle; what is released falls to its limit without coming back.
+        By powers 2^j of the cycle; what is released falls to its limit without coming back. NaN beyond 2^60.
         """
         margin = share * abs(limit) + 1e-9 * self.N
         state = np.zeros(len(self.S))
@@ -159,7 +158,7 @@ class Chain:
         powers = [self.matrix]
         while outside(powers[-1] @ state):
             if len(powers) > 60:
-                return math.inf
+                return math.nan
             powers.append(powers[-1] @ powers[-1])
         done = 0
         for j in range(len(powers) - 2, -1, -1):

@@ -190,7 +190,7 @@ def search(cycle_map: CumulantMap, x: Point, tolerance: float) -> Fixed:
 
 
 def cycles_until(p: Mapping[str, Any], limit: float, share: float, most: int) -> float:
-    """The first cycle, counted from 1, that releases `limit` to within `share`, from the ground state; inf beyond `most`."""
+    """The first cycle, counted from 1, that releases `limit` to within `share`, from the ground state; NaN beyond `most`."""
     cycle_map = CumulantMap(p)
     x = cycle_map.ground()
     for count in range(1, most + 1):
@@ -198,4 +198,4 @@ def cycles_until(p: Mapping[str, Any], limit: float, share: float, most: int) ->
         x = cycle.after
         if abs(cycle.released - limit) <= share * abs(limit) + 1e-9 * p["N"]:
             return float(count)
-    return math.inf
+    return math.nan

@@ -22,10 +22,15 @@ from solvers.engines.populations import DEPHASE_MERGE, DEPHASE_SPLIT, MERGE, SPL
 from solvers.models.battery.chain import Chain, perron_vector
 from solvers.models.battery.exact import Phase, Pulse, Readings, polarised, read
 from solvers.numerics.krylov import gmres
+from solvers.numerics.power_sequence import first_within
 
 ROUNDING = 2e-14
 """A residual of the populations (sum of abs) that many sweeps cannot go below."""
 CORRECTIONS, LARGEST_SPACE = 8, 100
+PATIENCE, WORK = 1000, 1e7
+"""Cycles that are computed to count cycles: so many, or more where they are together no more than so many populations."""
+NOTHING = 1e-9
+"""Energy per emitter below which two cycles release the same."""
 
 
 class CycleMap:
@@ -53,8 +58,10 @@ class CycleMap:
 
 @dataclass(frozen=True)
 class LimitCycle:
-    """Readings after discharge and after storage, energy released per cycle, and the residual over what was asked."""
+    """Populations and readings after discharge, readings after storage, energy released per cycle, the residual over what was
+    asked."""
 
+    populations: NDArray[np.float64]
     discharged: Readings
     stored: Readings
     released: float
@@ -92,7 +99,13 @@ def level_chain(N: int, gamma: float, dephasing: float, tau: float) -> NDArray[n
 def preconditioner(T: NDArray[np.float64], profile: NDArray[np.float64]) -> Preconditioner:
     """v -> v + profile ((I - T)^# - 1) sum_n v for v of vanishing sum; T (K, K) is the chain on S."""
     p = np.asarray(perron_vector(T))
-    inverse = np.linalg.inv(np.eye(len(p)) - T + np.outer(p, np.ones_like(p)))
+    stay = -T.copy()  # I - T from what leaves: 1 - T[k, k] would be rounding next to the identity
+    np.fill_diagonal(stay, 0.0)
+    np.fill_diagonal(stay, -stay.sum(axis=0))
+    unit = float(np.diag(stay).max())
+    if not unit > 0.0:  # S never moves
+        return np.copy
+    inverse = np.linalg.inv(stay + unit * np.outer(p, np.ones_like(p)))
 
     def precondition(v: NDArray[np.float64]) -> NDArray[np.float64]:
         result = v.reshape(profile.shape)
@@ -106,7 +119,7 @@ def coarse(p: Mapping[str, Any], chain: Chain) -> tuple[NDArray[np.float64], Pre
     """Start and preconditioner for the regime of a point."""
     N, period = p["N"], p["tau_s"] + p["tau_d"]
     individual = (p["gamma"] + 4.0 * p["dephasing"]) * period
-    if p["Gamma"] * N * p["tau_d"] > 10.0:
+    if p["Gamma"] * N * p["tau_d"] > 10.0 and individual > 0.0:
         T, profile = chain.matrix, bottom(N)
     elif p["Gamma"] * p["tau_d"] > 3.0 * individual and individual > 0.0:
         T, profile = level_chain(N, p["gamma"], p["dephasing"], period), level(N)
@@ -119,6 +132,8 @@ def find(p: Mapping[str, Any], chain: Chain, cycle: CycleMap) -> LimitCycle:
     """The limit cycle to the relative tolerance of the point."""
     N = p["N"]
     slowest = -math.expm1(-p["gamma"] * (p["tau_s"] + p["tau_d"]))
+    if p["gamma"] == 0.0:  # S = N/2 but for dephasing, and M settles by what is emitted
+        slowest = -math.expm1(-p["Gamma"] * p["tau_d"])
     wanted = max(ROUNDING, 0.1 * p["tolerance"] * slowest)
     shape = (N + 1, N // 2 + 1)
     P, precondition = coarse(p, chain)
@@ -142,7 +157,8 @@ def find(p: Mapping[str, Any], chain: Chain, cycle: CycleMap) -> LimitCycle:
     discharged = read([P])
     stored = read(cycle.stored(P))
     _, released = cycle(P)
-    return LimitCycle(discharged, stored, released, missed)
+    # below rounding nothing more can be had, but it is not what was asked for
+    return LimitCycle(P, discharged, stored, released, missed * wanted / max(0.1 * p["tolerance"] * slowest, 1e-300))
 
 
 def positive_part(P: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -151,11 +167,19 @@ def positive_part(P: NDArray[np.float64]) -> NDArray[np.float64]:
     return P / P.sum()
 
 
-def cycles_until(cycle: CycleMap, N: int, limit: float, share: float, most: int) -> float:
-    """The first cycle, counted from 1, that releases `limit` to within `share`, from the ground state; inf beyond `most`."""
-    P = polarised(N, up=False)[0]
-    for count in range(1, most + 1):
-        P, released = cycle(P)
-        if abs(released - limit) <= share * abs(limit) + 1e-9 * N:
-            return float(count)
-    return math.inf
+def cycles_until(cycle: CycleMap, N: int, found: LimitCycle, share: float, most: int) -> tuple[float, float]:
+    """The first cycle, counted from 1, that releases the limit to within `share`, from the ground state: from, to.
+
+    Both are NaN beyond `most`; they differ where rounding hides which cycle it is.
+    """
+    shape = found.populations.shape
+
+    def step(v: NDArray[np.float64]) -> tuple[NDArray[np.float64], float]:
+        after, released = cycle(v.reshape(shape), False)
+        return after.ravel(), released
+
+    margin = share * abs(found.released) + NOTHING * N
+    away = polarised(N, up=False)[0] - found.populations
+    patience = max(PATIENCE, int(WORK / away.size))
+    first, last = first_within(step, away.ravel(), float(N), margin, most - 1, patience)
+    return first + 1.0 if first < most else math.nan, last + 1.0 if last < most else math.nan

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -33,6 +34,9 @@ from solvers.shared_parameters import tolerances
 
 CONVERGED_SHARE = 0.01
 """cycles_to_converge counts until the released energy is this close to its limit, relatively."""
+
+
+PERIOD_2 = "there is an orbit of period 2 instead of a limit cycle"
 
 
 def equation_8(N: int, tau_s: float, tau_d: float, printed: bool) -> float:
@@ -67,76 +71,94 @@ def solve_chain(p: Point) -> dict[str, Any]:
     return outputs
 
 
-def missed(what: float) -> dict[str, Any]:
-    """Status 1 where the search ended before the tolerance was met."""
-    if what <= 1.0:
+def doubts(p: Point, missed: float, first: float, last: float) -> dict[str, Any]:
+    """Status 1 where the search ended before the tolerance was met, or the cycles were not counted."""
+    notes = []
+    if not missed <= 1.0:
+        notes.append(
+            f"the limit cycle was not found to the tolerance: the last correction was {missed:.2g} times as large"
+        )
+    elif p.wants("cycles_to_converge"):
+        if math.isnan(first):
+            notes.append(f"cycles_to_converge is beyond max_cycles = {p['max_cycles']}")
+        elif last != first:
+            until = "max_cycles" if math.isnan(last) else f"{last:.0f}"
+            notes.append(f"rounding hides which cycle from {first:.0f} to {until} is cycles_to_converge")
+    if not notes:
         return {}
-    message = f"the limit cycle was not found to the tolerance: the last correction was {what:.2g} times as large"
-    return {"status": WARNED, "remark": Remark(kind=Kind.NOT_CONVERGED, message=message)}
+    return {"status": WARNED, "remark": Remark(kind=Kind.NOT_CONVERGED, message="; ".join(notes))}
 
 
-def count_cycles(
-    p: Mapping[str, Any], limit: float, chain: on_S.Chain | None, run: Callable[[float, int], float]
-) -> float:
-    """Cycles to converge: run one by one up to `max_cycles`; beyond, those of the chain, where it stands for the cycle."""
-    most = p["max_cycles"]
-    flash = p["Gamma"] * p["N"] * p["tau_d"] > 10.0
-    expected = math.nan
-    if chain is not None and flash:
-        expected = chain.cycles_until(float(chain.released @ chain.limit()), CONVERGED_SHARE)
-        if expected > most:
-            return expected
-    slowest = (p["gamma"] + 4.0 * p["dephasing"]) * (p["tau_s"] + p["tau_d"])
-    if math.isnan(expected) and 0.0 < slowest * most < 1.0:
-        return math.nan  # not one lifetime of an emitter within all these cycles
-    count = run(limit, most)
-    return count if math.isfinite(count) else expected
+def for_ever(p: Point) -> dict[str, Any] | None:
+    """The orbit of period 2 of emitters that are never emptied, at finite Gamma; None where there is a limit cycle."""
+    if p["gamma"] > 0.0 or p["Gamma"] * p["tau_d"] > 0.0:
+        return None
+    message = (
+        "neither loss nor discharge: the pulses turn all emitters up and down for ever, an orbit of period 2 and no limit "
+        f"cycle; a pulse adds {p['N']} and -{p['N']} in turn, charged and efficiency are NaN"
+    )
+    S = 0.5 * p["N"]
+    return {
+        "S_after_discharge": S,
+        "meanS_after_discharge": S,
+        "S_after_storage": S,
+        "released": 0.0,
+        "charged": math.nan,
+        "cycles_to_converge": 1.0,
+        "status": WARNED,
+        "remark": Remark(kind=Kind.NOT_AT_REST, message=message),
+    }
 
 
 def solve_exact(p: Point) -> dict[str, Any]:
     """The limit of the populations."""
+    if (orbit := for_ever(p)) is not None:
+        return orbit
     chain = on_S.build(p["N"], p["gamma"], p["dephasing"], p["tau_s"], p["tau_d"])
     cycle = exact_limit.CycleMap(p)
     found = exact_limit.find(p, chain, cycle)
-    outputs: dict[str, Any] = {
+    first = last = math.nan
+    if p.wants("cycles_to_converge") and found.missed <= 1.0:
+        first, last = exact_limit.cycles_until(cycle, p["N"], found, CONVERGED_SHARE, p["max_cycles"])
+    return {
         "S_after_discharge": found.discharged.S,
         "meanS_after_discharge": found.discharged.mean_S,
         "S_after_storage": found.stored.S,
         "released": found.released,
         "charged": -2.0 * found.discharged.M,
-        "cycles_to_converge": math.nan,
-    }
-    if p.wants("cycles_to_converge"):
-        outputs["cycles_to_converge"] = count_cycles(
-            p,
-            found.released,
-            chain,
-            lambda limit, most: exact_limit.cycles_until(cycle, p["N"], limit, CONVERGED_SHARE, most),
-        )
-    return outputs | missed(found.missed)
+        "cycles_to_converge": first,
+    } | doubts(p, found.missed, first, last)
+
+
+def too_many(p: Point) -> bool:
+    """Whether running all of max_cycles would be in vain: the price is known before.
+
+    Not one lifetime of an emitter fits in, or the flash is over within tau_d and the chain needs twice as many.
+    """
+    most, individual = p["max_cycles"], p["gamma"] + 4.0 * p["dephasing"]
+    if 0.0 < individual * (p["tau_s"] + p["tau_d"]) * most < 1.0:
+        return True
+    if p["N"] > declare.LARGEST_EXACT or p["dephasing"] > 0.0 or not p["Gamma"] * p["N"] * p["tau_d"] > 10.0:
+        return False
+    chain = on_S.build(p["N"], p["gamma"], 0.0, p["tau_s"], p["tau_d"])
+    return not chain.cycles_until(float(chain.released @ chain.limit()), CONVERGED_SHARE) <= 2.0 * most
 
 
 def solve_cumulant(p: Point) -> dict[str, Any]:
     """The fixed point of the cumulants."""
+    if (orbit := for_ever(p)) is not None:
+        return orbit
     found = cumulant_limit.find(p)
-    outputs: dict[str, Any] = {
+    count = math.nan
+    if p.wants("cycles_to_converge") and found.missed <= 1.0 and not too_many(p):
+        count = cumulant_limit.cycles_until(p, found.cycle.released, CONVERGED_SHARE, p["max_cycles"])
+    return {
         "S_after_discharge": found.S,
         "S_after_storage": found.cycle.S_stored,
         "released": found.cycle.released,
         "charged": 2.0 * found.cycle.M_pulse,
-        "cycles_to_converge": math.nan,
-    }
-    if p.wants("cycles_to_converge"):
-        chain = None
-        if p["N"] <= declare.LARGEST_EXACT and p["dephasing"] == 0.0:
-            chain = on_S.build(p["N"], p["gamma"], 0.0, p["tau_s"], p["tau_d"])
-        outputs["cycles_to_converge"] = count_cycles(
-            p,
-            found.cycle.released,
-            chain,
-            lambda limit, most: cumulant_limit.cycles_until(p, limit, CONVERGED_SHARE, most),
-        )
-    return outputs | missed(found.missed)
+        "cycles_to_converge": count,
+    } | doubts(p, found.missed, count, count)
 
 
 def solve(find: Callable[[Point], dict[str, Any]], p: Point) -> dict[str, Any]:
@@ -238,10 +260,10 @@ MODELS = (
             ),
             Parameter(
                 name="max_cycles",
-                meaning="cycles run one by one to count cycles_to_converge; beyond, the chain's count is given",
-                default=200,
+                meaning="up to which cycles_to_converge is counted (exact, cumulant)",
+                default=100_000,
                 kind="integer",
-                bounds=(0, 1e9),
+                bounds=(1, 1e7),
                 physical=False,
             ),
             *tolerances(rtol=1e-8, atol=1e-11),
@@ -251,14 +273,17 @@ MODELS = (
             declare.mean_length("after_discharge", ("chain", "exact")),
             declare.length("after_storage"),
             declare.energy("released", "energy released collectively per cycle", symbol="E"),
-            declare.energy("charged", "energy that a pulse adds"),
-            Output(name="efficiency", meaning="efficiency released/charged", nan=declare.NOTHING_CHARGED),
+            replace(declare.energy("charged", "energy that a pulse adds"), nan=PERIOD_2),
+            Output(
+                name="efficiency",
+                meaning="efficiency released/charged",
+                nan=f"{declare.NOTHING_CHARGED}, or {PERIOD_2}",
+            ),
             Output(name="power", meaning="power released/(tau_s+tau_d)", unit="hbar*omega_s*gamma", symbol="P"),
             Output(
                 name="cycles_to_converge",
-                meaning="first cycle, from the ground state, whose released energy is within 1 % of the limit "
-                "(exact, cumulant: run up to max_cycles; beyond, the count of the chain)",
-                nan="more than max_cycles, and the flash is not over within tau_d, so that the chain cannot tell",
+                meaning="first cycle, from the ground state, whose released energy is within 1 % of the limit",
+                nan="more than max_cycles, or the limit was not found to the tolerance",
                 bounds=(1.0, math.inf),
             ),
             Output(

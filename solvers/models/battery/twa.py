@@ -71,6 +71,7 @@ def solve_twa(p: Point) -> dict[str, Any]:
         collective, minus = 0.0, collective + minus
     rates = np.array([collective, minus, p["pump"], p["dephasing"], together])
     storage = channel(p["gamma"], p["pump"], p["dephasing"], p["tau_s"])
+    discharge = channel(minus, p["pump"], p["dephasing"], p["window"])
     s, out = np.empty((3, N)), np.empty(QUANTITIES)
     total, spread = np.zeros(QUANTITIES), np.zeros(QUANTITIES)
     wanted = [k for k, name in enumerate(NAMES) if p.wants(name, f"{name}_sem")] or list(range(QUANTITIES))
@@ -78,7 +79,7 @@ def solve_twa(p: Point) -> dict[str, Any]:
     error = math.nan
     for number in range(p["trajectories"]):
         which = np.uint64(p.key), np.uint64(number)
-        steps = release(*which, N, storage, rates, p["window"], p["step"], p["max_steps"], s, out)
+        steps = release(*which, N, storage, discharge, rates, p["window"], p["step"], p["max_steps"], s, out)
         if steps < 0:
             raise PointFailed(
                 Kind.STEP_BUDGET_SPENT,

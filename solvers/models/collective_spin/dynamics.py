@@ -4,7 +4,8 @@
 `twoqs` are trajectories of Schwinger modes: biased in what is not linear. For decay from up (Fig. 1; 200,000 trajectories) the
 largest error of <S_z> is 8, 9, 6 % of S (P, Wigner, Q) at S = 10, 2, 2, 1 % at S = 100, 0.3, 0.3, 0.2 % at S = 1000; 1 % and 0.1 %
 at S = 10 and 100 for the conserving variant from a ring. With the paper's noise the bias grows in time, as the variance of the length
-does. Dephasing alone is exact for every distribution. Squeezing needs Wigner. `mean_field` is the classical spin, whose
+does. Twisting far beyond the best squeezing is out of reach (S = 100, Gamma = 1, t = 1: 0.03 S off at g = 5, 0.07 S at 10, 0.19 S
+at 20). Dephasing alone is exact for every distribution. Squeezing needs Wigner. `mean_field` is the classical spin, whose
 second moments are products.
 """
 

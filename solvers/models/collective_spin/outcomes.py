@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from solvers.batch import Point
 from solvers.engines.ladder import Path
-from solvers.engines.phase_space.sample import GROWN, Sampled, first_growth, start_variance
+from solvers.engines.phase_space.sample import GROWN, Sampled, first_growth, start_variance, too_long
 from solvers.engines.phase_space.single import Spin
 from solvers.models.collective_spin.declarations import largest_error
 from solvers.numerics.outcome import DONE, OUTCOME_TEXT
@@ -64,6 +64,14 @@ def sampled_with_check(
     return first, float(np.abs(halved.values.mean - first.values.mean).max() / p.S)
 
 
+def speeds(p: Spin) -> tuple[float, float]:
+    """What decay and gain do per time, and the fastest turn about x or z that something else in the step does not commute with."""
+    damping = 2 * p.S * (p.decay + p.gain)
+    about_x = abs(p.Omega) + p.S * abs(p.twist)
+    about_z = damping + p.dephasing + (abs(p.delta) if p.twist != 0.0 else 0.0)
+    return damping, math.hypot(about_x, p.delta) if about_x > 0.0 and about_z > 0.0 else 0.0
+
+
 def of_samples(sampled: Sampled, p: Spin, times: NDArray[np.float64] | None, step_error: float) -> dict[str, Any]:
     """`status`, `remark`, `first_bad_time`, `step_error` and `samples` of trajectories; times None: a stationary average."""
     e = sampled.values
@@ -86,6 +94,8 @@ def of_samples(sampled: Sampled, p: Spin, times: NDArray[np.float64] | None, ste
             f"the variance of N = |alpha|^2 + |beta|^2 has grown by more than {GROWN:g} of N^2{when}: the positive "
             "diffusion no longer holds S; variant conserving keeps it"
         )
+    if reason := too_long(p.step, *speeds(p), not p.conserving):
+        reasons.append(reason)
     if not sampled.reached:
         reasons.append(f"target_error was not reached with trajectories = {sampled.trajectories}")
     sem = float(np.nanmax(np.append(e.mean_sem, 0.0))) / p.S

@@ -19,7 +19,7 @@ from solvers.engines.chain_mean_field import integrate_chain
 from solvers.engines.master_equation.closed import is_pure
 from solvers.engines.master_equation.generator import build_generator
 from solvers.engines.master_equation.growth import growth_rate
-from solvers.engines.spin_system import SpinSystem, correlated
+from solvers.engines.spin_system import SpinSystem
 from solvers.engines.validity import unfinished
 from solvers.model import Method
 from solvers.numerics.outcome import DONE, OUTCOME_TEXT
@@ -136,55 +136,70 @@ PRINTED = partial(
 
 
 def rates(p: Mapping[str, Any]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """On-site and neighbour rates (3, 2) = [axis][+,-]; a table given alone leaves the other one zero."""
-    if p["on_site"] is not None or p["neighbour"] is not None:
-        tables = [np.zeros((3, 2)) if p[name] is None else np.asarray(p[name]) for name in ("on_site", "neighbour")]
-        return tables[0], tables[1]
-    on_site = np.zeros((3, 2))
-    on_site[2] = p["Gamma"] / (2 * p["n_b"] + 1) * np.array([p["n_b"], p["n_b"] + 1])
-    return on_site, p["g_ratio"] * on_site
+    """On-site and neighbour rates (..., 3, 2) = [axis][+,-], points in front; a table given alone leaves the other one zero."""
+    given = [None if p[name] is None else np.asarray(p[name]) for name in ("on_site", "neighbour")]
+    if given[0] is not None or given[1] is not None:
+        on_site = np.zeros_like(given[1]) if given[0] is None else given[0]
+        return on_site, np.zeros_like(on_site) if given[1] is None else given[1]
+    Gamma, n_b = np.asarray(p["Gamma"]), np.asarray(p["n_b"])
+    on_site = np.zeros((*Gamma.shape, 3, 2))
+    on_site[..., 2, :] = (Gamma / (2 * n_b + 1))[..., None] * np.stack([n_b, n_b + 1], axis=-1)
+    return on_site, np.asarray(p["g_ratio"])[..., None, None] * on_site
 
 
 def build_system(p: Mapping[str, Any]) -> SpinSystem:
     """The chain in Pauli matrices: B/2, V/4, and the Kossakowski matrix over 4."""
+    return SpinSystem(*build_systems(p))
+
+
+def build_systems(p: Mapping[str, Any]) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.complex128]]:
+    """Fields (..., N, 3), couplings (..., N, N, 3, 3) and Gamma (..., 3N, 3N) of one point, or with the points in front."""
     n = p["N"]
     adjacency = np.eye(n, k=1) + np.eye(n, k=-1)
-    coupling = np.zeros((n, n, 3, 3))
-    for a, name in enumerate("xyz"):
-        coupling[:, :, a, a] = p[f"V_{name}"] / 4 * adjacency
     on_site, neighbour = rates(p)
-    Gamma = np.zeros((3 * n, 3 * n), dtype=np.complex128)
+    lead = on_site.shape[:-2]
+    coupling = np.zeros((*lead, n, n, 3, 3))
+    for a, name in enumerate("xyz"):
+        coupling[..., a, a] = np.asarray(p[f"V_{name}"])[..., None, None] / 4 * adjacency
+    Gamma = np.zeros((*lead, n, 3, n, 3), dtype=np.complex128)
     for a in range(3):
         for eta in range(2):
-            if on_site[a, eta] or neighbour[a, eta]:
-                strength = on_site[a, eta] * np.eye(n) + neighbour[a, eta] * adjacency
-                Gamma += correlated(JUMPS[a, eta] / 2, strength)
-    return SpinSystem(np.tile(field(p) / 2, (n, 1)), coupling, Gamma)
+            if on_site[..., a, eta].any() or neighbour[..., a, eta].any():
+                jump = np.outer(JUMPS[a, eta], JUMPS[a, eta].conj()) / 4
+                strength = on_site[..., a, eta, None, None] * np.eye(n)
+                strength = strength + neighbour[..., a, eta, None, None] * adjacency
+                Gamma += strength[..., :, None, :, None] * jump[:, None, :]
+    fields = np.repeat(field(p)[..., None, :] / 2, n, axis=-2)
+    return fields, coupling, Gamma.reshape(*lead, 3 * n, 3 * n)
 
 
 def min_kossakowski(p: Mapping[str, Any]) -> float:
-    """Smallest eigenvalue of the Kossakowski matrix in the basis S_a^j.
+    """Smallest eigenvalue of the Kossakowski matrix in the basis S_a^j."""
+    return float(kossakowski_range(p)[0])
+
+
+def kossakowski_range(p: Mapping[str, Any]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Smallest and largest eigenvalue (...,) of the Kossakowski matrix in the basis S_a^j, of a point or points.
 
     It is sum_{a,eta} (gamma 1 + g A) x u u^+ with the adjacency A of the chain, whose eigenvalues are 2 cos(k pi/(N+1)).
     """
-    return _kossakowski_range(p)[0]
-
-
-def _kossakowski_range(p: Mapping[str, Any]) -> tuple[float, float]:
-    """Smallest and largest eigenvalue of the Kossakowski matrix."""
     on_site, neighbour = rates(p)
     n = p["N"]
     adjacency = 2 * np.cos(np.pi * np.arange(1, n + 1) / (n + 1))
-    strength = on_site + adjacency[:, None, None] * neighbour
-    blocks = np.einsum("kae,aei,aej->kij", strength, JUMPS, JUMPS.conj())
+    strength = on_site[..., None, :, :] + adjacency[:, None, None] * neighbour[..., None, :, :]
+    blocks = np.einsum("...kae,aei,aej->...kij", strength, JUMPS, JUMPS.conj())
     values = np.linalg.eigvalsh(blocks)
-    return float(values.min()), float(values.max())
+    return values.min(axis=(-2, -1)), values.max(axis=(-2, -1))
 
 
-def completely_positive(p: Mapping[str, Any]) -> bool:
-    """Whether the Kossakowski matrix is positive up to rounding."""
-    low, high = _kossakowski_range(p)
-    return low >= -1e-10 * max(high, -low)
+def completely_positive(p: Mapping[str, Any]) -> NDArray[np.bool_]:
+    """Whether the Kossakowski matrix is positive up to rounding, (...,)."""
+    return is_positive(*kossakowski_range(p))
+
+
+def is_positive(least: NDArray[np.float64], largest: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """The same from the smallest and the largest eigenvalue."""
+    return np.asarray(least >= -1e-10 * np.maximum(largest, -least))
 
 
 def judged(
@@ -232,20 +247,20 @@ def closed_and_pure(p: Mapping[str, Any]) -> NDArray[np.bool_]:
 
 
 def couplings(p: Mapping[str, Any]) -> NDArray[np.float64]:
-    """V (3,)."""
-    return np.array([p["V_x"], p["V_y"], p["V_z"]])
+    """V (..., 3)."""
+    return np.stack([p["V_x"], p["V_y"], p["V_z"]], axis=-1)
 
 
 def field(p: Mapping[str, Any]) -> NDArray[np.float64]:
-    """B (3,)."""
-    return np.array([p["B_x"], p["B_y"], p["B_z"]])
+    """B (..., 3)."""
+    return np.stack([p["B_x"], p["B_y"], p["B_z"]], axis=-1)
 
 
 def start(p: Mapping[str, Any]) -> NDArray[np.float64]:
-    """Bloch vectors (N, 3) of the start."""
+    """Bloch vectors (..., N, 3) of the start."""
     if p["spins0"] is not None:
         return np.array(p["spins0"], dtype=np.float64)
-    return np.tile(macrospin.polar(p["theta0"], p["phi0"]), (p["N"], 1))
+    return np.repeat(macrospin.polar(p["theta0"], p["phi0"])[..., None, :], p["N"], axis=-2)
 
 
 def validate(p: Mapping[str, Any]) -> None:

@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 
 from solvers.batch import Batch, Point
 from solvers.declarations import AXIS, AXIS2, SITE, SITE2, TIME, Check, Limit, Output
-from solvers.engines.concurrence import concurrence
+from solvers.engines.concurrence import concurrences_of_pairs
 from solvers.engines.limits import exact_limit
 from solvers.engines.master_equation.exact import evolve_exactly, judged
 from solvers.engines.master_equation.generator import build_generator
@@ -43,6 +43,7 @@ from solvers.engines.spin_system import product_correlations
 from solvers.engines.validity import AFTER_BUDGET, earliest, first_not_reached
 from solvers.model import Method, Model
 from solvers.models.heisenberg import chain
+from solvers.models.heisenberg.bulk import exact_in_bulk
 from solvers.models.heisenberg.chain import MOST_EXACT, SOURCE, UNIT_OF_TIME
 from solvers.outcome import OK, WARNED, Kind, PointFailed, Remark
 from solvers.references.spin_systems import exact_moments, moment_path, product_density_matrix
@@ -107,7 +108,7 @@ def _exact(p: Point, found: tuple[Any, Any, Any]) -> dict[str, Any]:
     if p.wants("min_kossakowski"):
         outputs["min_kossakowski"] = chain.min_kossakowski(p)
     if p.wants("concurrence", "max_concurrence"):
-        outputs["concurrence"] = _concurrences(spins, raw)
+        outputs["concurrence"] = concurrences_of_pairs(spins, raw)
         outputs["max_concurrence"] = outputs["concurrence"].max()
     return outputs
 
@@ -135,16 +136,6 @@ def _spectral(p: Point, generator, r0):
         if p.wants("min_eigenvalue"):
             smallest[k] = smallest_dense_eigenvalue(r)
     return observed, purities, smallest
-
-
-def _concurrences(spins: NDArray[np.float64], raw: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Concurrence (T, N, N) of every pair, symmetric, zero for i = j."""
-    n = spins.shape[1]
-    found = np.zeros((len(spins), n, n))
-    for i in range(n):
-        for j in range(i + 1, n):
-            found[:, i, j] = found[:, j, i] = concurrence(spins[:, i], spins[:, j], raw[:, i, j])
-    return found
 
 
 def solve_uniform(row: Callable[[Mapping[str, Any]], chain.Row], p: Point) -> Mapping[str, Any]:
@@ -317,6 +308,7 @@ MODELS = (
                 meaning="density matrix in the real Pauli basis",
                 source="Eq. (9)",
                 solve=solve_exact,
+                bulk=exact_in_bulk,
                 reference=reference_exact,
                 cost=partial(cost, lambda n: 4.0**n),
                 limit=exact_limit(MOST_EXACT, chain.closed_and_pure),

@@ -10,7 +10,8 @@ With B_eff = B + V o M, gamma = 1, |M(0)| = 1 and the constant 1 for |M| in deno
     callen                   generalized with R0 = 0
 
 R = diag(Gamma/2, Gamma/2, Gamma), R0 = (0, 0, Gamma/(2 n_b + 1)), g_a = g_a- - g_a+. M_SS is the state of rest of Eq. (18)
-with D = 0 that goes over into the only one for V = 0, through folds if there are any; for Gamma = 0, where any vector along B_eff is one, it is 0.
+with D = 0 that goes over into the only one for V = 0, through folds if there are any; for Gamma = 0, where any vector along
+B_eff is one, it is 0.
 
 Errata that matter here: the sign of D in g and a factor 2 (bulk), R0 at finite n_b, the map between the Landau-Lifshitz
 and Gilbert forms; Eq. (20) follows from (18) only for V = 0. |M| is conserved to rounding where Gamma = 0.
@@ -23,7 +24,7 @@ from functools import partial
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from scipy.integrate import solve_ivp
 
 from solvers.batch import Batch
@@ -31,9 +32,9 @@ from solvers.declarations import AXIS, TIME, Check, Output, Parameter
 from solvers.engines.macrospin import first_crossings, paths, polar, row
 from solvers.engines.validity import AFTER_BUDGET, earliest, first_not_reached, unfinished
 from solvers.model import Method, Model
-from solvers.numerics.continuation import Linearised, follow_curve
+from solvers.numerics.continuation import follow
 from solvers.numerics.outcome import DONE, OUTCOME_TEXT
-from solvers.outcome import FAILED, KIND_OF_CODE, WARNED, Kind, PointFailed, Remark, Results
+from solvers.outcome import FAILED, KIND_OF_CODE, WARNED, Kind, PointFailed, Remark, Results, remark_of
 from solvers.shared_parameters import times, tolerances
 
 SOURCE = "Landau-Lifshitz theory from an open Heisenberg chain, Eqs. (2), (12)-(20)"
@@ -43,58 +44,42 @@ BEYOND = 1e-6
 """By how much |M| may exceed 1 before it is called unphysical."""
 
 
-def decay(Gamma: float) -> NDArray[np.float64]:
-    """Diagonal (3,) of the relaxation tensor R, Eq. (19)."""
-    return Gamma * np.array([0.5, 0.5, 1.0])
+def decay(Gamma: ArrayLike) -> NDArray[np.float64]:
+    """Diagonal (..., 3) of the relaxation tensor R, Eq. (19)."""
+    return np.multiply.outer(Gamma, [0.5, 0.5, 1.0])
 
 
 def stationary(p: Mapping[str, Any]) -> NDArray[np.float64]:
-    """M_SS (3,): root of -M x (B + V o M) - R M - R0, followed from V = 0, where it is a linear equation, in steps of V.
+    """M_SS (3,): root of -M x (B + V o M) - R M - R0 on the branch of the only one for V = 0, followed in s V, s = 0 to 1.
 
-    Where that leads to a fold the curve is followed through it, back and forth in V, to where it first meets the given V.
+    M.R M = -R0_z M_z bounds every root, so that the branch reaches s = 1; it may fold back on the way, past which s falls
+    for a while. Raises PointFailed where the branch is lost (kinks below the resolution).
     """
     if p["Gamma"] == 0.0:
         return np.zeros(3)
-    unit = max(np.abs(_vector(p, "B")).max(), np.abs(_vector(p, "V")).max(), p["Gamma"])
-    B, V = _vector(p, "B") / unit, _vector(p, "V") / unit
-    R, R0 = decay(p["Gamma"] / unit), np.array([0.0, 0.0, p["Gamma"] / unit / (2 * p["n_b"] + 1)])
+    B, V = _vector(p, "B"), _vector(p, "V")
+    R, R0 = decay(p["Gamma"]), np.array([0.0, 0.0, p["Gamma"] / (2 * p["n_b"] + 1)])
+    unit = max(float(np.abs(B).max()), float(np.abs(V).max()), p["Gamma"])
+    B, V, R, R0 = B / unit, V / unit, R / unit, R0 / unit
 
-    def linearised(m: Row, share: float) -> tuple[Row, NDArray[np.float64], Row]:
-        v = share * V
-        field = B + v * m
-        slopes = _cross(field) - _cross(m) * v - np.diag(R)
-        return np.cross(field, m) - R * m - R0, slopes, np.cross(V * m, m)
+    def residual(m, s):
+        return np.cross(B + s * V * m, m) - R * m - R0
 
-    m = np.linalg.solve(_cross(B) - np.diag(R), R0)  # -M x B = B x M
-    found = _in_steps(linearised, m) if V.any() else m
+    def jacobian(m, s):
+        by_m = _cross(B + s * V * m) - _cross(m) * (s * V) - np.diag(R)
+        return np.column_stack([by_m, np.cross(V * m, m)])
+
+    start = np.linalg.solve(_cross(B) - np.diag(R), R0)  # -M x B = B x M
+    found = follow(residual, jacobian, start) if V.any() else start
     if found is None:
-        found = follow_curve(linearised, m)
-    if found is None:
-        text = "the stationary state of the Bloch-Bloembergen equation was not found for this V"
-        raise PointFailed(Kind.NOT_CONVERGED, text)
+        raise PointFailed(
+            Kind.NOT_CONVERGED, "the stationary state of the Bloch-Bloembergen equation was lost on the way from V = 0"
+        )
     return found
 
 
-def _in_steps(linearised: Linearised, m: Row) -> Row | None:
-    """Newton's method at each of 20 steps of V, each from where it was before; None where it does not converge."""
-    for share in np.linspace(0.0, 1.0, 21)[1:].tolist():
-        for _ in range(50):
-            residual, slopes, _ = linearised(m, share)
-            try:
-                change = np.linalg.solve(slopes, residual)
-            except np.linalg.LinAlgError:  # at a fold
-                return None
-            m = m - change
-            if np.abs(change).max() < 1e-15:
-                break
-        else:
-            if not np.abs(change).max() < 1e-12:
-                return None
-    return m
-
-
 def _vector(p: Mapping[str, Any], name: str) -> NDArray[np.float64]:
-    return np.array([p[f"{name}_{a}"] for a in "xyz"])
+    return np.stack([p[f"{name}_{a}"] for a in "xyz"], axis=-1)
 
 
 def _cross(b: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -103,7 +88,7 @@ def _cross(b: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def row_landau_lifshitz(p: Mapping[str, Any]) -> Row:
-    """The row of `solvers.engines.macrospin` of one point."""
+    """The rows (..., WIDTH) of `solvers.engines.macrospin`, of one point or with the points in front."""
     return row(_vector(p, "B"), _vector(p, "V"), damping=p["alpha"])
 
 
@@ -114,8 +99,8 @@ def row_gilbert(p: Mapping[str, Any]) -> Row:
 
 
 def row_bloembergen(p: Mapping[str, Any]) -> Row:
-    """Relaxation towards the stationary state."""
-    R, centre = decay(p["Gamma"]), stationary(p)
+    """Relaxation towards the stationary state, given as `centre`."""
+    R, centre = decay(p["Gamma"]), p["centre"]
     return row(_vector(p, "B"), _vector(p, "V"), decay=R, source=-R * centre, centre=centre)
 
 
@@ -129,17 +114,34 @@ def row_callen(p: Mapping[str, Any]) -> Row:
     return _relaxing(p, 0.0)
 
 
-def _relaxing(p: Mapping[str, Any], noise: float) -> Row:
+def _relaxing(p: Mapping[str, Any], noise: ArrayLike) -> Row:
     B, V, R = _vector(p, "B"), _vector(p, "V"), decay(p["Gamma"])
-    return row(B, V, damping=p["alpha"], torque=-_vector(p, "g"), decay=R, source=[0.0, 0.0, noise])
+    return row(
+        B, V, damping=p["alpha"], torque=-_vector(p, "g"), decay=R, source=np.multiply.outer(noise, [0.0, 0.0, 1.0])
+    )
 
 
-def run(row_of: Callable[[Mapping[str, Any]], Row], batch: Batch) -> Results:
-    """All points, one after the other in one kernel call, with the row that a method makes of a point."""
+def run_centred(batch: Batch) -> Results:
+    """`run` for the equation that needs the stationary state of every point first."""
+    centres, failed = np.zeros((batch.size, 3)), {}
+    for i in range(batch.size):
+        try:
+            centres[i] = stationary(batch.point(i))
+        except (PointFailed, np.linalg.LinAlgError) as error:
+            failed[i] = remark_of(error)
+    return run(lambda p: row_bloembergen({**p, "centre": centres}), batch, failed)
+
+
+def run(
+    row_of: Callable[[Mapping[str, Any]], Row], batch: Batch, failed: Mapping[int, Remark] | None = None
+) -> Results:
+    """All points, one after the other in one kernel call, with the rows that a method makes of them."""
     when = batch["times"]
+    remarks = dict(failed or {})
     status = np.zeros(batch.size, dtype=np.int64)
-    remarks: dict[int, Remark] = {}
-    points = np.array([row_of(batch.point(i)) for i in range(batch.size)])
+    status[list(remarks)] = FAILED
+    points = row_of(batch)
+    points[list(remarks)] = 0.0  # at rest, where there is no row
     starts = polar(batch["theta0"], batch["phi0"])
     path = np.empty((batch.size, len(when), 3))
     codes, reached = np.empty(batch.size, dtype=np.int64), np.empty(batch.size)
@@ -147,15 +149,16 @@ def run(row_of: Callable[[Mapping[str, Any]], Row], batch: Batch) -> Results:
     paths(points, starts, when, path, *tuning, codes, reached)
     length = np.linalg.norm(path, axis=-1)
     first_bad = np.full(batch.size, np.nan)
-    for i in range(batch.size):
+    too_long = length > 1 + BEYOND
+    for i in np.flatnonzero((codes != DONE) | too_long.any(axis=1)).tolist():
         code, notes = int(codes[i]), []
         left = first_not_reached(code, when, int(np.isfinite(length[i]).sum()))
         if code != DONE:
             text = f"stopped at t = {reached[i]:.6g}: {OUTCOME_TEXT[code]}"
             status[i] = FAILED if np.isnan(left) else WARNED
             notes.append(text if np.isnan(left) else unfinished(text, left))
-        if status[i] != FAILED and (bad := length[i] > 1 + BEYOND).any():
-            first_bad[i] = when[bad.argmax()]
+        if status[i] != FAILED and too_long[i].any():
+            first_bad[i] = when[too_long[i].argmax()]
             status[i] = WARNED
             longest = np.nanmax(length[i])
             notes.append(f"|M| = {longest:.6g} > 1, from t = {first_bad[i]:.6g} on: M is no mean of spins")
@@ -279,7 +282,7 @@ MODELS = (
                 name="bloch_bloembergen",
                 meaning="relaxation towards the stationary state, D = 0",
                 source="Eq. (20)",
-                batch=partial(run, row_bloembergen),
+                batch=run_centred,
                 reference=partial(reference, slope_bloembergen),
             ),
             Method(

@@ -24,11 +24,10 @@ from solvers.declarations import TIME, Check, Output
 from solvers.engines.pair_loss.ladder import EVEN, ODD, Ladder, amplitude, excitations
 from solvers.model import Method, Model
 from solvers.models.spin_cat.quantum_parameters import SOURCE, UNIT_OF_TIME, spins, squeezing
+from solvers.models.spin_cat.reference import coherent_start, liouvillian, symmetric_operators
 from solvers.models.spin_cat.steady_state import LIMIT, MOST
-from solvers.outcome import WARNED, Kind, Remark
+from solvers.models.spin_cat.unresolved import unresolved
 from solvers.shared_parameters import times, tolerances
-
-_UNRESOLVED = 1e-6
 
 
 def exact(point: Point) -> Mapping[str, Any]:
@@ -50,17 +49,8 @@ def exact(point: Point) -> Mapping[str, Any]:
             ],
             axis=0,
         )
-    if (
-        point.wants("amplitude")
-        and when.size
-        and ladder.rate == 0
-        and when[-1] * ladder.coherence.rounding > _UNRESOLVED
-    ):
-        message = (
-            f"the coherence decays slower than {ladder.coherence.rounding:.1g}, which is rounding; "
-            f"what is left of the amplitude at t = {when[-1]:.3g} is not known"
-        )
-        found |= {"status": WARNED, "remark": Remark(kind=Kind.LOST_IN_ROUNDING, message=message)}
+    if point.wants("amplitude") and when.size:
+        found |= unresolved(ladder, when[-1], "the amplitude")
     return found
 
 
@@ -69,17 +59,10 @@ def reference(parameters: Mapping[str, Any]) -> Mapping[str, Any]:
     from scipy.linalg import expm
 
     n, eta, phi = parameters["N"], parameters["eta"], parameters["phi"]
-    k = np.arange(1, n + 1)
-    lower, a = np.diag(np.sqrt(k * (n - k + 1.0)), 1), np.diag(np.sqrt(k), 1)
-    C = lower @ lower / n
-    H = eta * (np.exp(1j * phi) * C + np.exp(-1j * phi) * C.T)
-    K, one = -1j * H - C.T @ C / 2, np.eye(n + 1)
-    L = np.kron(K, one) + np.kron(one, K.conj()) + np.kron(C, C)
-    alpha = math.sqrt(2 * eta) * np.exp(-1j * (phi / 2 + np.pi / 4))
-    start = np.array([alpha**i / math.sqrt(math.factorial(i)) for i in range(n + 1)])
-    start /= np.linalg.norm(start)
-    rho0 = np.outer(start, start.conj()).ravel()
-    paths = [(expm(t * L) @ rho0).reshape(one.shape) for t in parameters["times"]]
+    a = np.diag(np.sqrt(np.arange(1, n + 1)), 1)
+    L, start = liouvillian(*symmetric_operators(n, eta, phi)), coherent_start(n, eta, phi)
+    rho0 = np.outer(start, start.conj())
+    paths = [(expm(t * L) @ rho0.ravel()).reshape(rho0.shape) for t in parameters["times"]]
     return {
         "amplitude": [abs(np.trace(a @ rho)) for rho in paths],
         "excitations": [np.trace(a.T @ a @ rho).real for rho in paths],

@@ -44,6 +44,27 @@ def _squeezed(eta, phi, detunings, s, z, c1, loss, gain) -> tuple[NDArray[Any], 
     return d_s, d_z
 
 
+def symmetric_operators(n: int, eta: float, phi: float) -> tuple[NDArray[Any], NDArray[Any]]:
+    """C = S_-^2/N and H = eta (e^{i phi} C + h.c.) on the N + 1 symmetric states, the ground state first; Eqs. (1)-(2)."""
+    k = np.arange(1, n + 1)
+    lower = np.diag(np.sqrt(k * (n - k + 1.0)), 1)
+    C = lower @ lower / n
+    return C, eta * (np.exp(1j * phi) * C + np.exp(-1j * phi) * C.T)
+
+
+def liouvillian(C: NDArray[Any], H: NDArray[Any]) -> NDArray[np.complex128]:
+    """-i [H, rho] + D[C] rho as a matrix on rho row by row."""
+    K, one = -1j * H - C.T @ C / 2, np.eye(len(C))
+    return np.kron(K, one) + np.kron(one, K.conj()) + np.kron(C, C)
+
+
+def coherent_start(n: int, eta: float, phi: float) -> NDArray[np.complex128]:
+    """The coherent state of alpha = sqrt(2 eta) e^{-i (phi/2 + pi/4)}, cut off at N."""
+    alpha = math.sqrt(2 * eta) * np.exp(-1j * (phi / 2 + np.pi / 4))
+    start = np.array([alpha**i / math.sqrt(math.factorial(i)) for i in range(n + 1)])
+    return np.asarray(start / np.linalg.norm(start))
+
+
 def printed(n: float, eta: float, delta: float, a: float, zeta: float, z: float) -> tuple[float, float, float]:
     """A', zeta', z' of Eqs. (26)-(28)."""
     c = math.cos(zeta) ** 2

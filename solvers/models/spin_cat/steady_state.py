@@ -22,6 +22,7 @@ from solvers.engines.pair_loss.ladder import excitations, steady_state
 from solvers.engines.pair_loss.parity_basis import PARITIES
 from solvers.model import Method, Model
 from solvers.models.spin_cat.quantum_parameters import SOURCE, parity, spins, squeezing
+from solvers.models.spin_cat.reference import liouvillian, symmetric_operators
 from solvers.outcome import WARNED, Kind, Remark
 
 MOST = 400
@@ -64,15 +65,10 @@ def exact(point: Point) -> Mapping[str, Any]:
 def reference(parameters: Mapping[str, Any]) -> Mapping[str, Any]:
     """The null vector, by singular values, of the dense generator of all N + 1 symmetric states with phi as it is."""
     n, eta, phi = parameters["N"], parameters["eta"], parameters["phi"]
-    k = np.arange(1, n + 1)
-    lower = np.diag(np.sqrt(k * (n - k + 1.0)), 1)
-    C = lower @ lower / n
-    H = eta * (np.exp(1j * phi) * C + np.exp(-1j * phi) * C.T)
+    C, H = symmetric_operators(n, eta, phi)
     keep = np.arange(PARITIES.index(parameters["parity"]), n + 1, 2)
-    C, H, one = C[np.ix_(keep, keep)], H[np.ix_(keep, keep)], np.eye(len(keep))
-    K = -1j * H - C.T @ C / 2
-    L = np.kron(K, one) + np.kron(one, K.conj()) + np.kron(C, C)
-    rho = np.linalg.svd(L)[2][-1].conj().reshape(one.shape)
+    L = liouvillian(C[np.ix_(keep, keep)], H[np.ix_(keep, keep)])
+    rho = np.linalg.svd(L)[2][-1].conj().reshape(len(keep), len(keep))
     rho = rho / np.trace(rho)
     cat = np.array([math.sqrt(math.comb(n, i) * (2 * eta / n) ** i) for i in keep])
     cat = cat * np.exp(-1j * (phi / 2 + np.pi / 4) * keep) / np.linalg.norm(cat)

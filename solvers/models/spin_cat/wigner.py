@@ -22,11 +22,10 @@ from solvers.engines.pair_loss.ladder import EVEN, ODD, Ladder
 from solvers.engines.wigner import wigner
 from solvers.model import Method, Model
 from solvers.models.spin_cat.quantum_parameters import SOURCE, UNIT_OF_TIME, spins, squeezing
+from solvers.models.spin_cat.reference import coherent_start, liouvillian, symmetric_operators
 from solvers.models.spin_cat.steady_state import LIMIT
-from solvers.outcome import WARNED, Kind, Remark
+from solvers.models.spin_cat.unresolved import unresolved
 from solvers.shared_parameters import tolerances
-
-_UNRESOLVED = 1e-6
 
 
 def exact(point: Point) -> Mapping[str, Any]:
@@ -43,13 +42,7 @@ def exact(point: Point) -> Mapping[str, Any]:
     rho[::2, 1::2] = ladder.coherences(when)[0]
     rho[1::2, ::2] = rho[::2, 1::2].T
     found["wigner"] = wigner(rho, -(point["phi"] / 2 + np.pi / 4), point["x_max"], grid)
-    if ladder.rate == 0 and point["t"] * ladder.coherence.rounding > _UNRESOLVED:
-        message = (
-            f"the coherence decays slower than {ladder.coherence.rounding:.1g}, which is rounding; "
-            f"what is left of it at t = {point['t']:.3g} is not known"
-        )
-        found |= {"status": WARNED, "remark": Remark(kind=Kind.LOST_IN_ROUNDING, message=message)}
-    return found
+    return found | unresolved(ladder, point["t"], "it")
 
 
 def reference(parameters: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -57,16 +50,8 @@ def reference(parameters: Mapping[str, Any]) -> Mapping[str, Any]:
     from scipy.linalg import expm
 
     n, eta, phi = parameters["N"], parameters["eta"], parameters["phi"]
-    k = np.arange(1, n + 1)
-    lower = np.diag(np.sqrt(k * (n - k + 1.0)), 1)
-    C = lower @ lower / n
-    H = eta * (np.exp(1j * phi) * C + np.exp(-1j * phi) * C.T)
-    K, one = -1j * H - C.T @ C / 2, np.eye(n + 1)
-    L = np.kron(K, one) + np.kron(one, K.conj()) + np.kron(C, C)
-    alpha = math.sqrt(2 * eta) * np.exp(-1j * (phi / 2 + np.pi / 4))
-    start = np.array([alpha**i / math.sqrt(math.factorial(i)) for i in range(n + 1)])
-    start /= np.linalg.norm(start)
-    rho = (expm(parameters["t"] * L) @ np.outer(start, start.conj()).ravel()).reshape(one.shape)
+    L, start = liouvillian(*symmetric_operators(n, eta, phi)), coherent_start(n, eta, phi)
+    rho = (expm(parameters["t"] * L) @ np.outer(start, start.conj()).ravel()).reshape(n + 1, n + 1)
 
     def waves(q: NDArray[Any]) -> NDArray[Any]:
         found = [np.pi**-0.25 * np.exp(-q * q / 2), math.sqrt(2) * np.pi**-0.25 * q * np.exp(-q * q / 2)]

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from solvers.declarations import Output, Parameter
 from solvers.engines.phase_space.lattice import CLASSICAL, CONSERVING, MOST_SITES, POSITIVE, Lattice
+from solvers.engines.phase_space.sample import too_long
 from solvers.engines.phase_space.sampling import COHERENT_P, COHERENT_WIGNER, RING_WIGNER
 from solvers.outcome import FAILED, InvalidInput, Kind, Remark
 from solvers.shared_parameters import seed, trajectories
@@ -157,6 +158,14 @@ def lattice(p: Mapping[str, Any], theta: float, phi: float, *, classical: bool =
         0.0 if classical else -0.125,
         float(p["step"]),
     )
+
+
+def coarse(p: Mapping[str, Any]) -> str:
+    """Why the step is too long for the rates of a point, "" where it is not."""
+    _, height = shape(p)
+    neighbours = 2 if height == 1 else 4
+    turning = 0.5 * neighbours * float(np.abs(physical(p)).max())
+    return too_long(p["step"], p["Gamma"], turning, p["variant"] != "conserving")
 
 
 def failed(kind: Kind, message: str) -> dict[str, Any]:

@@ -57,6 +57,8 @@ def twoqs(p: Point) -> dict[str, Any]:
             f"the variance of N = |alpha|^2 + |beta|^2 has grown by more than {GROWN:g} of N^2 from "
             f"t = {found['first_bad_time']:.6g} on: the positive diffusion no longer holds S; variant conserving keeps it"
         )
+    if reason := declare.coarse(p):
+        reasons.append(reason)
     if p["target_error"] > 0.0 and not path.mean_sem.max(initial=0.0) <= p["target_error"]:
         reasons.append(f"target_error was not reached with trajectories = {path.trajectories}")
     if reasons:

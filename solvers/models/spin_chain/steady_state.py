@@ -27,7 +27,6 @@ from solvers.engines.phase_space.lattice_sample import (
     Stationary,
     correlation_length,
     run_average,
-    sem_of,
     stationary,
 )
 from solvers.engines.phase_space.sample import GROWN
@@ -110,30 +109,32 @@ def summarised(p: Mapping[str, Any], rows: Stationary) -> dict[str, Any]:
     """All outputs from trajectories."""
     S, width = p["S"], rows.correlation.shape[1]
     m = moments_of(rows.averages, S)
-    n, n2 = m["n"].mean(), m["n2"].mean()
-    found: dict[str, Any] = {"Sz_over_S": -1.0 + n / S, "Sz_over_S_sem": sem_of(m["n"]) / S}
-    found |= {"excitations": n, "excitations_sem": sem_of(m["n"])}
+    mean, sem = rows.mean, rows.sem
+    n, n2 = mean(m["n"]), mean(m["n2"])
+    found: dict[str, Any] = {"Sz_over_S": -1.0 + n / S, "Sz_over_S_sem": sem(m["n"]) / S}
+    found |= {"excitations": n, "excitations_sem": sem(m["n"])}
     for name in ("Sxx_over_S", "Syy_over_S", "Sxy_over_S"):
-        found |= {name: m[name].mean(), f"{name}_sem": sem_of(m[name])}
-    found |= {"Szz_variance": n2 - n * n, "Szz_variance_sem": sem_of(m["n2"] - 2 * n * m["n"])}
-    F, F0 = rows.correlation.mean(axis=0), m["onsite"].mean()
+        found |= {name: mean(m[name]), f"{name}_sem": sem(m[name])}
+    found |= {"Szz_variance": n2 - n * n, "Szz_variance_sem": sem(m["n2"] - 2 * n * m["n"])}
+    F, F0 = mean(rows.correlation), mean(m["onsite"])
     C = F / F0
     C[0] = 1.0
-    C_sem = sem_of((rows.correlation - C * m["onsite"][:, None]) / F0)
-    C_sem[0] = 0.0 if len(rows.averages) > 1 else math.nan
+    C_sem = sem((rows.correlation - C * m["onsite"][:, None]) / F0)
+    groups = len(rows.counts)
+    C_sem[0] = 0.0 if groups > 1 else math.nan
     chosen = distances(p, width)
     found |= {"correlation": C[chosen], "correlation_sem": C_sem[chosen]}
     floor = np.maximum(SMALLEST_CORRELATION, 2 * np.nan_to_num(C_sem))
     found |= {"correlation_length": correlation_length(C, floor), "correlation_length_sem": math.nan}
-    count = len(rows.averages)
-    if count > 2:
-        # the jackknife, over the same distances as far as they stay positive
+    count = rows.counts.sum()
+    if groups > 2:
+        # the jackknife over groups, over the same distances as far as they stay positive
         without = [
-            correlation_length((rows.correlation.sum(axis=0) - f) / (m["onsite"].sum() - o), floor)
-            for f, o in zip(rows.correlation, m["onsite"], strict=True)
+            correlation_length((count * F - c * f) / (count * F0 - c * o), floor)
+            for c, f, o in zip(rows.counts, rows.correlation, m["onsite"], strict=True)
         ]
-        found["correlation_length_sem"] = math.sqrt((count - 1) * float(np.var(without)))
-    extra, extra2 = rows.averages[:, 7].mean(), rows.averages[:, 8].mean()
+        found["correlation_length_sem"] = math.sqrt((groups - 1) * float(np.var(without)))
+    extra, extra2 = mean(rows.averages[:, 7]), mean(rows.averages[:, 8])
     return found | {
         "length_mean": extra + 2 * S,
         "length_variance": max(extra2 - extra * extra, 0.0),
@@ -163,6 +164,8 @@ def twoqs(p: Point) -> dict[str, Any]:
             f"the variance of N = |alpha|^2 + |beta|^2 has grown by more than {GROWN:g} of N^2 on average over t_average: "
             "the positive diffusion no longer holds S; variant conserving keeps it"
         )
+    if reason := declare.coarse(p):
+        reasons.append(reason)
     if p["target_error"] > 0.0 and not found["excitations_sem"] <= p["target_error"]:
         reasons.append(f"target_error was not reached with trajectories = {found['samples']}")
     if reasons:

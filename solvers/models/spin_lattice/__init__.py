@@ -14,8 +14,8 @@ open chain; its neighbours are |i-j| = 1). The start is a product state, all spi
 
 Rey and Chaparro, Eqs. (1), (7)-(14), (30), with the corrections stated in `spin_network`; the same engines.
 
-Files: `lattice` (the system), `dynamics` (the model), `symmetric` (how it is solved where all spins are alike),
-`truncated_wigner` (the method `twa`).
+Files: `lattice` (the system), `dynamics` (the model), `bulk` (many small ones at once), `symmetric` (how it is solved
+where all spins are alike), `truncated_wigner` (the method `twa`).
 """
 
 from solvers.papers import SPIN_NETWORKS as PAPER

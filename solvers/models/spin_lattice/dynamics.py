@@ -32,6 +32,7 @@ from solvers.engines.trajectories import sample
 from solvers.engines.truncated_wigner.parameters import sampling
 from solvers.engines.validity import AFTER_BUDGET, earliest, judge
 from solvers.model import Method, Model
+from solvers.models.spin_lattice.bulk import exact_in_bulk
 from solvers.models.spin_lattice.lattice import (
     LATTICES,
     MOST_EXACT,
@@ -41,6 +42,7 @@ from solvers.models.spin_lattice.lattice import (
     collective,
     is_symmetric,
     neighbours,
+    of_moments,
     sampled,
     start_spins,
 )
@@ -56,13 +58,12 @@ def solve_exact(p: Point) -> Mapping[str, Any]:
         return solve_symmetric_exact(p)
     n, system = p["N"], build_system(p)
     found = evolve_exactly(system, start_spins(p), p["times"], rtol=p["rtol"], max_steps=p["max_steps"])
-    spins, correlations = split_moments(found.observed, n)
     first_bad, reason = np.nan, ""
     if not system.positive:
+        spins, correlations = split_moments(found.observed, n)
         first_bad, reason = first_unphysical(p["times"], spins, smallest_pair_eigenvalue(spins, correlations))
     status, remark = judged(found, p["rtol"], *judge(system, first_bad=first_bad, reason=reason))
-    outputs = collective(n, spins.mean(axis=1), pair_means(correlations))
-    return outputs | {"first_bad_time": first_bad, "status": status, "remark": remark}
+    return of_moments(n, found.observed) | {"first_bad_time": first_bad, "status": status, "remark": remark}
 
 
 def solve_moments(order: int, p: Point) -> Mapping[str, Any]:
@@ -224,6 +225,7 @@ MODELS = (
                 meaning="density matrix in the real Pauli basis",
                 source="Eqs. (1), (28)",
                 solve=solve_exact,
+                bulk=exact_in_bulk,
                 reference=reference_exact,
                 cost=size_cost(lambda n: 4.0 ** np.minimum(n, MOST_WAVE_SPINS), lambda n: n**3),
                 limit=LIMIT,

@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from solvers.engines.collective import squeezing
-from solvers.engines.spin_system import LOWERING, SpinSystem, correlated, local_dissipator
+from solvers.engines.collective import collective_moments, squeezing
+from solvers.engines.spin_system import LOWERING, SpinSystem, local_blocks, local_dissipator
 from solvers.engines.symmetric.system import SymmetricSystem
 from solvers.numerics.random import standard_normals
 from solvers.outcome import InvalidInput
@@ -44,35 +44,54 @@ def neighbours(lattice: str, n: int) -> NDArray[np.float64]:
     return joined.astype(np.float64)
 
 
-def strengths(p: Mapping[str, Any], joined: NDArray[np.float64]) -> NDArray[np.float64]:
-    """f_ij (N, N)."""
-    if p["lattice"] != "power_law":
-        return joined
-    n = p["N"]
+def alone(p: Mapping[str, Any]) -> dict[str, NDArray[Any]]:
+    """The numbers of a point as arrays (1,), for the functions of many points."""
+    names = ("J_x", "J_y", "J_z", "h_x", "h_y", "h_z", "exponent", "disorder", "seed", "realisation")
+    return {name: np.array([p[name]]) for name in (*names, *(f"gamma_{rate}" for rate in RATES))}
+
+
+def strengths(p: Mapping[str, Any], lattice: str, joined: NDArray[np.float64]) -> NDArray[np.float64]:
+    """f_ij of points of one lattice, (P, N, N), or (1, N, N) where all have the same."""
+    if lattice != "power_law":
+        return joined[None]
+    n = len(joined)
     distance = np.abs(np.arange(n)[:, None] - np.arange(n)) + np.eye(n)
-    return (1 - np.eye(n)) * distance ** -float(p["exponent"])
+    return np.asarray((1 - np.eye(n)) * distance ** -p["exponent"][:, None, None])
 
 
-def fields(p: Mapping[str, Any]) -> NDArray[np.float64]:
-    """(N, 3) with the disorder."""
-    field = np.tile([p["h_x"], p["h_y"], p["h_z"]], (p["N"], 1)).astype(np.float64)
-    if p["disorder"]:
-        field[:, 2] += p["disorder"] * standard_normals(p["seed"], p["realisation"], p["N"])
+def fields(p: Mapping[str, Any], n: int) -> NDArray[np.float64]:
+    """(P, N, 3) with the disorder."""
+    uniform = np.stack([p["h_x"], p["h_y"], p["h_z"]], axis=-1)
+    field = np.repeat(uniform[:, None], n, axis=1)
+    for i in np.flatnonzero(p["disorder"]).tolist():
+        field[i, :, 2] += p["disorder"][i] * standard_normals(p["seed"][i], p["realisation"][i], n)
     return field
 
 
 def build_system(p: Mapping[str, Any]) -> SpinSystem:
     """Fields, couplings and Gamma of a point."""
-    n = p["N"]
-    joined = neighbours(p["lattice"], n)
-    strength = strengths(p, joined)
-    coupling = np.zeros((n, n, 3, 3))
+    field, coupling, Gamma = build_systems(alone(p), p["N"], p["lattice"])
+    return SpinSystem(field[0], coupling[0], Gamma[0])
+
+
+def build_systems(
+    p: Mapping[str, Any], n: int, lattice: str
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.complex128]]:
+    """Fields (P, N, 3), couplings (P, N, N, 3, 3) and Gamma (P, 3N, 3N) of points of one size and lattice."""
+    joined = neighbours(lattice, n)
+    strength = strengths(p, lattice, joined)
+    count = len(p["J_x"])
+    coupling = np.zeros((count, n, n, 3, 3))
     for a, name in enumerate(("J_x", "J_y", "J_z")):
-        coupling[:, :, a, a] = p[name] * strength
-    Gamma = local_dissipator(*(np.full(n, p[name]) for name in ("gamma_minus", "gamma_plus", "gamma_z")))
-    if p["gamma_collective"] or p["gamma_neighbour"]:
-        Gamma = Gamma + correlated(LOWERING, p["gamma_collective"] * np.ones((n, n)) + p["gamma_neighbour"] * joined)
-    return SpinSystem(fields(p), coupling, Gamma)
+        coupling[:, :, :, a, a] = p[name][:, None, None] * strength
+    Gamma = np.zeros((count, n, 3, n, 3), dtype=np.complex128)
+    here = np.arange(n)
+    Gamma[:, here, :, here, :] = local_blocks(*(p[name] for name in ("gamma_minus", "gamma_plus", "gamma_z")))
+    shared = p["gamma_collective"][:, None, None] + p["gamma_neighbour"][:, None, None] * joined
+    if shared.any():
+        lowering = np.outer(LOWERING, LOWERING.conj())
+        Gamma += shared[:, :, None, :, None] * lowering[:, None, :]
+    return fields(p, n), coupling, Gamma.reshape(count, 3 * n, 3 * n)
 
 
 def start_spins(p: Mapping[str, Any]) -> NDArray[np.float64]:
@@ -114,6 +133,19 @@ def collective(n: int, magnetisation: NDArray[np.float64], pairs: NDArray[np.flo
         "magnetisation": magnetisation,
         "pair_correlation": pairs,
         "squeezing": squeezing(n, magnetisation, pairs),
+        "first_bad_time": np.nan,
+    }
+
+
+def of_moments(n: int, moments: NDArray[np.float64]) -> dict[str, Any]:
+    """The same from the moments (..., K) of all spins and pairs."""
+    rows, lead = np.ascontiguousarray(moments).reshape(-1, moments.shape[-1]), moments.shape[:-1]
+    magnetisation, pairs, squeezed = np.empty((len(rows), 3)), np.empty((len(rows), 3, 3)), np.empty(len(rows))
+    collective_moments(n, rows, magnetisation, pairs, squeezed)
+    return {
+        "magnetisation": magnetisation.reshape(*lead, 3),
+        "pair_correlation": pairs.reshape(*lead, 3, 3),
+        "squeezing": squeezed.reshape(lead),
         "first_bad_time": np.nan,
     }
 

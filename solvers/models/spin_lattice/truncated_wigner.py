@@ -15,30 +15,54 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from solvers.batch import Point
-from solvers.engines.truncated_wigner.sample import Lattice, average, judge_average, prepare
-from solvers.models.spin_lattice.lattice import RATES, fields, neighbours, sampled, strengths
+from solvers.engines.collective import VANISHES
+from solvers.engines.spin_squeezing import least_variance
+from solvers.engines.truncated_wigner.sample import Averages, Lattice, average, judge_average, prepare
+from solvers.models.spin_lattice.lattice import RATES, alone, fields, neighbours, sampled, strengths
 
 SOURCE = "J. Huber, A. M. Rey and P. Rabl, Phys. Rev. A 105, 013716 (2022), with jumps for noise"
 BIAS = 0.35
 """More than the errors of means and pair correlations of three spins with every kind of term (0.14 and 0.32 in 30 random points)."""
 
 
+def squeezing_by_groups(n: int, drawn: Averages) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """xi^2 and its standard error (T,): each group's variance in the direction that is smallest in all the others.
+
+    The smallest variance of all together would be low by up to sqrt(2/trajectories) where it is alike in all directions.
+    """
+    m, p = drawn.groups[..., :3], drawn.groups[..., 3:].reshape(*drawn.groups.shape[:-1], 3, 3)
+    count = len(m)
+    p = np.zeros_like(p) if n == 1 else p
+    _, direction = least_variance((m.sum(axis=0) - m) / (count - 1), (p.sum(axis=0) - p) / (count - 1))
+    variances = 1.0 + (n - 1) * np.einsum("gta,gtab,gtb->gt", direction, p, direction)
+    length = np.linalg.norm(drawn.mean[:, :3], axis=1)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        found = np.where(length > VANISHES, variances.mean(axis=0) / length**2, np.nan)
+        own = np.std(variances, axis=0, ddof=1) / np.sqrt(count) / length**2
+        of_length = 2 * found * np.linalg.norm(drawn.sem[:, :3], axis=1) / length
+    return found, np.where(np.isnan(found), np.nan, np.hypot(own, of_length))
+
+
 def solve_twa(p: Point) -> Mapping[str, Any]:
     """Means over truncated Wigner trajectories with standard errors."""
     n, everywhere = p["N"], p["lattice"] == "all_to_all"
     joined = None if everywhere else neighbours(p["lattice"], n)
-    strength = None if joined is None else strengths(p, joined)
+    one = alone(p)
+    strength = None if joined is None else strengths(one, p["lattice"], joined)[0]
     J = np.array([p["J_x"], p["J_y"], p["J_z"]], dtype=np.float64)
     rates = (p[f"gamma_{name}"] for name in RATES)
-    lattice = Lattice(J, strength, fields(p), joined, *rates)
+    lattice = Lattice(J, strength, fields(one, n)[0], joined, *rates)
     point = prepare(lattice, p["theta"], p["phi"], p["step"], p["times"], p["max_steps"])
     kept = slice(
         0 if p.wants("magnetisation", "squeezing") else 3, 12 if p.wants("pair_correlation", "squeezing") else 3
     )
     drawn = average(point, p.key, p["times"], p["trajectories"], p["target_error"], kept)
     found = sampled(n, drawn.mean, drawn.sem, drawn.groups) | {"samples": drawn.trajectories}
+    if len(drawn.groups) > 1:
+        found["squeezing"], found["squeezing_sem"] = squeezing_by_groups(n, drawn)
     return found | judge_average(drawn, p["times"], p["target_error"], kept)
 
 

@@ -41,6 +41,7 @@ from solvers.engines.trajectories import sample
 from solvers.engines.validity import AFTER_BUDGET, earliest, judge
 from solvers.model import Method, Model
 from solvers.models.spin_network import reference
+from solvers.models.spin_network.bulk import exact_in_bulk
 from solvers.models.spin_network.network import (
     CUMULANT,
     MEAN_FIELD,
@@ -56,6 +57,7 @@ from solvers.models.spin_network.network import (
     random_network,
     size_cost,
     start_moments,
+    surely_valid,
 )
 from solvers.shared_parameters import seed, times, tolerances, trajectories
 
@@ -247,6 +249,7 @@ MODELS = (
                 meaning="density matrix in the real Pauli basis, Chebyshev series of the propagator",
                 source="Eqs. (1), (28)",
                 solve=solve_exact,
+                bulk=exact_in_bulk,
                 reference=reference.exact_dynamics,
                 cost=size_cost(lambda n: 4.0**n),
                 limit=exact_limit(MOST_EXACT, closed_and_pure),
@@ -271,6 +274,7 @@ MODELS = (
         outputs=OUTPUTS,
         dimensions=(TIME, SITE, SITE2, AXIS, AXIS2),
         validate=validate,
+        surely_valid=surely_valid,
         example={
             "N": 3,
             "h": [[0.8, 0.0, 0.0]] * 3,

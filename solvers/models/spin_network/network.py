@@ -23,7 +23,7 @@ from solvers.engines.master_equation.states import (
     split_moments,
 )
 from solvers.engines.pair_states import TOLERANCE, smallest_pair_eigenvalue
-from solvers.engines.spin_system import EPSILON, SpinSystem, local_dissipator, product_correlations
+from solvers.engines.spin_system import EPSILON, SpinSystem, local_blocks, product_correlations
 from solvers.model import Method
 from solvers.outcome import InvalidInput
 
@@ -119,10 +119,43 @@ def size_cost(cost: Callable[[float], float]) -> Callable[[Batch], NDArray[Any]]
 
 def build_system(parameters: Mapping[str, Any]) -> SpinSystem:
     """The spin system of a point; ValueError for a Hamiltonian or a dissipator that is not Hermitian."""
-    n, hbar = parameters["N"], parameters["hbar"]
-    A = np.asarray(parameters["A"])
-    field, coupling = _hamiltonian(np.asarray(parameters["h"]), A)
+    field, coupling, Gamma, fine = build_systems(parameters)
+    if not fine:
+        _refuse_dissipator(np.asarray(parameters["dissipator"]))
+        _refuse_hamiltonian(np.asarray(parameters["A"]))
+    return SpinSystem(field, coupling, Gamma)
+
+
+def build_systems(
+    parameters: Mapping[str, Any],
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.complex128], NDArray[np.bool_]]:
+    """Fields (..., N, 3), couplings (..., N, N, 3, 3), Gamma (..., 3N, 3N) of one point or with the points in front, and
+    whether Hamiltonian and dissipator are Hermitian (...,)."""
+    hbar = np.asarray(parameters["hbar"])
+    field, coupling, fine = _hamiltonian(np.asarray(parameters["h"]), np.asarray(parameters["A"]))
     dissipator = np.asarray(parameters["dissipator"])
+    adjoint = _adjoint(dissipator)
+    fine &= _largest(dissipator - adjoint, 2) <= 1e-10 * np.maximum(1.0, _largest(dissipator, 2))
+    Gamma = (dissipator + adjoint) / 2
+    n = parameters["N"]
+    local = local_blocks(*(np.asarray(parameters[name]) for name in ("gamma_minus", "gamma_plus", "gamma_z")))
+    here = np.arange(n)
+    blocks = Gamma.reshape(*Gamma.shape[:-2], n, 3, n, 3)
+    for i in here:
+        blocks[..., i, :, i, :] += local[..., i, :, :]
+    return field / hbar[..., None, None], coupling / hbar[..., None, None, None, None], Gamma, fine
+
+
+def _adjoint(matrix: NDArray[np.complex128]) -> NDArray[np.complex128]:
+    return np.asarray(np.swapaxes(matrix, -1, -2).conj())
+
+
+def _largest(array: NDArray[Any], dimensions: int) -> NDArray[np.float64]:
+    """The largest modulus over the last dimensions."""
+    return np.asarray(np.abs(array).max(axis=tuple(range(-dimensions, 0)), initial=0.0))
+
+
+def _refuse_dissipator(dissipator: NDArray[np.complex128]) -> None:
     skew = np.abs(dissipator - dissipator.conj().T)
     if skew.max(initial=0.0) > 1e-10 * max(1.0, float(np.abs(dissipator).max())):
         p, q = np.unravel_index(int(skew.argmax()), skew.shape)
@@ -130,22 +163,34 @@ def build_system(parameters: Mapping[str, Any]) -> SpinSystem:
             f"parameter dissipator must be Hermitian: element [{p}, {q}] is {dissipator[p, q]:.6g} but [{q}, {p}] is "
             f"{dissipator[q, p]:.6g}; each must be the complex conjugate of the other"
         )
-    Gamma = (dissipator + dissipator.conj().T) / 2 + local_dissipator(
-        *(np.broadcast_to(np.asarray(parameters[name]), (n,)) for name in ("gamma_minus", "gamma_plus", "gamma_z"))
-    )
-    return SpinSystem(field / hbar, coupling / hbar, Gamma)
 
 
-def _hamiltonian(h: NDArray[np.float64], A: NDArray[np.complex128]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Fields (N, 3) and couplings (N, N, 3, 3) of Eq. (1), without the constant."""
-    n = len(h)
+def _hamiltonian(
+    h: NDArray[np.float64], A: NDArray[np.complex128]
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.bool_]]:
+    """Fields (..., N, 3) and couplings (..., N, N, 3, 3) of Eq. (1), without the constant, and whether it is Hermitian."""
+    n, lead = h.shape[-2], h.shape[:-2]
     if not A.any():
-        return h.astype(np.float64), np.zeros((n, n, 3, 3))
-    here = np.arange(n)
-    tolerance = 1e-12 * max(1.0, float(np.abs(A).max()))
-    coupling = A + A.transpose(1, 0, 3, 2)
-    local = A[here, here]
-    coupling[here, here] = 0.0
+        return h.astype(np.float64), np.zeros((*lead, n, n, 3, 3)), np.ones(lead, dtype=bool)
+    coupling, trace, twist, tolerance = _parts(A)
+    fine = _largest(coupling.imag, 4) <= tolerance
+    fine &= (_largest(trace.imag, 1) <= tolerance) & (_largest(twist.real, 3) <= tolerance)
+    field = h - np.einsum("abc,...iab->...ic", EPSILON, twist.imag)
+    return field, np.ascontiguousarray(coupling.real), np.asarray(fine)
+
+
+def _parts(A: NDArray[np.complex128]) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any], NDArray[np.float64]]:
+    """A_ij + A_ji^T off site, trace and antisymmetric part on site, and by how much each may fail to be Hermitian."""
+    here = np.arange(A.shape[-3])
+    tolerance = 1e-12 * np.maximum(1.0, _largest(A, 4))
+    coupling = A + np.swapaxes(np.swapaxes(A, -4, -3), -2, -1)
+    coupling[..., here, here, :, :] = 0.0
+    local = A[..., here, here, :, :]
+    return coupling, np.trace(local, axis1=-2, axis2=-1), (local - np.swapaxes(local, -2, -1)) / 2, tolerance
+
+
+def _refuse_hamiltonian(A: NDArray[np.complex128]) -> None:
+    coupling, trace, twist, tolerance = _parts(A)
     bad = np.abs(coupling.imag)
     if bad.max() > tolerance:
         i, j, a, b = (int(k) for k in np.unravel_index(int(bad.argmax()), bad.shape))
@@ -153,21 +198,17 @@ def _hamiltonian(h: NDArray[np.float64], A: NDArray[np.complex128]) -> tuple[NDA
             f"the Hamiltonian is not Hermitian: A[{i},{j},{a},{b}] + A[{j},{i},{b},{a}] = {coupling[i, j, a, b]:.6g} must "
             f"be real; given were {A[i, j, a, b]:.6g} and {A[j, i, b, a]:.6g}; A[j,i,b,a] = conj(A[i,j,a,b]) is sufficient"
         )
-    trace = np.trace(local, axis1=1, axis2=2)
     if np.abs(trace.imag).max() > tolerance:
         i = int(np.abs(trace.imag).argmax())
         raise InvalidInput(
             f"the Hamiltonian is not Hermitian: the trace of A[{i},{i}] over the axes is {trace[i]:.6g} and must be real"
         )
-    twist = (local - local.transpose(0, 2, 1)) / 2
     if np.abs(twist.real).max() > tolerance:
         i, a, b = (int(k) for k in np.unravel_index(int(np.abs(twist.real).argmax()), twist.shape))
         raise InvalidInput(
             f"the Hamiltonian is not Hermitian: on site, s^a s^b = i eps_abc s^c, so that A[{i},{i},{a},{b}] - "
             f"A[{i},{i},{b},{a}] = {2 * twist[i, a, b]:.6g} must be imaginary; give on-site couplings as fields h"
         )
-    field = h - np.einsum("abc,iab->ic", EPSILON, twist.imag)
-    return field, np.ascontiguousarray(coupling.real)
 
 
 def start_moments(parameters: Mapping[str, Any]) -> tuple[NDArray[np.float64], NDArray[np.float64] | None]:
@@ -275,6 +316,16 @@ def check_start(parameters: Mapping[str, Any], physical: bool = True) -> None:
                 f"parameter correlations0 belongs to no state: with spins0, a pair density matrix has the eigenvalue "
                 f"{smallest:.6g} < 0"
             )
+
+
+def surely_valid(batch: Batch) -> NDArray[np.bool_]:
+    """Points (P,) of product starts that `build_system` and `check_start` accept, all at once."""
+    if batch["rho0"] is not None or batch["correlations0"] is not None:
+        return np.zeros(batch.size, dtype=bool)
+    fine = build_systems(batch)[-1]
+    if batch["spins0"] is not None:
+        fine = fine & (np.linalg.norm(batch["spins0"], axis=-1).max(axis=-1) <= 1 + 1e-8)
+    return np.asarray(fine)
 
 
 def random_network(rng: np.random.Generator, n: int) -> dict[str, Any]:

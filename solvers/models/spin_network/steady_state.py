@@ -40,6 +40,7 @@ from solvers.models.spin_network.network import (
     size_cost,
     start_moments,
     start_state,
+    surely_valid,
 )
 from solvers.outcome import OK, WARNED, Kind, Remark
 from solvers.shared_parameters import tolerances
@@ -173,6 +174,7 @@ MODELS = (
         ),
         dimensions=(SITE, SITE2, AXIS, AXIS2),
         validate=validate,
+        surely_valid=surely_valid,
         example={
             "N": 2,
             "h": [[0.8, 0.0, 0.0], [0.8, 0.0, 0.0]],

@@ -8,8 +8,17 @@ from scipy.integrate import solve_ivp
 
 from solvers import SolverWarning, solve
 from solvers.engines.classical_lattice import derivative, neighbour_sum
-from solvers.engines.phase_space.lattice import CLASSICAL, follow_lattice
-from solvers.engines.phase_space.lattice_sample import correlation_length
+from solvers.engines.phase_space.lattice import (
+    AVERAGES,
+    CLASSICAL,
+    POSITIVE,
+    Lattice,
+    follow_lattice,
+    make_sites,
+    start_lattice,
+)
+from solvers.engines.phase_space.lattice_sample import correlation_length, run_average, stationary
+from solvers.engines.phase_space.sampling import COHERENT_WIGNER
 from solvers.models.spin_chain import declarations as declare
 
 
@@ -130,3 +139,20 @@ def test_a_trajectory_does_not_depend_on_how_many_there_are():
     assert not np.allclose(second, third)
     other = solve("spin_chain.dynamics", "twoqs", **{**base, "times": [0.1, 0.72]}, trajectories=3, seed=4)
     np.testing.assert_array_equal(other["mean"][1], three["mean"][0])
+
+
+def test_groups_of_trajectories_have_the_means_and_errors_of_all():
+    """More trajectories than groups: the mean is that of all, and its error that of one by one, as far as 64 groups tell."""
+    p = Lattice(12, 1, 50.0, 0.002, -0.004, 0.0, 0.01, POSITIVE, COHERENT_WIGNER, np.pi, 0.0, -0.125, 0.1)
+    found = stationary(p, 7, 40, 20, 150, 0.0)
+    assert found.averages.shape == (64, AVERAGES) and found.counts.sum() == 150
+    each = []
+    for number in range(150):
+        sites = make_sites(12)
+        start_lattice(p, np.uint64(7), np.uint64(number), sites)
+        each.append(run_average(p, 7, number, sites, 40, 20)[0])
+    np.testing.assert_allclose(found.mean(found.averages), np.mean(each, axis=0), rtol=1e-10)
+    np.testing.assert_allclose(found.sem(found.averages), np.std(each, axis=0, ddof=1) / np.sqrt(150), rtol=0.4)
+    few = stationary(p, 7, 40, 20, 5, 0.0)
+    np.testing.assert_array_equal(few.averages, each[:5])
+    np.testing.assert_allclose(few.sem(few.averages), np.std(each[:5], axis=0, ddof=1) / np.sqrt(5), rtol=1e-12)

@@ -261,3 +261,23 @@ def test_sine_and_cosine_of_any_angle():
     x = np.concatenate([np.linspace(-30, 30, 4001), [1e4, -1e4]])
     out = np.array([single.sine_cosine(value) for value in x])
     np.testing.assert_allclose(out, np.stack([np.sin(x), np.cos(x)], axis=-1), atol=2e-12)
+
+
+def test_a_step_too_long_for_the_rates_is_warned_about():
+    base = {"S": 100.0, "theta": 2.0, "times": [1.0], "trajectories": 1000}
+    for rates, tuning in (
+        ({"Omega": 1.0, "Gamma": 15.0}, {}),
+        ({"Omega": 60.0, "Gamma": 1.0}, {}),
+        ({"Omega": 60.0, "Gamma": 1.0}, KEEPING),
+        ({"g": 120.0, "Gamma_phi": 1.0}, {}),
+    ):
+        with pytest.warns(SolverWarning, match="a step of 0.05 is too long"):
+            assert solve("collective_spin.dynamics", "twoqs", **base, **rates, **tuning)["status"] == 1
+    for rates, tuning in (
+        ({"Omega": 60.0}, {}),  # alone: exact
+        ({"delta": 60.0, "Gamma": 1.0}, {}),  # a frame that turns about z changes nothing
+        ({"Omega": 1.0, "Gamma": 15.0}, KEEPING),  # closed form
+    ):
+        assert solve("collective_spin.dynamics", "twoqs", **base, **rates, **tuning)["status"] == 0
+    with pytest.warns(SolverWarning, match="too long for turns"):
+        solve("spin_chain.dynamics", "twoqs", N=4, S=50.0, J_x=60.0, Gamma=1.0, theta=3.0, times=[0.2], trajectories=4)

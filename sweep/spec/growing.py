@@ -1,0 +1,67 @@
+"""A spec with more values on its axes, as `extend` asks for them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from solvers import find
+from solvers.suggest import did_you_mean
+from sweep.errors import SpecError
+from sweep.records import Json
+from sweep.spec.axis_forms import axis_values
+from sweep.spec.sweep_spec import METHOD, SOLVER, SweepDimension, SweepSpec, plain
+
+
+def grown(spec: SweepSpec, axes: Json) -> Json:
+    """The mapping of a spec whose axes have the values of `axes` besides their own.
+
+    An axis that is sorted stays so; else, and for methods, the new values come last. SpecError for a name that is no
+    axis of single values.
+    """
+    raw = {key: dict(value) if isinstance(value, dict) else value for key, value in spec.raw.items()}
+    for name, form in axes.items():
+        values = form["values"] if isinstance(form, dict) and "values" in form else form
+        if name in (METHOD, SOLVER):
+            raw["sweep"][METHOD] = list(dict.fromkeys((*spec.methods, *values)))
+            continue
+        dimension = _axis(spec, name)
+        parameter = find(spec.model).parameter(name)
+        try:
+            added = parameter.parse_many(axis_values(f"--axis {name}", form, parameter.kind))
+        except (ValueError, TypeError) as error:
+            raise SpecError(f"--axis {name}: {error}") from error
+        raw["axes"][name] = {"values": plain(_with(dimension.columns[name], added))}
+    return raw
+
+
+def _axis(spec: SweepSpec, name: str) -> SweepDimension:
+    known = [d.name for d in spec.dimensions if d.name in d.columns and d.columns[d.name].ndim == 1]
+    for dimension in spec.dimensions:
+        if dimension.name == name and name in known:
+            return dimension
+    several = [d.name for d in spec.dimensions if name in d.columns or d.name == name]
+    if several:
+        raise SpecError(
+            f"--axis {name}: the dimension {several[0]} holds several parameters or arrays; add to it in the spec file and "
+            "run that again with --out"
+        )
+    methods = [METHOD] if len(spec.methods) > 1 else []
+    raise SpecError(
+        f"--axis {name}: the run has no such axis; it has {', '.join([*methods, *known])}{did_you_mean(name, known)}"
+    )
+
+
+def _with(old: NDArray[Any], added: NDArray[Any]) -> NDArray[Any]:
+    """The values of an axis and those added that it lacks, in its order where it is sorted."""
+    there = set(old.tolist())
+    more = [value for value in dict.fromkeys(added.tolist()) if value not in there]
+    both = np.concatenate([old, np.asarray(more, dtype=old.dtype)]) if more else old
+    if old.dtype.kind not in "if":
+        return both
+    steps = np.diff(old)
+    if (steps > 0).all():
+        return np.sort(both)
+    return np.sort(both)[::-1] if (steps < 0).all() else both
