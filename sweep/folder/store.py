@@ -37,9 +37,9 @@ class Store:
         # A chunk of nothing but fill values (a tile of NaN) must be written like any other, and this setting is read
         # when an array is opened.
         with zarr.config.set({"array.write_empty_chunks": True}):
-            self._arrays: dict[str, Any] = self._opened(writable)
+            self._arrays: Mapping[str, Any] = self._opened(writable)
 
-    def _opened(self, writable: bool) -> dict[str, Any]:
+    def _opened(self, writable: bool) -> Mapping[str, Any]:
         """The arrays by name; RunError where their metadata cannot be read, or are of another plan."""
         name = ""
         try:
