@@ -65,6 +65,11 @@ OTHER_FOLDER = Cure("choose another folder with --out", "choose another folder, 
 """For a folder that cannot take the run."""
 GIVE_A_RUN = Cure("give the folder that `spinsweep run` made", "give the folder that Sweep.run or `spinsweep run` made")
 """For a folder that is no run."""
+REPAIR = Cure(
+    "`spinsweep verify RUN` names what is damaged, with --repair it is made again",
+    "`spinsweep verify RUN` names what is damaged, with --repair it is made again",
+)
+"""For a store that is damaged."""
 
 
 def resume(folder: object) -> Cure:

@@ -198,11 +198,20 @@ def resume(folder: Path, **words: Any) -> None:
 @click.command()
 @run_folder
 @running
-def retry(folder: Path, **words: Any) -> None:
+@click.option(
+    "--set",
+    "values",
+    multiple=True,
+    metavar="NAME=VALUE",
+    help="Another value of a parameter that only says how to compute, like max_steps; recorded.",
+)
+def retry(folder: Path, values: tuple[str, ...], **words: Any) -> None:
     """Compute the failed points of RUN again, and what is not committed yet."""
     from sweep.execution import launch
+    from sweep.spec.axis_forms import from_text
 
-    sys.exit(launch.resume(folder, options_of(words), retry=True).exit_status)
+    changes = pairs(values, "--set", from_text)
+    sys.exit(launch.resume(folder, options_of(words), retry=True, changes=changes).exit_status)
 
 
 @click.command()

@@ -95,17 +95,45 @@ def export(folder: Path, output: Path, variables: tuple[str, ...]) -> None:
 @run_folder
 @click.option("--sample", type=click.IntRange(0), default=100, show_default=True, help="Points to compute anew.")
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Which points.")
+@click.option(
+    "--repair",
+    "mend",
+    is_flag=True,
+    help="Compute damaged tiles again, and make damaged metadata anew; then check again.",
+)
 @json_option
-def verify(folder: Path, sample: int, seed: int, as_json: bool) -> None:
-    """Check the chunks of RUN against their digests, and compute a sample of points anew."""
+def verify(folder: Path, sample: int, seed: int, mend: bool, as_json: bool) -> None:
+    """Check the chunks of RUN against their digests, and compute a sample of points anew.
+
+    Names every file that is gone, cut short or not what was written. Exit status 0 where all is well, 3 where not.
+    """
     from sweep.folder.run_folder import RunFolder
+    from sweep.results.verify import Verdict, repair
     from sweep.results.verify import verify as check
 
-    verdict = check(RunFolder(folder), sample, seed)
+    def checked() -> Verdict:
+        if not sys.stderr.isatty():
+            return check(run, sample, seed)
+        with click.progressbar(length=1000, label="checking", file=sys.stderr) as bar:
+            return check(run, sample, seed, lambda done, of: bar.update(1000 * done // max(of, 1) - bar.pos))
+
+    run = RunFolder(folder)
+    verdict = checked()
+    rounds = 0
+    while mend and (verdict.damaged_tiles or verdict.damaged_files) and rounds < 2:  # first the metadata, then tiles
+        from sweep.execution.launch import Options
+
+        click.echo(verdict.text(), err=True)
+        result = repair(run, verdict, Options())
+        if result is not None and result.exit_status not in (0, 3):
+            sys.exit(result.exit_status)
+        verdict, rounds = checked(), rounds + 1
     if as_json:
         say_json(verdict)
     else:
         click.echo(verdict.text())
+        if verdict.damaged_tiles or verdict.damaged_files:
+            click.echo(f"make it again with: spinsweep verify {folder} --repair")
     sys.exit(3 if verdict.problems else 0)
 
 

@@ -125,7 +125,7 @@ class Commits:
                 warned[remark.kind] += 1
                 if warned[remark.kind] > KEPT_WARNINGS:
                     continue
-            yield PointError(
+            error = PointError(
                 tile=receipt.tile,
                 place=remark.place,
                 status=FAILED if remark.status == POINT_FAILED else WARNED,
@@ -135,6 +135,8 @@ class Commits:
                 message=remark.message,
                 traceback=remark.traceback,
             )
+            if self.run.recorded.get((error.tile, error.place)) != error:
+                yield error
 
 
 def _entry(receipt: Receipt, now: str) -> JournalEntry:

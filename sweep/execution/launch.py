@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 import sys
 import threading
 import time
+from collections.abc import Collection
 from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,16 +18,17 @@ from sweep.clusters.here import HERE, SMALL_SECONDS, here
 from sweep.clusters.kinds import LOCAL, check_name, connect, enter
 from sweep.clusters.tls import NONE_GIVEN, Certificates
 from sweep.errors import AbortedError, RunError
+from sweep.execution.changes import checked_changes, record_changes
 from sweep.execution.creation import check_place, check_writable, create, move_to_trash
 from sweep.execution.driver import Driver
 from sweep.execution.extension import extend, growth_of
 from sweep.execution.messages import Job
 from sweep.execution.progress import Progress
-from sweep.execution.recovery import check_code, recover, tiles_to_do
+from sweep.execution.recovery import check_code, check_spec, recover, tiles_to_do
 from sweep.execution.result import RunResult
 from sweep.execution.scheduling import End, Outcome
 from sweep.execution.worker import probe
-from sweep.folder import exchange, provenance, starts
+from sweep.folder import exchange, point_errors, provenance, starts
 from sweep.folder.host import HERE as HERE_AND_NOW
 from sweep.folder.host import Host
 from sweep.folder.lease import Lease
@@ -34,6 +37,7 @@ from sweep.plan.companion import Companion
 from sweep.plan.machine import cores
 from sweep.plan.pilot import Pilot
 from sweep.plan.variables import check_size
+from sweep.records import Json
 from sweep.spec.sweep_spec import SweepSpec
 
 LOADED_BY_WORKERS = "sweep.execution.local_worker"
@@ -178,16 +182,22 @@ def resume(
     stream: TextIO | None = None,
     cluster: AbstractContextManager[Cluster] | None = None,
     retry: bool = False,
+    again: Collection[int] = (),
+    changes: Json | None = None,
     host: Host = HERE_AND_NOW,
 ) -> RunResult:
-    """Compute what a run has not committed yet; with `retry`, its failed points as well."""
+    """Compute what a run has not committed yet; with `retry`, its failed points as well, and the tiles `again`.
+
+    `changes` are parameters that only say how to compute, for what is computed now; they are recorded.
+    """
     options = options or Options()
     enter(options.cluster, LOADED_BY_WORKERS)
     folder = RunFolder(out, host)
-    folder.record()
+    record = folder.record()
+    checked = checked_changes(folder.plan(record), changes or {})
     options.check()
     progress = Progress(stream or sys.stderr, quiet=options.quiet)
-    return _go_on(folder, options, cluster, progress, retry=retry)
+    return _go_on(folder, options, cluster, progress, retry=retry, again=again, changes=checked)
 
 
 def _go_on(
@@ -197,6 +207,8 @@ def _go_on(
     progress: Progress,
     introduced: bool = False,
     retry: bool = False,
+    again: Collection[int] = (),
+    changes: Json | None = None,
 ) -> RunResult:
     """Compute the tiles that are not committed; nothing is connected to when there are none."""
     began = time.time()
@@ -206,8 +218,11 @@ def _go_on(
         exchange.finish(folder)
         record = folder.record()
         plan = folder.plan(record)
+        check_spec(folder, record, plan)
         code = check_code(folder, record, plan, options.accept_code_change, progress)
-        opened = recover(folder, plan, progress, fence=bool(lease.taken_over))
+        opened = recover(folder, plan, progress, again, fence=bool(lease.taken_over))
+        if retry:
+            opened = dataclasses.replace(opened, recorded=point_errors.latest(folder))
         tiles = tiles_to_do(opened.committed, record.pilot, retry)
         if not tiles:
             result = RunResult.of(folder, opened.committed, End(Outcome.COMPLETE))
@@ -218,14 +233,22 @@ def _go_on(
         with cluster or options.suited(sum(tile.cost for tile in tiles), progress) as connected:
             if not introduced:
                 _introduce(connected, options, progress)
-            job = Job(str(folder.path.resolve()), record.id, code, folder.disk.shared_with(folder.data))
+            if changes:
+                record_changes(folder, changes)
+            job = Job(
+                str(folder.path.resolve()),
+                record.id,
+                code,
+                folder.disk.shared_with(folder.data),
+                tuple((changes or {}).items()),
+            )
             if not connected.ours:
                 _check_workers(connected, job, progress)
             end = Driver(opened, job, connected, lease, progress, tiles, failed).run()
             result = RunResult.of(folder, opened.committed, end)
             progress.say(result.text(options.python))
             with suppress(OSError):  # on a full disk the words above matter more
-                _record_start(options, connected, result, began, len(tiles))
+                _record_start(connected, result, began, len(tiles), changes or {})
     return result
 
 
@@ -255,7 +278,7 @@ def _check_workers(cluster: Cluster, job: Job, progress: Progress) -> None:
         ) from error
 
 
-def _record_start(options: Options, cluster: Cluster, result: RunResult, began: float, tiles: int) -> None:
+def _record_start(cluster: Cluster, result: RunResult, began: float, tiles: int, changes: Json) -> None:
     start = starts.Start(
         began=began,
         seconds=time.time() - began,
@@ -267,5 +290,6 @@ def _record_start(options: Options, cluster: Cluster, result: RunResult, began: 
         done=result.done,
         failed=result.failed,
         environment=provenance.environment(),
+        changes=changes,
     )
     starts.write(result.folder, start)

@@ -13,13 +13,14 @@ class Job:
     """What every task of a run needs to know: the folder, the id of the run in it, and the hash of the model's code.
 
     `synced` names the file system on which the driver makes safe what workers write (see `Disk.shared_with`); a worker
-    that is not on it does so itself.
+    that is not on it does so itself. `changes` are parameters that only say how to compute, in place of the run's.
     """
 
     folder: str
     run_id: str
     code: str
     synced: str = ""
+    changes: tuple[tuple[str, int | float | str | bool], ...] = ()
 
 
 @dataclass(frozen=True)

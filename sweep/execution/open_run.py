@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from sweep.folder.committed import Committed
+from sweep.folder.point_errors import PointError
 from sweep.folder.run_folder import RunFolder
 from sweep.folder.store import Store
 from sweep.plan.tiling import Plan
@@ -18,6 +20,8 @@ class OpenRun:
     plan: Plan
     store: Store
     committed: Committed
+    recorded: Mapping[tuple[int, int], PointError] = field(default_factory=dict)
+    """What is recorded already of points that are computed again, by (tile, place): equal words are not written twice."""
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Collection
 from pathlib import Path
 
 import numpy as np
@@ -29,12 +30,14 @@ _TOLD = 5
 """Tiles to be computed again that are named one by one."""
 
 
-def recover(folder: RunFolder, plan: Plan, progress: Progress, fence: bool = False) -> OpenRun:
+def recover(
+    folder: RunFolder, plan: Plan, progress: Progress, again: Collection[int] = (), fence: bool = False
+) -> OpenRun:
     """Open a run whose lease is held, and clean up after drivers and workers that were killed.
 
     What the journal has counts: a torn last line is dropped, and `status` is made again from it. Temporary files are
-    removed, and a tile whose committed chunks are not all there with their size is taken back. `fence` off the driver that
-    had the run before, if it may not know yet that it has lost it.
+    removed, and a tile whose committed chunks are not all there with their size is taken back; so are the tiles `again`.
+    `fence` off the driver that had the run before, if it may not know yet that it has lost it.
     """
     if fence:
         journal.fence(folder.journal, folder.disk)
@@ -51,7 +54,8 @@ def recover(folder: RunFolder, plan: Plan, progress: Progress, fence: bool = Fal
     entries = {tile: entry for tile, entry in entries.items() if not entry.taken_back}
     committed = Committed.read(folder, plan, entries)
     lost = {tile: gone for tile, entry in entries.items() if (gone := _missing(store, tile, entry))}
-    rewritten = (_rewritten(store, tile, entries[tile]) for tile in lost if tile in committed.mixed)
+    unfinished = [tile for tile in lost if np.isin(committed.codes(tile), (PENDING, POINT_FAILED)).any()]
+    rewritten = (_rewritten(store, tile, entries[tile]) for tile in unfinished)
     kept = [entry for entry in rewritten if entry is not None]
     journal.append(folder.journal, kept, folder.disk)
     for entry in kept:
@@ -60,8 +64,9 @@ def recover(folder: RunFolder, plan: Plan, progress: Progress, fence: bool = Fal
         progress.say(f"tile {tile} is computed again: {gone} of its files are missing or damaged")
     if len(lost) > _TOLD:
         progress.say(f"and so are {len(lost) - _TOLD:,} other tiles")
-    journal.take_back(folder.journal, lost, folder.disk)
-    for tile in lost:
+    unwanted = sorted({*lost, *again} & set(entries))
+    journal.take_back(folder.journal, unwanted, folder.disk)
+    for tile in unwanted:
         committed.put(tile, str(PENDING))
     StatusView(store, committed, folder.host.clock).rebuild()
     return OpenRun(folder, plan, store, committed)
@@ -115,6 +120,15 @@ def tiles_to_do(committed: Committed, timings: Timings, retry: bool = False) -> 
         TileToDo(tile, int(plan.sizes[tile]), int(done[tile]), float(costs[tile]), before.get(tile, ""))
         for tile in np.flatnonzero(todo).tolist()
     ]
+
+
+def check_spec(folder: RunFolder, record: RunRecord, plan: Plan) -> None:
+    """RunError where the spec in plan.json is not the one that the run was created with: two grids must not mix."""
+    if plan.spec.hash() != record.hash:
+        raise RunError(
+            f"{folder.plan_file} was edited, or this version of {plan.model.id} reads it otherwise: its spec has the hash "
+            f"{plan.spec.hash()}, the run was created with {record.hash}; {RunRecord.FIX}"
+        )
 
 
 def check_code(folder: RunFolder, record: RunRecord, plan: Plan, accept: bool, progress: Progress) -> str:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -27,6 +28,7 @@ class _Context:
     plan: Plan
     store: Store
     host: Host
+    changes: Mapping[str, Any]
     syncs: bool
     """Whether a tile is made safe here, and not by the driver for many at once."""
 
@@ -45,7 +47,8 @@ def _context(job: Job, host: Host) -> _Context:
             "install the same version of spinsweep on all workers"
         )
     syncs = not job.synced or host.disk.shared_with(folder.data) != job.synced
-    return _Context(plan, Store(folder.data, plan, writable=True, disk=host.disk), host, syncs)
+    store = Store(folder.data, plan, writable=True, disk=host.disk)
+    return _Context(plan, store, host, dict(job.changes), syncs)
 
 
 def probe(job: Job) -> str:
@@ -88,7 +91,7 @@ def _solve(context: _Context, tile: Tile, lo: int, hi: int, before: str) -> Part
         spec.model,
         tile.method,
         points={name: values[lo:hi][todo] for name, values in tile.points.items()},
-        parameters=spec.fixed(tile.points),
+        parameters={**spec.fixed(tile.points), **context.changes},
         keep=spec.keep,
         isolate=True,
     )

@@ -49,6 +49,11 @@ class Committed:
                 raise RunError(
                     f"{folder.journal}: there is no tile {tile}, the run has {plan.tiles}; {JournalEntry.FIX}"
                 )
+            if entry.chunks and len(entry.chunks) != len(plan.outputs):
+                raise RunError(
+                    f"{folder.journal}, tile {tile}: chunks must have an entry for each of {len(plan.outputs)} outputs; "
+                    f"given were {len(entry.chunks)}; {JournalEntry.FIX}"
+                )
             try:
                 found.put(tile, entry.codes)
             except ValueError as error:

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from solvers.suggest import did_you_mean
-from sweep.errors import GIVE_A_RUN, RunError, SpecError
+from sweep.errors import GIVE_A_RUN, REPAIR, RunError, SpecError
 from sweep.folder.run_folder import RunFolder
 from sweep.spec.sweep_spec import METHOD, SOLVER
 
@@ -34,7 +34,11 @@ def open(path: str | Path) -> xarray.Dataset:
     data = given if given.name == "data.zarr" else RunFolder(given).data
     if not (data / "zarr.json").is_file():
         raise RunError(f"{given} is not a run folder (no data.zarr)", GIVE_A_RUN)
-    dataset: xarray.Dataset = xarray.open_zarr(data, chunks=None)
+    try:
+        dataset: xarray.Dataset = xarray.open_zarr(data, chunks=None)
+    except Exception as error:  # there is no end to what a damaged file can be, and to what it raises
+        words = str(error).splitlines()[:1]
+        raise RunError(f"{data} cannot be read ({type(error).__name__}: {''.join(words)})", REPAIR) from error
     if METHOD in dataset.dims and dataset[METHOD].attrs.get("long_name") == METHOD:  # a store of format 1
         dataset = dataset.rename({METHOD: SOLVER})
     return dataset

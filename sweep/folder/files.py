@@ -45,8 +45,11 @@ def write_record(path: Path, record: Record, disk: Disk = _THIS) -> None:
 
 
 def read_json(path: Path, disk: Disk = _THIS) -> Any:
-    """Read a JSON file."""
-    return json.loads(disk.read(path).decode())
+    """Read a JSON file; ValueError when it is none."""
+    try:
+        return json.loads(disk.read(path).decode())
+    except RecursionError as error:
+        raise ValueError("its brackets are nested too deeply") from error
 
 
 def lines_of(records: Iterable[Record]) -> bytes:
@@ -80,7 +83,7 @@ def read_lines(path: Path, disk: Disk = _THIS) -> Iterator[tuple[int, Any]]:
         return
     for number, line in enumerate(lines, 1):
         if line:
-            with contextlib.suppress(ValueError):
+            with contextlib.suppress(ValueError, RecursionError):
                 yield number, json.loads(line)
 
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
+from sweep.folder import files
+from sweep.folder.run_folder import RunFolder
 from sweep.records import Json, Record
 
 FAILED, WARNED = "failed", "warned"
@@ -24,3 +27,8 @@ class PointError(Record):
     type: str
     message: str
     traceback: str = ""
+
+
+def latest(folder: RunFolder) -> Mapping[tuple[int, int], PointError]:
+    """The last line of every point, by (tile, place)."""
+    return {(e.tile, e.place): e for e in files.read_records(folder.errors, PointError, folder.disk)}

@@ -78,7 +78,7 @@ class RunFolder:
             found = files.read_json(self.plan_file, self.disk)
         except (FileNotFoundError, NotADirectoryError):
             raise RunError(f"{self.path} is not a run folder (no meta/plan.json)", GIVE_A_RUN) from None
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, RecursionError) as error:
             raise RunError(f"{self.plan_file} cannot be read: {error}; {RunRecord.FIX}") from error
         if isinstance(found, Mapping) and found.get("format") not in SOLVER_IN:
             environment = found.get("environment")
@@ -96,6 +96,12 @@ class RunFolder:
             spec = parse(resolved(record.spec, self.meta), SOLVER_IN[record.format])
         except SpecError as error:
             raise RunError(f"the run's spec is refused by this version of spinsweep: {error}") from error
+        sizes = list(zip(record.tile, spec.shape, strict=False))
+        if len(record.tile) != len(spec.shape) or not all(1 <= length <= size for length, size in sizes):
+            raise RunError(
+                f"{self.plan_file}: tile must have 1 to the size of every dimension, {list(spec.shape)}; given was "
+                f"{list(record.tile)}; {RunRecord.FIX}"
+            )
         return Plan(spec, record.tile)
 
     def keep_name(self) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from sweep.plan.timings import Timings
 from sweep.records import Json, Record
@@ -20,7 +20,8 @@ SOLVER_IN = {1: "method", 2: SOLVER, FORMAT: SOLVER}
 @dataclass(frozen=True)
 class RunRecord(Record):
     """The run's spec and tile, from which its plan follows; hashes of the spec and of the model's sources; the pilot's
-    timings, and where it was created. `code_before` are hashes of sources that the user has let go."""
+    timings, and where it was created. `code_before` are hashes of sources that the user has let go,
+    `changes` what `retry --set` has computed points with."""
 
     FIX: ClassVar[str] = "restore it from a copy, or start a new run in another folder"
 
@@ -35,3 +36,4 @@ class RunRecord(Record):
     created: str = ""
     environment: Mapping[str, str] = field(default_factory=dict)
     code_before: tuple[str, ...] = ()
+    changes: tuple[Mapping[str, Any], ...] = ()

@@ -5,11 +5,11 @@ from __future__ import annotations
 import secrets
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from sweep.folder import files
 from sweep.folder.run_folder import RunFolder
-from sweep.records import Record
+from sweep.records import Json, Record
 
 
 @dataclass(frozen=True)
@@ -26,6 +26,7 @@ class Start(Record):
     done: int
     failed: int
     environment: Mapping[str, str]
+    changes: Json = field(default_factory=dict)
 
 
 def write(folder: RunFolder, start: Start) -> None:

@@ -14,6 +14,7 @@ import numpy as np
 import zarr
 from numpy.typing import NDArray
 
+from sweep.errors import REPAIR, RunError
 from sweep.folder import files
 from sweep.folder.chunks import encoded
 from sweep.folder.disk import Disk, LocalDisk
@@ -36,8 +37,34 @@ class Store:
         # A chunk of nothing but fill values (a tile of NaN) must be written like any other, and this setting is read
         # when an array is opened.
         with zarr.config.set({"array.write_empty_chunks": True}):
+            self._arrays: Mapping[str, Any] = self._opened(writable)
+
+    def _opened(self, writable: bool) -> Mapping[str, Any]:
+        """The arrays by name; RunError where their metadata cannot be read, or are of another plan."""
+        name = ""
+        try:
             group = zarr.open_group(self._files, mode="r+" if writable else "r", zarr_format=3)
-            self._arrays: dict[str, Any] = {v.name: group[v.name] for v in plan.variables}
+            found = {}
+            for variable in self.plan.variables:
+                name = variable.name
+                found[name] = group[name]
+        except Exception as error:  # there is no end to what a damaged file can be, and to what it raises
+            raise RunError(
+                f"the metadata of {self.path / name} cannot be read ({type(error).__name__}: {''.join(str(error).splitlines()[:1])})",
+                REPAIR,
+            ) from error
+        for variable in self.plan.variables:
+            array: Any = found[variable.name]
+            if not isinstance(array, zarr.Array):
+                raise RunError(f"{self.path / variable.name} is no array", REPAIR)
+            cut = tuple(array.chunks) if variable.name != STATUS else variable.chunks
+            if (tuple(array.shape), cut) != (variable.shape, variable.chunks):
+                raise RunError(
+                    f"{self.path / variable.name} has shape {tuple(array.shape)} in chunks of {cut}, the run's plan says "
+                    f"{variable.shape} in chunks of {variable.chunks}: meta/plan.json, or the store, is another run's or was "
+                    "edited; restore it from a copy"
+                )
+        return found
 
     def write_tile(self, index: int, outputs: Mapping[str, NDArray[Any]]) -> tuple[Written, ...]:
         """Write every variable of a tile but `status`; returns what the files of the results (`plan.outputs`) are now."""

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from sweep.folder import files, point_errors
+from sweep.folder import point_errors
 from sweep.folder.codes import POINT_FAILED, POINT_WARNED
 from sweep.folder.committed import Committed
 from sweep.folder.point_errors import PointError
@@ -57,7 +57,7 @@ def _standing(folder: RunFolder, record: RunRecord) -> tuple[Plan, list[PointErr
     """The plan, and the recorded points as they are now: one retried with success, or failed again, counts so."""
     plan = folder.plan(record)
     committed = Committed.read(folder, plan)
-    latest = {(error.tile, error.place): error for error in files.read_records(folder.errors, PointError)}
+    latest = point_errors.latest(folder)
     code_of = {point_errors.FAILED: POINT_FAILED, point_errors.WARNED: POINT_WARNED}
     codes = {tile: committed.codes(tile).ravel() for tile in {tile for tile, _ in latest}}
     return plan, [error for (tile, place), error in latest.items() if codes[tile][place] == code_of.get(error.status)]

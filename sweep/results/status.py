@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from sweep.errors import resume
+from sweep.errors import SweepError, resume
 from sweep.folder import journal
 from sweep.folder.codes import FLAGS
 from sweep.folder.committed import Committed
@@ -109,19 +109,39 @@ def status_of(path: Path) -> RunStatus:
     )
 
 
-def runs_in(folder: Path) -> list[RunStatus]:
-    """The runs directly below a folder, or the folder itself if it is one."""
+@dataclass(frozen=True)
+class Unreadable(Record):
+    """A folder that holds a run which cannot be read, and why."""
+
+    folder: str
+    error: str
+
+
+def runs_in(folder: Path) -> list[RunStatus | Unreadable]:
+    """The runs directly below a folder, or the folder itself if it is one; one that cannot be read does not hide the others."""
     places = [folder] if RunFolder(folder).exists() else sorted(folder.iterdir()) if folder.is_dir() else []
-    return [status_of(place) for place in places if RunFolder(place).exists()]
+    return [_status_or_why(place) for place in places if RunFolder(place).exists()]
 
 
-def runs_text(found: Sequence[RunStatus], folder: Path) -> str:
+def _status_or_why(place: Path) -> RunStatus | Unreadable:
+    try:
+        return status_of(place)
+    except SweepError as error:
+        return Unreadable(str(place), error.on_command_line())
+    except OSError as error:
+        return Unreadable(str(place), error.strerror or str(error))
+
+
+def runs_text(found: Sequence[RunStatus | Unreadable], folder: Path) -> str:
     """A line per run."""
     if not found:
         return f"no runs in {folder}"
     width = max(len(run.folder) for run in found)
     lines = []
     for run in found:
+        if isinstance(run, Unreadable):
+            lines.append(f"{run.folder:{width}}  cannot be read: {run.error}")
+            continue
         failed = f", {run.failed:,} failed" if run.failed else ""
         lines.append(
             f"{run.folder:{width}}  {run.state:8}  {run.done:,}/{run.points:,} points{failed}  {run.model}: {run.name}"

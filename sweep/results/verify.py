@@ -1,37 +1,50 @@
-"""Verify a run: every committed chunk against its recorded digest, and a random sample of points computed anew."""
+"""Verify a run: its metadata, every committed chunk against its recorded digest, and a sample of points computed anew.
+
+What is damaged is named, file by file, and the rest is checked all the same; `repair` computes it again.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import shutil
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from solvers import evaluate
-from sweep.folder import journal, old_formats, provenance
-from sweep.folder.codes import POINT_FAILED, codes_of
+from sweep.execution import launch
+from sweep.execution.recovery import check_spec
+from sweep.execution.result import RunResult
+from sweep.folder import codes, files, journal, metadata, old_formats, provenance
+from sweep.folder.codes import INTERPOLATED, PENDING, POINT_FAILED, codes_of
 from sweep.folder.committed import Committed
 from sweep.folder.journal import JournalEntry
+from sweep.folder.lease import Lease
 from sweep.folder.run_folder import RunFolder
-from sweep.folder.run_record import RunRecord
+from sweep.folder.run_record import FORMAT, RunRecord
 from sweep.folder.store import Store
 from sweep.folder.zarr_files import digest_of
+from sweep.plan.variables import ELAPSED, Variable
 from sweep.records import Record
 
 TOLERANCE = 1e-6
 """Relative agreement that is asked for where bits cannot be: another processor or other versions."""
+_NOT_ANEW = (PENDING, POINT_FAILED, INTERPOLATED)
 
 
 @dataclass(frozen=True)
 class Verdict(Record):
-    """What was checked and what was wrong."""
+    """What was checked, what was wrong in words, and the tiles and files that `repair` can make again."""
 
     tiles: int
     points: int
     bitwise: bool
     problems: tuple[str, ...]
+    damaged_tiles: tuple[int, ...] = ()
+    damaged_files: tuple[str, ...] = ()
 
     def text(self) -> str:
         """For reading."""
@@ -40,33 +53,104 @@ class Verdict(Record):
         return "\n".join(self.problems) or f"{tiles}; {self.points:,} points computed anew agree {how}"
 
 
-def verify(folder: RunFolder, sample: int = 100, seed: int = 0) -> Verdict:
-    """Check all digests and `sample` points."""
+def verify(
+    folder: RunFolder, sample: int = 100, seed: int = 0, tell: Callable[[int, int], None] = lambda done, of: None
+) -> Verdict:
+    """Check the metadata, all digests, and `sample` points; `tell` hears how many tiles are done, and of how many."""
     record = folder.record()
     plan = folder.plan(record)
+    check_spec(folder, record, plan)
+    broken = tuple(metadata.damaged(folder, record, plan)) if record.format == FORMAT else ()
+    if broken:  # without them nothing else can be read with certainty
+        words = tuple(f"{folder.data / name} is damaged or gone" for name in broken)
+        return Verdict(0, 0, False, words, damaged_files=broken)
     store = Store(folder.data, plan)
     entries = journal.latest(folder.journal)
     committed = Committed.read(folder, plan)
-    tiles, problems = 0, []
-    for index in np.flatnonzero(committed.uniform).tolist():
-        tiles += 1
-        problems += _damage(store, index, entries[index])
-    bitwise = _same_makers(record, entries)
-    points, differing = _sample(store, committed, sample, seed, bitwise)
-    return Verdict(tiles, points, bitwise, (*problems, *differing))
+    indices = np.flatnonzero(committed.uniform).tolist()
+    problems: list[str] = []
+    damaged: list[int] = []
+    for done, index in enumerate(indices):
+        tell(done, len(indices))
+        if found := list(_damage(store, index, entries[index])):
+            problems += [f"tile {index}: {what}" for what in found]
+            damaged.append(index)
+    tell(len(indices), len(indices))
+    bitwise = not record.changes and _same_makers(record, entries)
+    points, differing = _sample(store, committed, frozenset(damaged), sample, seed, bitwise)
+    return Verdict(len(indices), points, bitwise, (*problems, *differing), tuple(damaged))
 
 
-def _damage(store: Store, index: int, entry: JournalEntry) -> list[str]:
+def repair(folder: RunFolder, verdict: Verdict, options: launch.Options) -> RunResult | None:
+    """Make again what a verdict found damaged: files of metadata from the plan, tiles by computing them.
+
+    Returns how the run ended that computed tiles, None where there were none.
+    """
+    with Lease(folder.lease, options.break_lease):
+        record = folder.record()
+        plan = folder.plan(record)
+        wanted = metadata.damaged(folder, record, plan) if verdict.damaged_files else {}
+        for name, content in wanted.items():
+            path = folder.data / name
+            _make_room(path)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            files.write_bytes(path, content, folder.disk)
+        if verdict.damaged_tiles:
+            store = Store(folder.data, plan, disk=folder.disk)
+            for index in verdict.damaged_tiles:
+                for variable in plan.variables:
+                    _make_room(store.chunk_file(variable, index))
+    if verdict.damaged_tiles:
+        return launch.resume(folder.path, options, again=verdict.damaged_tiles)
+    return None
+
+
+def _make_room(path: Path) -> None:
+    """Remove a folder that is where a file should be."""
+    if path.is_dir():
+        shutil.rmtree(path)
+
+
+def _damage(store: Store, index: int, entry: JournalEntry) -> Iterator[str]:
     """What is wrong with the files of a tile, in words."""
-    if entry.digest:
+    if entry.digest:  # of formats 1 and 2: of all values together
+        yield from _old_damage(store, index, entry)
+        return
+    for variable, (size, digest) in zip(store.plan.outputs, entry.chunks, strict=True):
+        path = store.chunk_file(variable, index)
+        try:
+            content = store.disk.read(path)
+        except FileNotFoundError:
+            yield f"its chunk of {variable.name} is gone ({path})"
+        except OSError as error:
+            yield f"its chunk of {variable.name} cannot be read: {error.strerror} ({path})"
+        else:
+            if len(content) != size:
+                yield f"its chunk of {variable.name} has {len(content)} of {size} bytes ({path})"
+            elif digest_of(content) != digest:
+                yield f"its chunk of {variable.name} is not the one that was written, its digest differs ({path})"
+    yield from _unreadable(store, index, next(v for v in store.plan.variables if v.name == ELAPSED))
+
+
+def _old_damage(store: Store, index: int, entry: JournalEntry) -> Iterator[str]:
+    broken = [what for variable in store.plan.outputs for what in _unreadable(store, index, variable)]
+    yield from broken
+    if not broken:
         found = {v.name: store.read_tile(index, v.name) for v in store.plan.outputs}
-        good = old_formats.digest(found) == entry.digest
-        return [] if good else [f"tile {index}: its chunks are not those that were written (digest differs)"]
-    return [
-        f"tile {index}: its chunk of {variable.name} is not the one that was written (digest differs)"
-        for variable, (_, digest) in zip(store.plan.outputs, entry.chunks, strict=True)
-        if digest_of(store.chunk_file(variable, index).read_bytes()) != digest
-    ]
+        if old_formats.digest(found) != entry.digest:
+            yield "its chunks are not those that were written, their digest differs"
+
+
+def _unreadable(store: Store, index: int, variable: Variable) -> Iterator[str]:
+    """That a chunk is gone, or is no chunk: no digest is kept of it by itself."""
+    path = store.chunk_file(variable, index)
+    if not store.disk.is_file(path):
+        yield f"its chunk of {variable.name} is gone ({path})"
+        return
+    try:
+        store.read_tile(index, variable.name)
+    except Exception as error:  # a damaged chunk is whatever its decoder makes of it
+        yield f"its chunk of {variable.name} cannot be decompressed: {error} ({path})"
 
 
 def _same_makers(record: RunRecord, entries: Mapping[int, JournalEntry]) -> bool:
@@ -76,32 +160,34 @@ def _same_makers(record: RunRecord, entries: Mapping[int, JournalEntry]) -> bool
     return same and {entry.cpu for entry in entries.values()} <= {provenance.cpu_model()}
 
 
-def _sample(store: Store, committed: Committed, sample: int, seed: int, bitwise: bool) -> tuple[int, list[str]]:
-    """How many points were computed anew, and those that differ, in words."""
+def _sample(
+    store: Store, committed: Committed, damaged: frozenset[int], sample: int, seed: int, bitwise: bool
+) -> tuple[int, list[str]]:
+    """How many points of sound tiles were computed anew, and those that differ, in words."""
     plan = store.plan
-    status = store.read_status()
+    sizes = np.zeros(plan.tiles, dtype=np.int64)
+    for index in np.flatnonzero(committed.uniform).tolist():
+        if index not in damaged:
+            counts = codes.counts(committed.text(index), int(plan.sizes[index]))
+            sizes[index] = counts.sum() - sum(int(counts[code]) for code in _NOT_ANEW)
+    ends = np.cumsum(sizes)
+    total = int(ends[-1])
+    chosen = np.sort(np.random.default_rng(seed).choice(max(total, 1), size=min(sample, total), replace=False))
+    tile_of = np.searchsorted(ends, chosen, side="right")
     compared, problems = 0, []
-    done = np.flatnonzero((status != 0) & (status != POINT_FAILED))
-    chosen = np.random.default_rng(seed).choice(done, size=min(sample, done.size), replace=False)
-    places = (
-        np.stack(np.unravel_index(chosen, status.shape), axis=1)
-        if chosen.size
-        else np.zeros((0, status.ndim), dtype=int)
-    )
-    tile_of = np.ravel_multi_index(tuple((places // np.asarray(plan.tile)).T), plan.grid) if chosen.size else []
     for index in np.unique(tile_of).tolist():
         tile = plan.at(index)
-        starts = np.asarray([part.start for part in tile.region])
-        local = np.ravel_multi_index(tuple((places[np.asarray(tile_of) == index] - starts).T), tile.shape)
+        stored = committed.codes(index).ravel()
+        good = np.flatnonzero(~np.isin(stored, _NOT_ANEW))
+        local = good[chosen[tile_of == index] - (ends[index] - sizes[index])]
         points = {name: values[local] for name, values in tile.points.items()}
         anew = evaluate(
             plan.spec.model, tile.method, points=points, parameters=plan.spec.fixed(points), keep=plan.spec.keep
         )
-        codes = codes_of(anew.status)
-        stored = committed.codes(index).ravel()[local]
+        now = codes_of(anew.status)
         for k, place in enumerate(local.tolist()):
             compared += 1
-            wrong = [] if codes[k] == stored[k] else ["status"]
+            wrong = [] if now[k] == stored[place] else ["status"]
             for name, values in anew.outputs.items():
                 before = store.read_tile(index, name).reshape((tile.size, *values.shape[1:]))[place]
                 if not _agree(before, values[k], bitwise):
