@@ -101,9 +101,7 @@ def test_verify_finds_what_was_changed(make, cli, raw, tmp_path):
     arrays = {v.name: store.read_tile(0, v.name).copy() for v in store.plan.variables}
     arrays["height"].flat[0] += 1e-12
     store.write_tile(0, arrays)
-    assert "tile 0: its chunk of height" in cli(
-        "verify", tmp_path / "run", "--sample", 0, status=3
-    )
+    assert "tile 0: its chunk of height" in cli("verify", tmp_path / "run", "--sample", 0, status=3)
     facts = json.loads(cli("verify", tmp_path / "run", "--json", status=3))
     assert (facts["points"], facts["damaged_tiles"]) == (0, [0])  # nothing is said of points of damaged tiles
 
