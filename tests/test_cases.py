@@ -35,7 +35,13 @@ def test_no_two_cases_have_one_name():
     assert len(set(names)) == len(names)
 
 
-@pytest.mark.parametrize("case", [case for case in CASES if solvable(case)], ids=lambda case: case["name"])
+def marked(case):
+    """Steady states of seven and eight spins take long."""
+    large = case["model"].endswith(".steady_state") and case["parameters"].get("N", 0) in (7, 8)
+    return pytest.param(case, id=case["name"], marks=[pytest.mark.slow] if large else [])
+
+
+@pytest.mark.parametrize("case", [marked(case) for case in CASES if solvable(case)])
 def test_case(case, request):
     if case["name"] in WRONG:
         request.applymarker(pytest.mark.xfail(strict=True, raises=AssertionError))
