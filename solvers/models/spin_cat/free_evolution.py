@@ -119,7 +119,7 @@ def _error(second: NDArray[Any], count: int) -> NDArray[Any]:
 
 
 def reference(parameters: Mapping[str, Any]) -> Mapping[str, Any]:
-    """All 2^N amplitudes, spins precessing one by one; drawn detunings as in `sampled`."""
+    """All 2^N amplitudes, spins precessing one by one; drawn detunings as in `sampled`; no cat where it is 0/0."""
     n, theta, phi = parameters["N"], parameters["theta"], parameters["phi"]
     if parameters["detunings"] is not None:
         samples = [parameters["detunings"]]
@@ -134,7 +134,10 @@ def reference(parameters: Mapping[str, Any]) -> Mapping[str, Any]:
         FIDELITIES, (excited >= 0, excited % 2 == 0, excited % 2 == 1, excited % 4 == 0), strict=True
     ):
         state = np.where(keep, amplitudes, 0)
-        weights = np.abs(state) ** 2 / np.sum(np.abs(state) ** 2)
+        norm = np.sum(np.abs(state) ** 2)
+        if norm < np.finfo(float).tiny / np.finfo(float).eps:  # no such superposition, or too small to be normalised
+            continue
+        weights = np.abs(state) ** 2 / norm
         energies = [bits @ d for d in samples]
         found[f"fidelity_{name}"] = [
             np.mean([abs(weights @ np.exp(-1j * e * t)) ** 2 for e in energies]) for t in parameters["times"]
