@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from solvers.engines.spin_system import EPSILON, SpinSystem, bonded_pairs
 from solvers.numerics.compile import FASTMATH, entry, kernel
+from solvers.outcome import Kind, PointFailed
 
 PAULI = np.array([[[1, 0], [0, 1]], [[0, 1], [1, 0]], [[0, -1j], [1j, 0]], [[1, 0], [0, -1]]])
 """1, s^x, s^y, s^z with spin up first."""
@@ -315,6 +316,8 @@ def energy_range(field: NDArray[np.float64], coupling: NDArray[np.float64]) -> t
     ended = np.flatnonzero(beta <= 1e-12 * bound)
     used = int(ended[0]) + 1 if len(ended) else steps
     tridiagonal = np.diag(alpha[:used]) + np.diag(beta[: used - 1], 1) + np.diag(beta[: used - 1], -1)
+    if not np.isfinite(tridiagonal).all():
+        raise PointFailed(Kind.NOT_FINITE, "the Hamiltonian is beyond the range of numbers")
     energies, vectors = np.linalg.eigh(tridiagonal)
     margin = 0.005 * (energies[-1] - energies[0])
     low = energies[0] - margin - beta[used - 1] * abs(vectors[-1, 0])
