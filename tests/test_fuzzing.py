@@ -22,7 +22,11 @@ from solvers.testing.fuzz_points import fuzz_parameters
 MODELS = {name: model for name, model in models().items() if not name.startswith("toy.")}
 
 
-@pytest.mark.parametrize("name", MODELS)
+LONG = ("spin_network.steady_state",)
+"""Models whose points are among the slow tests: each may take seconds."""
+
+
+@pytest.mark.parametrize("name", [pytest.param(n, marks=[pytest.mark.slow] if n in LONG else []) for n in MODELS])
 def test_a_few_points(name):
     model = MODELS[name]
     report = fuzzing.fuzz(model, points=8 * len(model.methods), seed=5, seconds=4.0)

@@ -37,6 +37,7 @@ def in_small_steps(p, steps=2000):
     return m, True
 
 
+@pytest.mark.slow
 def test_states_of_rest_of_bloch_and_bloembergen_at_random():
     rng = np.random.default_rng(4)
     folded = 0

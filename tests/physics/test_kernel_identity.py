@@ -103,6 +103,7 @@ def _pairs(*models: str) -> list[str]:
     return [f"{i}:{m.name}" for i in (models or known) for m in known[i].methods if not i.startswith("toy.")]
 
 
+@pytest.mark.slow
 def test_a_battery_solve_does_not_change_a_magnet(tmp_path):
     """The fault as it was found: interpolants of two integrators exchanged, M_x wrong with status 0."""
     names = [*_pairs("battery.trajectory"), "heisenberg.dynamics:cumulant", "heisenberg.dynamics:mean_field"]
