@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
 from numpy.typing import NDArray
 
 from solvers.numerics.outcome import MAX_STEPS, NOT_FINITE, STEP_TOO_SMALL
@@ -105,11 +106,15 @@ class Results:
 
 
 def remark_of(error: BaseException) -> Remark:
-    """The record of an exception: a known reason as it stands, any other one with its traceback."""
+    """The record of an exception: a known reason as it stands, any other one with its traceback.
+
+    What NumPy and SciPy find singular, or cannot diagonalise, is so at extreme parameters only: rounding, or the range of
+    numbers, has eaten the matrix.
+    """
     if isinstance(error, PointFailed):
         return Remark(kind=error.kind, message=str(error))
-    return Remark(
-        kind=type(error).__name__,
-        message=str(error) or type(error).__name__,
-        traceback="".join(traceback.format_exception(error)),
-    )
+    kind, message = type(error).__name__, str(error) or type(error).__name__
+    if isinstance(error, np.linalg.LinAlgError):
+        kind = Kind.LOST_IN_ROUNDING
+        message = f"a matrix that follows from the parameters is lost in rounding: {message}; take less extreme ones"
+    return Remark(kind=kind, message=message, traceback="".join(traceback.format_exception(error)))

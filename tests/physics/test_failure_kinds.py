@@ -5,6 +5,7 @@ import json
 import pickle
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from solvers import evaluate
@@ -85,3 +86,13 @@ def test_models_group_alike(model, method, parameters):
     assert found.status.tolist() == [2]
     assert found.remarks[0].kind == Kind.STEP_BUDGET_SPENT
     assert "max_steps" in found.remarks[0].message
+
+
+def test_what_linear_algebra_cannot_do_is_lost_in_rounding():
+    try:
+        np.linalg.inv(np.zeros((2, 2)))
+    except np.linalg.LinAlgError as error:
+        remark = remark_of(error)
+    assert remark.kind == Kind.LOST_IN_ROUNDING
+    assert "Singular matrix; take less extreme" in remark.message
+    assert "inv" in remark.traceback
