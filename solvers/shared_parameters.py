@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from solvers.declarations import Parameter
+from solvers.declarations import Output, Parameter
 
 
 def tolerances(rtol: float = 1e-8, atol: float = 1e-10, max_steps: int = 1_000_000) -> tuple[Parameter, ...]:
@@ -40,6 +40,30 @@ def times(default: Sequence[float], unit: str) -> Parameter:
         never_decreases=True,
         shape=True,
         physical=False,
+    )
+
+
+def check_step() -> Parameter:
+    """Whether the error of a fixed step is measured."""
+    return Parameter(
+        name="check_step",
+        meaning="whether to repeat the run with half the step along the same paths and say the change in step_error",
+        label="step check",
+        default="no",
+        kind="choice",
+        choices=("no", "yes"),
+        physical=False,
+    )
+
+
+def step_error(of: str) -> Output:
+    """The output beside `check_step`: the largest change of the quantity named `of`."""
+    return Output(
+        name="step_error",
+        meaning=f"largest change of {of} when the step is halved along the same paths",
+        label="change with half the step",
+        methods=("twoqs",),
+        nan="check_step is no",
     )
 
 

@@ -7,7 +7,8 @@ neighbours: Eqs. (34)-(37) with -i/4 in place of -i/2 and beta_n in the last ter
 torus, row by row; a ring of two has its bond twice. A step of length h is a Strang splitting, precession h/2, decay h,
 precession h/2. A precession turns every spin about the field at the middle of the step (found by turning for half of
 it first), so that it keeps every length. Decay and its noise are those of `solvers.engines.phase_space.single`, each site
-with numbers of its own, address (key; trajectory, step, site).
+with numbers of its own, address (key; trajectory, step, site). With `refined` = 1 the step is half the nominal one and its noise the
+nominal step's cut in two, by a bridge with addresses of its own (key; trajectory, step, BRIDGE + site): the same paths.
 """
 
 from __future__ import annotations
@@ -25,6 +26,10 @@ from solvers.numerics.random import words
 
 MOST_SITES = 65_535
 """What the addresses of random numbers leave room for."""
+BRIDGE = 1 << 17
+"""Where the addresses of the bridges begin, beyond all sites."""
+WHOLE, BRIDGES, CUT = range(3)
+"""The normals of a nominal step, the bridges, and the normals of half a step."""
 AVERAGES = 9
 """Site averages of |alpha|^2, |alpha|^4, s_x^2, s_y^2, s_x s_y, s_z, s_z^2, N - 2S, (N - 2S)^2."""
 MOMENTS = 11
@@ -48,7 +53,8 @@ class Lattice(NamedTuple):
     theta: float
     phi: float
     correction: float  # of the diagonal second moments
-    step: float
+    step: float  # the nominal one
+    refined: int = 0
 
 
 class Sites(NamedTuple):
@@ -124,10 +130,10 @@ def precess(p, sites, middle, spins, B, h):
 
 
 @kernel(fastmath=FASTMATH)
-def site_normals(key, trajectory, step, out):
-    """Fill out (4, sites) with the four normals at (trajectory, step, site)."""
+def site_normals(key, trajectory, step, first, out):
+    """Fill out (4, sites) with the four normals at (trajectory, step, first + site)."""
     for n in range(out.shape[1]):
-        w0, w1, w2, w3 = words(key, trajectory, step, n)
+        w0, w1, w2, w3 = words(key, trajectory, step, first + n)
         out[0, n], out[1, n] = box_muller(w0, w1)
         out[2, n], out[3, n] = box_muller(w2, w3)
 
@@ -193,19 +199,27 @@ def turn_at_random(p, sites, h, first, second):
 
 
 @kernel(fastmath=FASTMATH)
-def draw_noise(p, key, trajectory, step, z, anew):
-    """The normals that a step needs, into z (4, sites); the conserving noise has two steps' in one block (`anew`: draw it in any case)."""
+def draw_noise(p, key, trajectory, step, noise, anew):
+    """The normals that a step of the grid needs, into noise (3, 4, sites); a block of numbers is one nominal step of the
+    positive noise and two of the conserving (`anew`: draw it in any case)."""
     if p.decay == 0.0 or p.noise == CLASSICAL:
         return
-    if p.noise == POSITIVE:
-        site_normals(key, trajectory, step, z)
-    elif (step & 1) == 0 or anew:
-        site_normals(key, trajectory, step >> 1, z)
+    shift = p.refined + (0 if p.noise == POSITIVE else 1)
+    if anew or (step & ((1 << shift) - 1)) == 0:
+        site_normals(key, trajectory, step >> shift, 0, noise[WHOLE])
+        if p.refined:
+            site_normals(key, trajectory, step >> shift, BRIDGE, noise[BRIDGES])
+    if p.refined:
+        half = 1.0 if (step & 1) == 0 else -1.0
+        for i in range(4):
+            for n in range(noise.shape[2]):
+                noise[CUT, i, n] = (noise[WHOLE, i, n] + half * noise[BRIDGES, i, n]) * 0.7071067811865476
 
 
 @kernel(fastmath=FASTMATH)
-def advance(p, sites, middle, spins, B, z, q, step, h):
-    """One step of length h; q from `shrink_factors` for h/2."""
+def advance(p, sites, middle, spins, B, noise, q, step, h):
+    """One step of length h with the noise drawn for it; q from `shrink_factors` for h/2."""
+    z = noise[CUT if p.refined else WHOLE]
     coupled = p.x != 0.0 or p.y != 0.0 or p.z != 0.0
     if coupled:
         precess(p, sites, middle, spins, B, 0.5 * h)
@@ -215,7 +229,7 @@ def advance(p, sites, middle, spins, B, z, q, step, h):
         else:
             decay_classical(sites, q)
             if p.noise == CONSERVING:
-                at = 2 * (step & 1)
+                at = 2 * ((step >> p.refined) & 1)
                 turn_at_random(p, sites, h, z[at], z[at + 1])
             decay_classical(sites, q)
     if coupled:
@@ -262,10 +276,10 @@ def follow_lattice(p, key, trajectory, times, out):
     """One trajectory: MOMENTS at `times` into out (T, MOMENTS)."""
     size = p.width * p.height
     sites, other, middle = make_sites(size), make_sites(size), make_sites(size)
-    spins, B, z = np.empty((3, size)), np.empty((3, size)), np.zeros((4, size))
+    spins, B, noise = np.empty((3, size)), np.empty((3, size)), np.zeros((3, 4, size))
     q, partial = np.empty(size), np.empty(size)
     draw_starts(p, key, trajectory, sites)
-    h = p.step
+    h = p.step / (1 << p.refined)
     shrink_factors(p, sites, 0.5 * h, q)
     row, step = 0, 0
     while row < times.size:
@@ -276,19 +290,19 @@ def follow_lattice(p, key, trajectory, times, out):
             row += 1
         while row < times.size and times[row] < here + (1.0 - 1e-9) * h:
             if not fresh:
-                draw_noise(p, key, trajectory, step, z, False)
+                draw_noise(p, key, trajectory, step, noise, False)
                 fresh = True
             for n in range(size):
                 other.ar[n], other.ai[n], other.br[n], other.bi[n] = sites.ar[n], sites.ai[n], sites.br[n], sites.bi[n]
             shrink_factors(p, other, 0.5 * (times[row] - here), partial)
-            advance(p, other, middle, spins, B, z, partial, step, times[row] - here)
+            advance(p, other, middle, spins, B, noise, partial, step, times[row] - here)
             measure_moments(p, other, out[row])
             row += 1
         if row == times.size:
             break
         if not fresh:
-            draw_noise(p, key, trajectory, step, z, False)
-        advance(p, sites, middle, spins, B, z, q, step, h)
+            draw_noise(p, key, trajectory, step, noise, False)
+        advance(p, sites, middle, spins, B, noise, q, step, h)
         step += 1
 
 
@@ -300,18 +314,19 @@ def start_lattice(p, key, trajectory, sites):
 
 @entry(fastmath=FASTMATH)
 def go_on(p, key, trajectory, sites, first_step, steps, every, totals, lowered):
-    """`steps` steps more; after every `every` of them AVERAGES are added to totals (AVERAGES,) and alpha beta* of all sites put into a row of `lowered`.
+    """`steps` steps of the grid more; after every `every` of them AVERAGES are added to totals (AVERAGES,) and alpha beta* of all sites put into a row of `lowered`.
 
     `every` = 0: nothing is measured. Returns the number of rows.
     """
     size = p.width * p.height
     middle = make_sites(size)
-    spins, B, z, q = np.empty((3, size)), np.empty((3, size)), np.zeros((4, size)), np.empty(size)
-    shrink_factors(p, sites, 0.5 * p.step, q)
+    spins, B, noise, q = np.empty((3, size)), np.empty((3, size)), np.zeros((3, 4, size)), np.empty(size)
+    h = p.step / (1 << p.refined)
+    shrink_factors(p, sites, 0.5 * h, q)
     rows = 0
     for step in range(first_step, first_step + steps):
-        draw_noise(p, key, trajectory, step, z, step == first_step)
-        advance(p, sites, middle, spins, B, z, q, step, p.step)
+        draw_noise(p, key, trajectory, step, noise, step == first_step)
+        advance(p, sites, middle, spins, B, noise, q, step, h)
         if every > 0 and (step + 1 - first_step) % every == 0:
             for n in range(size):
                 ar, ai, br, bi = sites.ar[n], sites.ai[n], sites.br[n], sites.bi[n]

@@ -91,11 +91,12 @@ class Stationary(NamedTuple):
 
 
 def run_average(p: Lattice, key: int, number: int, sites: Sites, relax: int, steps: int) -> tuple[Array, Array]:
-    """One trajectory from `sites` (overwritten), averaged over `steps` steps after `relax` steps."""
+    """One trajectory from `sites` (overwritten), averaged over `steps` nominal steps after `relax` of them."""
     size = p.width * p.height
     totals = np.zeros(AVERAGES)
     spectrum = np.zeros(p.width)
-    every = min(max(1, round(BETWEEN_SAMPLES / p.step)), max(1, steps))
+    every = min(max(1, round(BETWEEN_SAMPLES / p.step)), max(1, steps)) << p.refined
+    relax, steps = relax << p.refined, steps << p.refined
     lowered = np.empty((CHUNK, size), dtype=np.complex128)
     which = np.uint64(key), np.uint64(number)
     block = CHUNK * every

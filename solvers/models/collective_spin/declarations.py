@@ -10,7 +10,7 @@ import numpy as np
 from solvers.declarations import Limit, Output, Parameter
 from solvers.engines.phase_space.estimates import Estimate
 from solvers.outcome import InvalidInput
-from solvers.shared_parameters import seed, trajectories
+from solvers.shared_parameters import check_step, seed, step_error, trajectories
 
 SOURCE = "J. Huber, P. Kirton and P. Rabl, SciPost Phys. 10, 045 (2021)"
 UNIT_OF_TIME = "1/rate"
@@ -103,15 +103,7 @@ def twoqs_parameters() -> tuple[Parameter, ...]:
             bounds=(0.0, float("inf")),
             physical=False,
         ),
-        Parameter(
-            name="check_step",
-            meaning="whether to repeat the run with half the step along the same paths and say the change in step_error",
-            label="step check",
-            default="no",
-            kind="choice",
-            choices=("no", "yes"),
-            physical=False,
-        ),
+        check_step(),
     )
 
 
@@ -193,13 +185,7 @@ def monitors(dims: tuple[str, ...] = ("time",)) -> tuple[Output, ...]:
             dims=dims,
             methods=("twoqs",),
         ),
-        Output(
-            name="step_error",
-            meaning="largest change of <S_a>/S when the step is halved along the same paths",
-            label="change with half the step",
-            methods=("twoqs",),
-            nan="check_step is no",
-        ),
+        step_error("<S_a>/S"),
         Output(
             name="samples",
             meaning="number of trajectories that were averaged",

@@ -13,7 +13,7 @@ from solvers.engines.phase_space.lattice import CLASSICAL, CONSERVING, MOST_SITE
 from solvers.engines.phase_space.sample import too_long
 from solvers.engines.phase_space.sampling import COHERENT_P, COHERENT_WIGNER, RING_WIGNER
 from solvers.outcome import FAILED, InvalidInput, Kind, Remark
-from solvers.shared_parameters import seed, trajectories
+from solvers.shared_parameters import check_step, seed, trajectories
 
 SOURCE = "J. Huber, P. Kirton and P. Rabl, SciPost Phys. 10, 045 (2021), section 4"
 UNIT_OF_TIME = "1/rate"
@@ -105,6 +105,7 @@ def twoqs_parameters(default: int) -> tuple[Parameter, ...]:
             bounds=(0.0, float("inf")),
             physical=False,
         ),
+        check_step(),
     )
 
 

@@ -26,10 +26,10 @@ from solvers.models.spin_chain import declarations as declare
 from solvers.models.spin_chain import small
 from solvers.numerics.outcome import DONE, OUTCOME_TEXT
 from solvers.outcome import KIND_OF_CODE, OK, WARNED, Kind, PointFailed, Remark
-from solvers.shared_parameters import times, tolerances
+from solvers.shared_parameters import step_error, times, tolerances
 
 MEANS = ("mean", "second")
-SAMPLED = ("mean_sem", "second_sem", "length_mean", "length_variance", "samples")
+SAMPLED = ("mean_sem", "second_sem", "length_mean", "length_variance", "step_error", "samples")
 
 
 def twoqs(p: Point) -> dict[str, Any]:
@@ -47,7 +47,15 @@ def twoqs(p: Point) -> dict[str, Any]:
             "rates, or the noise of positive diffusion has run away (small S, long times); variant conserving cannot"
         )
         return nothing | declare.failed(Kind.NOT_FINITE, message)
-    found: dict[str, Any] = path._asdict() | {"samples": path.trajectories, "first_bad_time": math.nan, "status": OK}
+    found: dict[str, Any] = path._asdict() | {
+        "samples": path.trajectories,
+        "step_error": math.nan,
+        "first_bad_time": math.nan,
+        "status": OK,
+    }
+    if p["check_step"] == "yes":
+        halved = lattice_path(point._replace(refined=1), p.key, when, path.trajectories, 0.0)
+        found["step_error"] = float(np.abs(halved.mean - path.mean).max(initial=0.0) / p["S"])
     at_start = 0.25 if p["sampling"] == "ring" else 2 * p["S"] + 0.5
     grown = path.length_variance - at_start > GROWN * path.length_mean**2
     reasons = []
@@ -270,6 +278,7 @@ MODELS = (
                 dims=("time",),
                 methods=("twoqs",),
             ),
+            step_error("<S_a>/S"),
             Output(
                 name="samples",
                 meaning="number of trajectories that were averaged",

@@ -34,7 +34,7 @@ from solvers.model import Method, Model
 from solvers.models.spin_chain import declarations as declare
 from solvers.models.spin_chain import holstein_primakoff as linear
 from solvers.outcome import OK, WARNED, Kind, Remark
-from solvers.shared_parameters import tolerances
+from solvers.shared_parameters import step_error, tolerances
 
 MOMENTS = ("Sz_over_S", "excitations", "Sxx_over_S", "Syy_over_S", "Sxy_over_S", "Szz_variance", "correlation")
 WITH_ERROR = (*MOMENTS, "correlation_length")
@@ -44,7 +44,14 @@ SMALLEST_CORRELATION = 0.005
 
 def nothing(p: Mapping[str, Any]) -> dict[str, Any]:
     """NaN for every output."""
-    names = (*WITH_ERROR, *(f"{name}_sem" for name in WITH_ERROR), "length_mean", "length_variance", "samples")
+    names = (
+        *WITH_ERROR,
+        *(f"{name}_sem" for name in WITH_ERROR),
+        "length_mean",
+        "length_variance",
+        "step_error",
+        "samples",
+    )
     return dict.fromkeys(names, math.nan)
 
 
@@ -155,7 +162,10 @@ def twoqs(p: Point) -> dict[str, Any]:
         return nothing(p) | declare.failed(
             Kind.NOT_FINITE, f"the trajectories are not finite; a step of {p['step']:g} is too long for these rates"
         )
-    found = summarised(p, rows) | {"status": OK}
+    found = summarised(p, rows) | {"step_error": math.nan, "status": OK}
+    if p["check_step"] == "yes":
+        halved = stationary(point._replace(refined=1), p.key, relax, steps, int(found["samples"]), 0.0)
+        found["step_error"] = abs(float(summarised(p, halved)["Sz_over_S"] - found["Sz_over_S"]))
     at_start = 0.25 if p["sampling"] == "ring" else 2 * p["S"] + 0.5
     reasons = []
     grown = found["length_variance"] - at_start > GROWN * found["length_mean"] ** 2
@@ -373,6 +383,7 @@ MODELS = (
                 meaning="variance of N over sites, times and trajectories; its growth is an error of the method",
                 methods=("twoqs",),
             ),
+            step_error("<S_z>/S"),
             Output(
                 name="samples",
                 meaning="number of trajectories that were averaged",

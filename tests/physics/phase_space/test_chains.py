@@ -141,6 +141,26 @@ def test_a_trajectory_does_not_depend_on_how_many_there_are():
     np.testing.assert_array_equal(other["mean"][1], three["mean"][0])
 
 
+@pytest.mark.parametrize("variant", ["positive_diffusion", "conserving"])
+def test_halving_the_step_follows_the_same_paths(variant):
+    """The error of a step is of order 2: a quarter of the step has a sixteenth, far below what separate samples differ by."""
+    base = {"N": 400, "S": 200.0, "J_x": 0.8, "J_y": -0.9, "J_z": 0.3, "Gamma": 1.0, "theta": 2.0, "times": [0.8, 2.4]}
+    base |= {"variant": variant, "sampling": "ring", "trajectories": 40, "check_step": "yes"}
+    coarse, fine = (solve("spin_chain.dynamics", "twoqs", **base, step=step) for step in (0.2, 0.05))
+    assert coarse["step_error"] / 22 < fine["step_error"] < coarse["step_error"] / 11
+    other = solve("spin_chain.dynamics", "twoqs", **base, step=0.05, seed=1)
+    assert fine["step_error"] < 0.2 * np.abs(other["mean"] - fine["mean"]).max() / 200.0
+    plain = solve("spin_chain.dynamics", "twoqs", **{**base, "check_step": "no"}, step=0.05)
+    np.testing.assert_array_equal(plain["mean"], fine["mean"])
+    assert np.isnan(plain["step_error"])
+
+
+def test_halving_the_step_of_a_stationary_average():
+    base = {"N": 20, "S": 500.0, "J_x": 1.0, "J_y": -0.5, "Gamma": 1.0, "t_relax": 5.0, "t_average": 10.0}
+    found = solve("spin_chain.steady_state", "twoqs", **base, trajectories=6, step=0.05, check_step="yes")
+    assert 0.0 < found["step_error"] < 0.1 * found["Sz_over_S_sem"]  # the same paths: no other sample is so near
+
+
 def test_groups_of_trajectories_have_the_means_and_errors_of_all():
     """More trajectories than groups: the mean is that of all, and its error that of one by one, as far as 64 groups tell."""
     p = Lattice(12, 1, 50.0, 0.002, -0.004, 0.0, 0.01, POSITIVE, COHERENT_WIGNER, np.pi, 0.0, -0.125, 0.1)
