@@ -79,6 +79,9 @@ def running(command: Command) -> Command:
             metavar="PORT",
             help="Of a cluster started for the run [default: 8787 if it is free].",
         ),
+        click.option(
+            "--report", is_flag=True, help="Write Dask's performance report to meta/report.html of the run folder."
+        ),
         certificates,
         click.option(
             "--workers",
@@ -117,6 +120,7 @@ def options_of(words: Json) -> Options:
         "overwrite",
         "quiet",
         "dashboard_port",
+        "report",
     )
     given = {name: words[name] for name in names if name in words}
     return Options(**given, certificates=certificates_of(words))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import queue
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -70,6 +71,11 @@ def bundle_of(tiles: Sequence[TileToDo], threads: int) -> int:
     return max(1, int(min(quick, LARGEST_BUNDLE, len(tiles) / (8 * threads))))
 
 
+def _name(sweep: str, method: str, run_id: str) -> str:
+    """What the tiles of a method are called in Dask's dashboard, which cuts a key at what is not letters behind a dash."""
+    return f"{re.sub(r'[^0-9A-Za-z]+', '_', f'{sweep} {method}').strip('_')}-{run_id[:6]}"
+
+
 class Driver:
     """Runs the tiles of a plan that are not committed yet."""
 
@@ -113,7 +119,7 @@ class Driver:
         self._receipts: dict[Work, Receipt] = {}
         self._parts: dict[Work, Part] = {}
         self._no_workers_since: float | None = None
-        self._name = f"{spec.model.partition('.')[2] or spec.model}-{job.run_id[:6]}"
+        self._names = {method: _name(spec.name or spec.model, method, job.run_id) for method in spec.methods}
 
     def run(self) -> End:
         """Run to the end and return how it ended."""
@@ -269,7 +275,8 @@ class Driver:
         """Give tiles, or a part of one, to a worker. A tile that is tried again is alone, so that its fate is its own."""
         work = works[0]
         # A key that has erred does not run again, so the attempt is part of it, and how many tiles travel together.
-        key = (self._name, work.tile, work.lo, work.hi, work.attempt, len(works))
+        method = next(iter(self._names)) if len(self._names) == 1 else self.plan.at(work.tile).method
+        key = (self._names[method], work.tile, work.lo, work.hi, work.attempt, len(works))
         if work.whole:
             tiles = tuple((work.tile, self._before(work.tile)) for work in works)
             future = self.cluster.submit(solve_tiles, self.job, tiles, key=key)

@@ -17,7 +17,7 @@ from sweep.clusters.cluster import Cluster, Wanted
 from sweep.clusters.here import HERE, SMALL_SECONDS, here
 from sweep.clusters.kinds import LOCAL, check_name, connect, enter
 from sweep.clusters.tls import NONE_GIVEN, Certificates
-from sweep.errors import AbortedError, RunError
+from sweep.errors import AbortedError, RunError, SpecError
 from sweep.execution.changes import checked_changes, record_changes
 from sweep.execution.creation import check_place, check_writable, create, move_to_trash
 from sweep.execution.driver import Driver
@@ -25,6 +25,7 @@ from sweep.execution.extension import extend, growth_of
 from sweep.execution.messages import Job
 from sweep.execution.progress import Progress
 from sweep.execution.recovery import check_code, check_spec, recover, tiles_to_do
+from sweep.execution.reporting import performance_report
 from sweep.execution.result import RunResult
 from sweep.execution.scheduling import End, Outcome
 from sweep.execution.worker import probe
@@ -66,6 +67,7 @@ class Options:
     quiet: bool = False
     python: bool = False
     dashboard_port: int | None = None
+    report: bool = False
     certificates: Certificates = NONE_GIVEN
 
     @property
@@ -77,7 +79,7 @@ class Options:
     def open(self) -> bool:
         """Whether the choice of a cluster is ours."""
         chosen = (self.cluster, self.workers, self.memory, self.dashboard_port)
-        return all(choice is None for choice in chosen) and self.certificates == NONE_GIVEN
+        return all(choice is None for choice in chosen) and self.certificates == NONE_GIVEN and not self.report
 
     def connect(self) -> AbstractContextManager[Cluster]:
         """The cluster that they name."""
@@ -85,6 +87,8 @@ class Options:
 
     def check(self) -> None:
         """SpecError where they name a cluster that cannot be."""
+        if self.report and self.cluster == HERE:
+            raise SpecError("--report is Dask's, and --cluster here computes without Dask; name another cluster")
         if not self.open:
             check_name(self.cluster or LOCAL, self.wanted)
 
@@ -244,7 +248,9 @@ def _go_on(
             )
             if not connected.ours:
                 _check_workers(connected, job, progress)
-            end = Driver(opened, job, connected, lease, progress, tiles, failed).run()
+            page = folder.meta / "report.html"
+            with performance_report(connected, page, progress) if options.report else nullcontext():
+                end = Driver(opened, job, connected, lease, progress, tiles, failed).run()
             result = RunResult.of(folder, opened.committed, end)
             progress.say(result.text(options.python))
             with suppress(OSError):  # on a full disk the words above matter more
