@@ -41,6 +41,20 @@ def first_unphysical(
     return float(times[k]), " and ".join(reasons)
 
 
+def physical(
+    spins: NDArray[np.float64], correlations: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+    """Smallest pair eigenvalue (P, T), and whether all moments of a point belong to a state (P,), as `first_unphysical` says it.
+
+    spins (P, T, N, 3), raw correlations (P, T, N, N, 3, 3).
+    """
+    count, times, n = spins.shape[:3]
+    smallest = smallest_pair_eigenvalue(spins.reshape(-1, n, 3), correlations.reshape(-1, n, n, 3, 3))
+    smallest = smallest.reshape(count, times)
+    longest = np.linalg.norm(spins, axis=-1).max(axis=-1)
+    return smallest, ~((longest > 1 + TOLERANCE) | (smallest < -TOLERANCE)).any(axis=1)
+
+
 @entry
 def smallest_of_pairs(spins, correlations):
     """Smallest eigenvalue over all pairs (T,) of spins (T, N, 3) and correlations (T, N, N, 3, 3); NaN for moments that are not finite."""
