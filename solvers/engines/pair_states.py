@@ -41,18 +41,24 @@ def first_unphysical(
     return float(times[k]), " and ".join(reasons)
 
 
-def physical(
-    spins: NDArray[np.float64], correlations: NDArray[np.float64]
-) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
-    """Smallest pair eigenvalue (P, T), and whether all moments of a point belong to a state (P,), as `first_unphysical` says it.
+def smallest_of_products(spins: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The same (...,) of product states with Bloch vectors (..., N, 3).
 
-    spins (P, T, N, 3), raw correlations (P, T, N, N, 3, 3).
+    The eigenvalues of a pair are (1 +- |s|)(1 +- |r|)/4.
     """
-    count, times, n = spins.shape[:3]
-    smallest = smallest_pair_eigenvalue(spins.reshape(-1, n, 3), correlations.reshape(-1, n, n, 3, 3))
-    smallest = smallest.reshape(count, times)
+    length = np.linalg.norm(spins, axis=-1)
+    if spins.shape[-2] == 1:
+        return np.asarray((1 - length[..., 0]) / 2)
+    longest = np.sort(length, axis=-1)[..., -2:]
+    shorter, longer = longest[..., 0], longest[..., 1]
+    # a vector longer than 1 leaves the lowest eigenvalue to what is the longest beside it
+    return np.asarray((1 - longer) * np.where(longer > 1, 1 + shorter, 1 - shorter) / 4)
+
+
+def physical(spins: NDArray[np.float64], smallest: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """Whether all spins (P, T, N, 3) and smallest pair eigenvalues (P, T) of a point belong to a state, as `first_unphysical` says it."""
     longest = np.linalg.norm(spins, axis=-1).max(axis=-1)
-    return smallest, ~((longest > 1 + TOLERANCE) | (smallest < -TOLERANCE)).any(axis=1)
+    return np.asarray(~((longest > 1 + TOLERANCE) | (smallest < -TOLERANCE)).any(axis=1))
 
 
 @entry

@@ -13,7 +13,8 @@ from solvers.engines.master_equation.generator import build_generator
 from solvers.engines.master_equation.side_by_side import are_positive, evolve_side_by_side
 from solvers.engines.master_equation.states import moment_indices
 from solvers.engines.master_equation.structure import coefficients, structure_of
-from solvers.engines.spin_system import SpinSystem
+from solvers.engines.pair_states import smallest_of_products, smallest_pair_eigenvalue
+from solvers.engines.spin_system import SpinSystem, product_correlations
 from solvers.evaluate import make_batch
 from solvers.model import Method
 from solvers.numerics.lane_product import LANES, add_row
@@ -252,3 +253,11 @@ def test_wrong_networks_are_found_among_many():
             solvers.evaluate("spin_network.dynamics", "exact", points=bad, parameters=fixed)
         found = solvers.evaluate("spin_network.dynamics", "exact", points=bad, parameters=fixed, isolate=True)
         assert found.status.tolist() == [0, 0, 2, 0]
+
+
+def test_smallest_eigenvalues_of_products():
+    rng = np.random.default_rng(0)
+    for n in (1, 2, 3, 5):
+        spins = rng.normal(size=(40, n, 3)) * rng.uniform(0.2, 0.8, size=(40, 1, 1))
+        expected = smallest_pair_eigenvalue(spins, product_correlations(spins))
+        np.testing.assert_allclose(smallest_of_products(spins), expected, atol=1e-14)

@@ -19,7 +19,7 @@ from solvers.engines.master_equation.states import (
     split_moments,
 )
 from solvers.engines.moments import many
-from solvers.engines.pair_states import physical
+from solvers.engines.pair_states import physical, smallest_of_products, smallest_pair_eigenvalue
 from solvers.engines.spin_system import product_correlations
 from solvers.models.heisenberg import chain
 
@@ -58,11 +58,16 @@ def _moments(order: int, batch: Batch) -> Found:
     done &= chain.completely_positive(batch)
     moments[~done] = 0.0
     spins, raw = split_moments(moments, batch["N"])
-    _, fine = physical(spins, raw)
+    if order == many.CUMULANTS:
+        n = batch["N"]
+        smallest = smallest_pair_eigenvalue(spins.reshape(-1, n, 3), raw.reshape(-1, n, n, 3, 3))
+        done &= physical(spins, smallest.reshape(spins.shape[:2]))
+    else:
+        done &= physical(spins, smallest_of_products(spins))
     outputs = {"M": spins.mean(axis=-2), "spins": spins, "first_bad_time": np.full(batch.size, np.nan)}
     if order == many.CUMULANTS:
         outputs["correlations"] = raw - product_correlations(spins)
-    return outputs, done & fine
+    return outputs, done
 
 
 def _exact(batch: Batch) -> Found:

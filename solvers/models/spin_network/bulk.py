@@ -12,7 +12,7 @@ from solvers.batch import Batch, in_portions
 from solvers.engines.master_equation.side_by_side import MOST_SPINS, evolve_side_by_side
 from solvers.engines.master_equation.states import moment_indices, purity, split_moments
 from solvers.engines.moments import many
-from solvers.engines.pair_states import physical, smallest_pair_eigenvalue
+from solvers.engines.pair_states import physical, smallest_of_products, smallest_pair_eigenvalue
 from solvers.models.spin_network.network import build_systems
 
 Found = tuple[Mapping[str, NDArray[Any]], NDArray[np.bool_]]
@@ -66,8 +66,9 @@ def _mean_field(batch: Batch) -> Found:
     )
     moments[~done] = 0.0
     spins, correlations = split_moments(moments, batch["N"])
-    smallest, fine = physical(spins, correlations)
-    return _outputs(batch, spins, correlations) | {"min_pair_eigenvalue": smallest}, done & fine
+    smallest = smallest_of_products(spins)
+    outputs = _outputs(batch, spins, correlations) | {"min_pair_eigenvalue": smallest}
+    return outputs, done & physical(spins, smallest)
 
 
 def _outputs(batch: Batch, spins: NDArray[np.float64], correlations: NDArray[np.float64]) -> dict[str, NDArray[Any]]:
