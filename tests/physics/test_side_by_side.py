@@ -215,6 +215,25 @@ def test_chains_in_bulk_and_one_by_one_agree(n, method, monkeypatch):
     assert method != "exact" or not treated[3]
 
 
+@pytest.mark.parametrize("method", ["mean_field_uniform", "printed"])
+def test_bulk_sites_in_bulk_and_one_by_one_agree(method, monkeypatch):
+    rng = np.random.default_rng(4)
+    count = 9
+    points = {name: rng.normal(size=count) for name in ("V_x", "V_z", "B_x", "B_z")}
+    on_site = rng.uniform(0.0, 0.5, (count, 3, 2))
+    on_site[:6, :2] = 0.0
+    spins = np.repeat(rng.normal(size=(count, 1, 3)), 2, axis=1)
+    spins /= np.linalg.norm(spins, axis=-1, keepdims=True) * np.where(np.arange(count) % 2, 1.0, 1.5)[:, None, None]
+    spins[3, 1] *= -1.0
+    on_site[4] = 0.0
+    points |= {"on_site": on_site, "neighbour": 0.3 * on_site, "spins0": spins}
+    points["neighbour"][5] = 2.0 * on_site[5]
+    fixed = {"N": 2, "times": TIMES}
+    treated, status = compare("heisenberg.dynamics", method, points, fixed, monkeypatch)
+    assert treated.tolist() == [k not in (3, 5) and (method != "printed" or k < 6) for k in range(count)]
+    assert status[3] == 2 and status[5] == 1
+
+
 @pytest.mark.parametrize("method", ["exact", "mean_field"])
 @pytest.mark.parametrize("n", [1, 2, 3])
 def test_networks_in_bulk_and_one_by_one_agree(n, method, monkeypatch):

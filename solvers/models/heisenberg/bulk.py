@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from solvers.batch import Batch, in_portions
 from solvers.engines.concurrence import concurrences_of_pairs
+from solvers.engines.macrospin import paths
 from solvers.engines.master_equation.side_by_side import MOST_SPINS, evolve_side_by_side
 from solvers.engines.master_equation.states import (
     moment_indices,
@@ -19,9 +20,10 @@ from solvers.engines.master_equation.states import (
     split_moments,
 )
 from solvers.engines.moments import many
-from solvers.engines.pair_states import physical, smallest_of_products, smallest_pair_eigenvalue
+from solvers.engines.pair_states import TOLERANCE, physical, smallest_of_products, smallest_pair_eigenvalue
 from solvers.engines.spin_system import product_correlations
 from solvers.models.heisenberg import chain
+from solvers.numerics.outcome import DONE
 
 Found = tuple[Mapping[str, NDArray[Any]], NDArray[np.bool_]]
 """Outputs (P, ...), and which points were solved (P,): those whose rates are completely positive."""
@@ -42,6 +44,23 @@ def mean_field_in_bulk(batch: Batch) -> Found:
 def cumulants_in_bulk(batch: Batch) -> Found:
     """Cumulants of up to eight spins."""
     return _small(partial(_moments, many.CUMULANTS), many.MOST_SPINS, batch)
+
+
+def uniform_in_bulk(printed: bool, batch: Batch) -> Found:
+    """A bulk site, corrected or as printed."""
+    when, rows = batch["times"], chain.site_row(batch)
+    done = chain.is_uniform(batch) & chain.completely_positive(batch)
+    if printed:
+        done &= chain.is_printed(batch)
+        rows = chain.as_printed(batch, rows)
+    rows[~done] = 0.0  # at rest
+    M = np.empty((batch.size, len(when), 3))
+    codes, reached = np.empty(batch.size, dtype=np.int64), np.empty(batch.size)
+    starts = np.ascontiguousarray(chain.start(batch)[:, 0])
+    paths(rows, starts, when, M, batch["rtol"], batch["atol"], batch["max_steps"], codes, reached)
+    done &= (codes == DONE) & (np.linalg.norm(M, axis=-1).max(axis=-1) <= 1 + TOLERANCE)
+    spins = np.repeat(M[:, :, None], batch["N"], axis=2)
+    return {"M": M, "spins": spins, "first_bad_time": np.full(batch.size, np.nan)}, done
 
 
 def _small(solve: Callable[[Batch], Found], most: int, batch: Batch) -> Found:

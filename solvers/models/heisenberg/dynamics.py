@@ -43,7 +43,7 @@ from solvers.engines.spin_system import product_correlations
 from solvers.engines.validity import AFTER_BUDGET, earliest, first_not_reached
 from solvers.model import Method, Model
 from solvers.models.heisenberg import chain
-from solvers.models.heisenberg.bulk import cumulants_in_bulk, exact_in_bulk, mean_field_in_bulk
+from solvers.models.heisenberg.bulk import cumulants_in_bulk, exact_in_bulk, mean_field_in_bulk, uniform_in_bulk
 from solvers.models.heisenberg.chain import MOST_EXACT, SOURCE, UNIT_OF_TIME
 from solvers.outcome import OK, WARNED, Kind, PointFailed, Remark
 from solvers.references.spin_systems import exact_moments, moment_path, product_density_matrix
@@ -321,6 +321,7 @@ MODELS = (
             ),
             chain.MEAN_FIELD_UNIFORM(
                 solve=partial(solve_uniform, chain.uniform_row),
+                bulk=partial(uniform_in_bulk, False),
                 reference=reference_uniform,
                 cost=partial(cost, lambda n: 1.0),
             ),
@@ -334,6 +335,7 @@ MODELS = (
             ),
             chain.PRINTED(
                 solve=partial(solve_uniform, chain.printed_row),
+                bulk=partial(uniform_in_bulk, True),
                 reference=reference_printed,
                 cost=partial(cost, lambda n: 1.0),
             ),
