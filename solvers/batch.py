@@ -184,6 +184,21 @@ def in_bulk(
     return Results(outputs, status, {int(rest[i]): remark for i, remark in others.remarks.items()})
 
 
+def in_portions(
+    bulk: Callable[[Batch], tuple[Mapping[str, NDArray[Any]], NDArray[np.bool_]]], most: int, batch: Batch
+) -> tuple[Mapping[str, NDArray[Any]], NDArray[np.bool_]]:
+    """What `bulk` makes of a batch, `most` points at a time, so that memory stays bounded."""
+    if batch.size <= most:
+        return bulk(batch)
+    outputs, done = batch.empty(), np.zeros(batch.size, dtype=bool)
+    for first in range(0, batch.size, most):
+        part = slice(first, min(first + most, batch.size))
+        found, done[part] = bulk(batch.select(np.arange(part.start, part.stop)))
+        for name, array in outputs.items():
+            array[part] = found[name]
+    return outputs, done
+
+
 def _fitting(name: str, found: Mapping[str, Any], shape: tuple[int, ...]) -> Any:
     """The output of that name; PointFailed where a method does not return it, or in another shape than declared."""
     if name not in found:

@@ -41,6 +41,26 @@ def first_unphysical(
     return float(times[k]), " and ".join(reasons)
 
 
+def smallest_of_products(spins: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The same (...,) of product states with Bloch vectors (..., N, 3).
+
+    The eigenvalues of a pair are (1 +- |s|)(1 +- |r|)/4.
+    """
+    length = np.linalg.norm(spins, axis=-1)
+    if spins.shape[-2] == 1:
+        return np.asarray((1 - length[..., 0]) / 2)
+    longest = np.sort(length, axis=-1)[..., -2:]
+    shorter, longer = longest[..., 0], longest[..., 1]
+    # a vector longer than 1 leaves the lowest eigenvalue to what is the longest beside it
+    return np.asarray((1 - longer) * np.where(longer > 1, 1 + shorter, 1 - shorter) / 4)
+
+
+def physical(spins: NDArray[np.float64], smallest: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """Whether all spins (P, T, N, 3) and smallest pair eigenvalues (P, T) of a point belong to a state, as `first_unphysical` says it."""
+    longest = np.linalg.norm(spins, axis=-1).max(axis=-1)
+    return np.asarray(~((longest > 1 + TOLERANCE) | (smallest < -TOLERANCE)).any(axis=1))
+
+
 @entry
 def smallest_of_pairs(spins, correlations):
     """Smallest eigenvalue over all pairs (T,) of spins (T, N, 3) and correlations (T, N, N, 3, 3); NaN for moments that are not finite."""

@@ -275,53 +275,64 @@ def validate(p: Mapping[str, Any]) -> None:
 
 
 Row = NDArray[np.float64]
-"""What `solvers.engines.macrospin` takes of a point."""
+"""What `solvers.engines.macrospin` takes of a point, (..., WIDTH)."""
 
 
 def site_row(p: Mapping[str, Any]) -> Row:
     """The row of one site, corrected: between two neighbours like itself, the bulk site."""
     on_site, _ = rates(p)
-    total = on_site.sum(axis=1)
-    g = _torque(p)
-    return _row(p, torque=-g, decay=0.5 * (total.sum() + total), source=on_site[:, 1] - on_site[:, 0])
+    total = on_site.sum(axis=-1)
+    decay = 0.5 * (total.sum(axis=-1, keepdims=True) + total)
+    return _row(p, torque=-_torque(p), decay=decay, source=on_site[..., 1] - on_site[..., 0])
 
 
 def uniform_row(p: Mapping[str, Any]) -> Row:
     """The row of a bulk site; PointFailed where the start is not uniform."""
-    must_be_uniform(p)
+    if not is_uniform(p):
+        text = "this method describes one bulk site of a uniform chain, but spins0 differs from site to site"
+        raise PointFailed(Kind.OUTSIDE_LIMIT, text)
     return site_row(p)
 
 
 def printed_row(p: Mapping[str, Any]) -> Row:
     """The same by Eqs. (12)-(14) as printed; PointFailed also where these do not apply."""
-    must_be_uniform(p)
-    on_site, _ = rates(p)
-    if on_site[:2].any():
+    row = uniform_row(p)
+    if not is_printed(p):
         text = "Eqs. (12)-(14) are printed for gamma_x = gamma_y = 0; take mean_field_uniform, or on-site rates along z only"
         raise PointFailed(Kind.OUTSIDE_LIMIT, text)
-    total = on_site.sum(axis=1)[2]
-    decay, source = total * np.array([0.5, 0.5, 1.0]), np.array([0.0, 0.0, total])
-    return _row(p, torque=_torque(p) / 2, decay=decay, source=source)
+    return as_printed(p, row)
 
 
-def must_be_uniform(p: Mapping[str, Any]) -> None:
-    """Raise PointFailed where the start differs from site to site."""
+def as_printed(p: Mapping[str, Any], row: Row) -> Row:
+    """The row of a bulk site with the misprints."""
+    total = rates(p)[0][..., 2, :].sum(axis=-1)
+    row[..., macrospin.TORQUE : macrospin.TORQUE + 3] = _torque(p) / 2
+    row[..., macrospin.DECAY : macrospin.DECAY + 3] = np.multiply.outer(total, [0.5, 0.5, 1.0])
+    row[..., macrospin.SOURCE : macrospin.SOURCE + 3] = np.multiply.outer(total, [0.0, 0.0, 1.0])
+    return row
+
+
+def is_uniform(p: Mapping[str, Any]) -> NDArray[np.bool_]:
+    """Whether the start is the same on all sites (...,)."""
     spins = start(p)
-    if np.abs(spins - spins[0]).max() > 1e-12:
-        text = "this method describes one bulk site of a uniform chain, but spins0 differs from site to site"
-        raise PointFailed(Kind.OUTSIDE_LIMIT, text)
+    return np.asarray(np.abs(spins - spins[..., :1, :]).max(axis=(-2, -1)) <= 1e-12)
+
+
+def is_printed(p: Mapping[str, Any]) -> NDArray[np.bool_]:
+    """Whether rates are along z alone (...,)."""
+    return np.asarray(~rates(p)[0][..., :2, :].any(axis=(-2, -1)))
 
 
 def _torque(p: Mapping[str, Any]) -> NDArray[np.float64]:
     """g_a = g_a- - g_a+."""
     _, neighbour = rates(p)
-    return neighbour[:, 1] - neighbour[:, 0]
+    return np.asarray(neighbour[..., 1] - neighbour[..., 0])
 
 
 def _row(p: Mapping[str, Any], **terms: Any) -> Row:
     row = macrospin.row(field(p), couplings(p), **terms)
-    if abs(np.linalg.norm(start(p)[0]) - 1) > 1e-12:
-        row[macrospin.CONSERVING] = 0.0  # which keeps |m| = 1, not the length of a mixed state
+    # which keeps |m| = 1, not the length of a mixed state
+    row[..., macrospin.CONSERVING] *= np.abs(np.linalg.norm(start(p)[..., 0, :], axis=-1) - 1) <= 1e-12
     return row
 
 

@@ -43,7 +43,7 @@ from solvers.engines.spin_system import product_correlations
 from solvers.engines.validity import AFTER_BUDGET, earliest, first_not_reached
 from solvers.model import Method, Model
 from solvers.models.heisenberg import chain
-from solvers.models.heisenberg.bulk import exact_in_bulk
+from solvers.models.heisenberg.bulk import cumulants_in_bulk, exact_in_bulk, mean_field_in_bulk, uniform_in_bulk
 from solvers.models.heisenberg.chain import MOST_EXACT, SOURCE, UNIT_OF_TIME
 from solvers.outcome import OK, WARNED, Kind, PointFailed, Remark
 from solvers.references.spin_systems import exact_moments, moment_path, product_density_matrix
@@ -314,10 +314,14 @@ MODELS = (
                 limit=exact_limit(MOST_EXACT, chain.closed_and_pure),
             ),
             chain.MEAN_FIELD(
-                solve=solve_sites, reference=partial(reference_moments, False), cost=partial(cost, lambda n: n)
+                solve=solve_sites,
+                bulk=mean_field_in_bulk,
+                reference=partial(reference_moments, False),
+                cost=partial(cost, lambda n: n),
             ),
             chain.MEAN_FIELD_UNIFORM(
                 solve=partial(solve_uniform, chain.uniform_row),
+                bulk=partial(uniform_in_bulk, False),
                 reference=reference_uniform,
                 cost=partial(cost, lambda n: 1.0),
             ),
@@ -325,11 +329,13 @@ MODELS = (
                 name="cumulant",
                 meaning="second-order cumulants of all pairs",
                 solve=solve_cumulants,
+                bulk=cumulants_in_bulk,
                 reference=partial(reference_moments, True),
                 cost=partial(cost, lambda n: n**3),
             ),
             chain.PRINTED(
                 solve=partial(solve_uniform, chain.printed_row),
+                bulk=partial(uniform_in_bulk, True),
                 reference=reference_printed,
                 cost=partial(cost, lambda n: 1.0),
             ),

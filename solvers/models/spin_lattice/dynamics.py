@@ -32,7 +32,7 @@ from solvers.engines.trajectories import sample
 from solvers.engines.truncated_wigner.parameters import sampling
 from solvers.engines.validity import AFTER_BUDGET, earliest, judge
 from solvers.model import Method, Model
-from solvers.models.spin_lattice.bulk import exact_in_bulk
+from solvers.models.spin_lattice.bulk import exact_in_bulk, moments_in_bulk
 from solvers.models.spin_lattice.lattice import (
     LATTICES,
     MOST_EXACT,
@@ -209,6 +209,7 @@ MODELS = (
                 meaning="second-order cumulants",
                 source="Eq. (30)",
                 solve=partial(solve_moments, CUMULANTS),
+                bulk=partial(moments_in_bulk, CUMULANTS),
                 reference=partial(reference_moments, True),
                 cost=size_cost(lambda n: n**3, np.ones_like),
             ),
@@ -217,6 +218,7 @@ MODELS = (
                 meaning="every pair factorised",
                 source="Eqs. (108)-(111), (173)-(177) corrected",
                 solve=partial(solve_moments, MEAN_FIELD),
+                bulk=partial(moments_in_bulk, MEAN_FIELD),
                 reference=partial(reference_moments, False),
                 cost=size_cost(lambda n: n**2, np.ones_like),
             ),

@@ -1,53 +1,75 @@
-"""Exact evolutions of many small networks at once."""
+"""Many small networks at once."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from solvers.batch import Batch
+from solvers.batch import Batch, in_portions
 from solvers.engines.master_equation.side_by_side import MOST_SPINS, evolve_side_by_side
 from solvers.engines.master_equation.states import moment_indices, purity, split_moments
-from solvers.engines.pair_states import smallest_pair_eigenvalue
+from solvers.engines.moments import many
+from solvers.engines.pair_states import physical, smallest_of_products, smallest_pair_eigenvalue
 from solvers.models.spin_network.network import build_systems
 
+Found = tuple[Mapping[str, NDArray[Any]], NDArray[np.bool_]]
+"""Outputs (P, ...), and which points were solved (P,)."""
 _NUMBERS = 2**22
 """Numbers of states that are held at once."""
 
 
-def exact_in_bulk(batch: Batch) -> tuple[Mapping[str, NDArray[Any]], NDArray[np.bool_]]:
-    """Outputs (P, ...), and which points were solved (P,): those of up to four spins from a product state."""
-    n, when = batch["N"], batch["times"]
-    outputs, done = batch.empty(), np.zeros(batch.size, dtype=bool)
-    if n > MOST_SPINS or batch["rho0"] is not None or batch["correlations0"] is not None:
-        return outputs, done
-    rows = max(1, _NUMBERS // (4**n * len(when)))
-    for first in range(0, batch.size, rows):
-        part = slice(first, min(first + rows, batch.size))
-        points = batch if batch.size <= rows else batch.select(np.arange(part.start, part.stop))
-        found, done[part] = _part(points)
-        for name, array in outputs.items():
-            array[part] = found[name]
-    return outputs, done
+def exact_in_bulk(batch: Batch) -> Found:
+    """Exact evolutions of up to four spins from a product state."""
+    return _small(_exact, MOST_SPINS, batch)
 
 
-def _part(batch: Batch) -> tuple[dict[str, Any], NDArray[np.bool_]]:
+def mean_field_in_bulk(batch: Batch) -> Found:
+    """Mean fields of up to eight spins from a product state."""
+    return _small(_mean_field, many.MOST_SPINS, batch)
+
+
+def _small(solve: Callable[[Batch], Found], most: int, batch: Batch) -> Found:
+    n = batch["N"]
+    if n > most or batch["rho0"] is not None or batch["correlations0"] is not None:
+        return {}, np.zeros(batch.size, dtype=bool)
+    return in_portions(solve, max(1, _NUMBERS // (4 ** min(n, MOST_SPINS) * len(batch["times"]))), batch)
+
+
+def _starts(batch: Batch) -> NDArray[np.float64]:
+    spins = batch["spins0"]
+    return np.broadcast_to([0.0, 0.0, 1.0], (batch.size, batch["N"], 3)) if spins is None else np.asarray(spins)
+
+
+def _exact(batch: Batch) -> Found:
     n, when, watched = batch["N"], batch["times"], moment_indices(batch["N"])
-    field, coupling, Gamma, _ = build_systems(batch)
-    starts = batch["spins0"]
-    if starts is None:
-        starts = np.broadcast_to([0.0, 0.0, 1.0], (batch.size, n, 3))
     indices = np.arange(4**n) if batch.wants("purity") else watched
-    found, done = evolve_side_by_side(field, coupling, Gamma, starts, when, batch["rtol"], batch["max_steps"], indices)
+    tuning = batch["rtol"], batch["max_steps"]
+    found, done = evolve_side_by_side(*build_systems(batch)[:3], _starts(batch), when, *tuning, indices)
     found[~done] = 0.0
     spins, correlations = split_moments(found[..., watched] if batch.wants("purity") else found, n)
-    outputs: dict[str, Any] = {"spins": spins, "correlations": correlations, "first_bad_time": np.nan}
+    outputs = _outputs(batch, spins, correlations)
     if batch.wants("purity"):
         outputs["purity"] = purity(found)
     if batch.wants("min_pair_eigenvalue"):
         smallest = smallest_pair_eigenvalue(spins.reshape(-1, n, 3), correlations.reshape(-1, n, n, 3, 3))
         outputs["min_pair_eigenvalue"] = smallest.reshape(batch.size, len(when))
     return outputs, done
+
+
+def _mean_field(batch: Batch) -> Found:
+    tuning = batch["rtol"], batch["atol"], batch["max_steps"]
+    moments, done = many.propagate_many(
+        many.MEAN_FIELD, *build_systems(batch)[:3], _starts(batch), batch["times"], *tuning
+    )
+    moments[~done] = 0.0
+    spins, correlations = split_moments(moments, batch["N"])
+    smallest = smallest_of_products(spins)
+    outputs = _outputs(batch, spins, correlations) | {"min_pair_eigenvalue": smallest}
+    return outputs, done & physical(spins, smallest)
+
+
+def _outputs(batch: Batch, spins: NDArray[np.float64], correlations: NDArray[np.float64]) -> dict[str, NDArray[Any]]:
+    return {"spins": spins, "correlations": correlations, "first_bad_time": np.full(batch.size, np.nan)}

@@ -41,7 +41,7 @@ from solvers.engines.trajectories import sample
 from solvers.engines.validity import AFTER_BUDGET, earliest, judge
 from solvers.model import Method, Model
 from solvers.models.spin_network import reference
-from solvers.models.spin_network.bulk import exact_in_bulk
+from solvers.models.spin_network.bulk import exact_in_bulk, mean_field_in_bulk
 from solvers.models.spin_network.network import (
     CUMULANT,
     MEAN_FIELD,
@@ -241,6 +241,7 @@ MODELS = (
             ),
             MEAN_FIELD(
                 solve=partial(solve_moments, FIRST_ORDER),
+                bulk=mean_field_in_bulk,
                 reference=partial(reference.moment_dynamics, False),
                 cost=size_cost(lambda n: n**2),
             ),
