@@ -39,7 +39,7 @@ case $word in
     "$venv/bin/ruff" check .
     "$venv/bin/ruff" format --check .
     "$venv/bin/mypy"
-    exec "$venv/bin/python" -m pytest -m "not slow and not faults and not integration" "$@"
+    exec "$venv/bin/python" -m pytest -m "not slow and not faults and not integration" --durations=15 "$@"
     ;;
   help | -h | --help)
     sed -n '2,6s/^# \{0,1\}//p' "${BASH_SOURCE[0]}"
