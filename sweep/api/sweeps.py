@@ -93,7 +93,7 @@ class Sweep:
         Raises SpecError (bad sweep), RunError (the folder cannot be used), StoppedError (Ctrl-C, `spinsweep cancel`) or
         AbortedError (`max_failures`, full disk, lost cluster); what is committed is kept, and the same call goes on.
 
-        In a script the local cluster needs the usual `if __name__ == "__main__":`.
+        In a script the local cluster needs the usual ``if __name__ == "__main__":``.
         """
         from sweep.clusters.cluster import Cluster
         from sweep.execution import launch
