@@ -94,7 +94,7 @@ class Sweep:
         Raises SpecError (bad sweep), RunError (the folder cannot be used), StoppedError (Ctrl-C, `spinsweep cancel`) or
         AbortedError (`max_failures`, full disk, lost cluster); what is committed is kept, and the same call goes on.
 
-        In a script the local cluster needs the usual `if __name__ == "__main__":`.
+        In a script the local cluster needs the usual ``if __name__ == "__main__":``.
         """
         from sweep.clusters.given import given
         from sweep.execution import launch
