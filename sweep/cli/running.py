@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable
 from contextlib import nullcontext
@@ -156,7 +157,7 @@ def start(mapping: Callable[[], Json], out: Path, words: Json) -> int:
         from sweep.clusters.kinds import enter
 
         enter(words["cluster"], "sweep.execution.local_worker")
-    with nullcontext() if out.exists() else ready() as companion:
+    with nullcontext() if os.path.exists(out / "meta" / "plan.json") else ready() as companion:
         raw = mapping()
         pilot = Pilot(raw, companion) if companion else None
         from sweep.execution import launch

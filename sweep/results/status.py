@@ -120,7 +120,8 @@ class Unreadable(Record):
 def runs_in(folder: Path) -> list[RunStatus | Unreadable]:
     """The runs directly below a folder, or the folder itself if it is one; one that cannot be read does not hide the others."""
     places = [folder] if RunFolder(folder).exists() else sorted(folder.iterdir()) if folder.is_dir() else []
-    return [_status_or_why(place) for place in places if RunFolder(place).exists()]
+    # What begins with a dot is being made, or was thrown away.
+    return [_status_or_why(p) for p in places if RunFolder(p).exists() and (p == folder or not p.name.startswith("."))]
 
 
 def _status_or_why(place: Path) -> RunStatus | Unreadable:
