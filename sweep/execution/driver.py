@@ -77,7 +77,7 @@ def _name(sweep: str, method: str, run_id: str) -> str:
 
 
 class Driver:
-    """Runs the tiles of a plan that are not committed yet."""
+    """Runs the tiles of a plan that are not committed yet; in the how-manieth `round_`, where there are several."""
 
     def __init__(
         self,
@@ -88,6 +88,7 @@ class Driver:
         progress: Progress,
         tiles: Sequence[TileToDo],
         failed_before: int,
+        round_: int = 0,
     ) -> None:
         self.open = run
         self.plan = run.plan
@@ -112,6 +113,7 @@ class Driver:
         self._befores = {tile.index: tile.before for tile in tiles if tile.before}
         self._frozen: set[int] = set()
         self._threads = threads
+        self._round = round_
         self._together: list[Work] = []
         self._alone: set[Work] = set()
         self._futures: dict[Task, tuple[Work, ...]] = {}
@@ -274,9 +276,10 @@ class Driver:
     def _submit(self, *works: Work) -> None:
         """Give tiles, or a part of one, to a worker. A tile that is tried again is alone, so that its fate is its own."""
         work = works[0]
-        # A key that has erred does not run again, so the attempt is part of it, and how many tiles travel together.
+        # A key that has erred does not run again, so the attempt is part of it, and how many tiles travel together; and
+        # a refined tile is computed in several rounds.
         method = next(iter(self._names)) if len(self._names) == 1 else self.plan.at(work.tile).method
-        key = (self._names[method], work.tile, work.lo, work.hi, work.attempt, len(works))
+        key = (self._names[method], work.tile, work.lo, work.hi, work.attempt, len(works), self._round)
         if work.whole:
             tiles = tuple((work.tile, self._before(work.tile)) for work in works)
             future = self.cluster.submit(solve_tiles, self.job, tiles, key=key)

@@ -6,6 +6,7 @@
     [zip.NAME]    parameters that vary together along one dimension NAME, or are drawn together
     [outputs]     keep = [...]
     [run]         tile, retries, max_failures
+    [refine]      depth, outputs, tolerance, axes, interpolate: compute only where results change
 
 Every mistake is a `SpecError` that names the key, what is allowed, what was given and the nearest valid name.
 """
@@ -25,7 +26,8 @@ from sweep.spec.array_files import zip_groups
 from sweep.spec.axis_forms import array_values
 from sweep.spec.derived import derive, is_formula
 from sweep.spec.dimensions import check_names, check_shapes, dimensions_of
-from sweep.spec.sweep_spec import METHOD, SOLVER, SweepDimension, SweepSpec
+from sweep.spec.refining import KEYS, refinement_of
+from sweep.spec.sweep_spec import METHOD, REFINE, SOLVER, SweepDimension, SweepSpec
 
 _SECTIONS = {
     "sweep": ("name", "model", "method", "seed"),
@@ -34,6 +36,7 @@ _SECTIONS = {
     "zip": None,
     "outputs": ("keep",),
     "run": ("tile", "retries", "max_failures"),
+    REFINE: KEYS,
 }
 
 
@@ -85,6 +88,7 @@ def parse(raw: Json, solver: str = SOLVER) -> SweepSpec:
         retries=_retries(options),
         max_failures=_max_failures(options),
         derived=derived,
+        refine=refinement_of(tables[REFINE], model, keep, dimensions),
     )
 
 
