@@ -12,7 +12,7 @@ from collections.abc import Collection, Iterable
 from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TextIO
+from typing import TextIO
 
 from sweep.clusters.cluster import Cluster, Wanted
 from sweep.clusters.here import HERE, SMALL_SECONDS, here
@@ -153,11 +153,15 @@ def run(
 
 
 def refine(
-    out: Path, changes: Json, options: Options | None = None, stream: TextIO | None = None, **how: Any
+    out: Path,
+    changes: Json,
+    options: Options | None = None,
+    stream: TextIO | None = None,
+    cluster: AbstractContextManager[Cluster] | None = None,
 ) -> RunResult:
     """Refine the run in a folder: `changes` are entries of `[refine]`, with a depth that may be larger than it was."""
     spec = parse(refined(RunFolder(out).plan().spec, changes))
-    return run(spec, out, options, stream, **how)
+    return run(spec, out, options, stream, cluster)
 
 
 def _replaced(folder: RunFolder, spec: SweepSpec, options: Options, progress: Progress) -> bool:

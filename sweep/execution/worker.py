@@ -100,17 +100,18 @@ def _solve(context: _Context, tile: Tile, lo: int, hi: int, before: str) -> Part
     outputs = found.outputs
     seconds = np.full(hi - lo, each)
     if todo.size < hi - lo:
-        kept = np.setdiff1d(np.arange(hi - lo), todo)
-        left = np.flatnonzero(statuses == LEFT)  # a driver that was killed may have had them computed
+        kept = np.flatnonzero((statuses != PENDING) & (statuses != LEFT))
         outputs = {}
         for name, values in found.outputs.items():
             own = values.shape[1:]
-            outputs[name] = store.read_tile(tile.index, name).reshape((tile.size, *own))[lo:hi]
-            outputs[name][left] = np.nan
+            outputs[name] = np.full((hi - lo, *own), np.nan, dtype=values.dtype)
+            if kept.size:
+                outputs[name][kept] = store.read_tile(tile.index, name).reshape((tile.size, *own))[lo:hi][kept]
             outputs[name][todo] = values
-        seconds[kept] = store.read_tile(tile.index, ELAPSED).ravel()[lo:hi][kept]
-        seconds[left] = np.nan
-        statuses[left] = PENDING
+        seconds[statuses == LEFT] = np.nan
+        if kept.size:
+            seconds[kept] = store.read_tile(tile.index, ELAPSED).ravel()[lo:hi][kept]
+        statuses[statuses == LEFT] = PENDING
     statuses[todo] = codes_of(found.status)
     remarks = tuple(
         point_remark(lo + int(todo[i]), int(statuses[todo[i]]), remark) for i, remark in sorted(found.remarks.items())

@@ -1,11 +1,4 @@
-"""`[refine]`: compute a grid only where its results change between neighbours.
-
-depth       the cells of the start grid are halved so often down to those of the grid: it has every 2^depth-th value
-outputs     what is watched: ["locked", "zeta", "sign(z)"]; default: the outputs that are codes, or else all numbers
-tolerance   change of a number that counts: in its unit, or a share of its range over the start grid ("5%"); or a table
-axes        what is refined: default all axes of physical numbers in ascending or descending order
-interpolate = false leaves what is not computed pending
-"""
+"""`[refine]`: compute a grid only where its results change between neighbours, and interpolate the rest."""
 
 from __future__ import annotations
 
@@ -21,7 +14,16 @@ from sweep.errors import SpecError
 from sweep.records import Json
 from sweep.spec.sweep_spec import Refinement, SweepDimension, Tolerance, Watched
 
-KEYS = ("depth", "outputs", "tolerance", "axes", "interpolate")
+KEYS: Mapping[str, str] = {
+    "depth": "how often the cells of a start grid, of every 2^depth-th value of each axis (and its last), are halved where "
+    "results change; it must be given",
+    "outputs": 'the results whose changes count, like `["locked", "zeta", "sign(z)"]`, beside the status of points; those that '
+    "are codes where it is left out, or else all numbers",
+    "tolerance": 'the change of a number that counts, in its unit, or as a share of its range over the start grid (`"5%"`, the '
+    "default); or a table of these by output",
+    "axes": "a list of the axes that are refined; all of physical numbers in ascending or descending order where it is left out",
+    "interpolate": "`false` leaves points that are not computed pending; else they are interpolated and have status 4",
+}
 DEEPEST = 16
 """Halvings of a cell."""
 DEFAULT_TOLERANCE = "5%"
