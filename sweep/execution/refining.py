@@ -207,7 +207,8 @@ def _interpolated(run: OpenRun) -> Iterator[Receipt]:
                 continue
             size = int(plan.sizes[index])
             own = {name: v[inside].reshape((size, *v.shape[known.ndim :])) for name, v in outputs.items()}
-            part = Part(0, size, own, statuses[inside].ravel(), elapsed[inside].ravel())
+            spent = elapsed[inside].ravel()
+            part = Part(0, size, own, statuses[inside].ravel(), spent, before=float(np.nansum(spent)))
             yield write_parts(store, plan.at(index), [part], run.folder.host)
 
 

@@ -95,10 +95,10 @@ def _solve(context: _Context, tile: Tile, lo: int, hi: int, before: str) -> Part
         keep=spec.keep,
         isolate=True,
     )
-    spent = clock.monotonic() - began
-    each = spent / max(todo.size, 1)
+    each = (clock.monotonic() - began) / max(todo.size, 1)
     outputs = found.outputs
     seconds = np.full(hi - lo, each)
+    earlier = 0.0
     if todo.size < hi - lo:
         kept = np.flatnonzero((statuses != PENDING) & (statuses != LEFT))
         outputs = {}
@@ -111,9 +111,10 @@ def _solve(context: _Context, tile: Tile, lo: int, hi: int, before: str) -> Part
         seconds[statuses == LEFT] = np.nan
         if kept.size:
             seconds[kept] = store.read_tile(tile.index, ELAPSED).ravel()[lo:hi][kept]
+            earlier = float(np.nansum(seconds[kept]))
         statuses[statuses == LEFT] = PENDING
     statuses[todo] = codes_of(found.status)
     remarks = tuple(
         point_remark(lo + int(todo[i]), int(statuses[todo[i]]), remark) for i, remark in sorted(found.remarks.items())
     )
-    return Part(lo, hi, outputs, statuses, seconds, remarks, spent)
+    return Part(lo, hi, outputs, statuses, seconds, remarks, earlier)
