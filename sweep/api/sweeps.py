@@ -85,7 +85,8 @@ class Sweep:
 
         Parameters
         ----------
-        client : a Dask client to run on; None starts a local cluster for the time of the run.
+        client : a Dask client to run on, connected and not asynchronous; None starts a local cluster for the time of the
+            run, unless the sweep is so small that it needs none.
         store : the run folder; by default `results/<name or model>`.
         workers : processes of the local cluster; by default one per core.
         quiet : say nothing on the way.
@@ -153,9 +154,9 @@ def refine(
 
 def _cluster_of(client: Client | None) -> AbstractContextManager[Cluster] | None:
     """The cluster of a user's client, who keeps it."""
-    from sweep.clusters.cluster import Cluster
+    from sweep.clusters.given import given
 
-    return None if client is None else contextlib.nullcontext(Cluster(client))
+    return None if client is None else contextlib.nullcontext(given(client))
 
 
 def _opened(result: RunResult) -> xarray.Dataset:
