@@ -12,6 +12,7 @@ import numpy as np
 
 from sweep.errors import AbortedError, SpecError, StoppedError
 from sweep.folder.dataset import open as open_run
+from sweep.folder.places import place
 from sweep.records import Json
 from sweep.spec.parsing import parse
 from sweep.spec.sweep_spec import SweepSpec, plain
@@ -78,7 +79,7 @@ class Sweep:
         Parameters
         ----------
         client : a Dask client to run on; None starts a local cluster for the time of the run.
-        store : the run folder; by default `results/<name or model>`.
+        store : the run folder, or its address in a bucket, `s3://bucket/run`; by default `results/<name or model>`.
         workers : processes of the local cluster; by default one per core.
         quiet : say nothing on the way.
         accept_code_change : go on although the solver code has changed since the run was started; recorded.
@@ -99,7 +100,7 @@ class Sweep:
         from sweep.execution import launch
         from sweep.execution.scheduling import Outcome
 
-        out = Path(store) if store is not None else Path("results") / (self.name or self.model)
+        out = place(store) if store is not None else Path("results") / (self.name or self.model)
         cluster = None if client is None else contextlib.nullcontext(Cluster(client))
         options = launch.Options(
             workers=workers,

@@ -30,7 +30,9 @@ def check_place(folder: RunFolder) -> None:
 
 
 def move_to_trash(folder: RunFolder) -> Path:
-    """Move a run away, into `.trash` beside it, and return where it is now."""
+    """Move a run away, into `.trash` beside it, and return where it is now. RunError in a bucket."""
+    if folder.in_bucket:
+        raise RunError(f"{folder.path} is in a bucket, where a run cannot be moved: remove it yourself", OTHER_FOLDER)
     stamp = provenance.now().replace(":", "").partition("+")[0]
     place = folder.path.resolve().parent / ".trash" / f"{folder.path.resolve().name}-{stamp}-{secrets.token_hex(2)}"
     try:
@@ -43,6 +45,9 @@ def move_to_trash(folder: RunFolder) -> Path:
 
 def check_writable(folder: RunFolder) -> None:
     """RunError unless files can be made where the run is to be; finds out by making one."""
+    if folder.in_bucket:
+        _check_bucket(folder)
+        return
     place = folder.path if folder.exists() else folder.path.parent
     try:
         place.mkdir(parents=True, exist_ok=True)
@@ -50,6 +55,31 @@ def check_writable(folder: RunFolder) -> None:
             pass
     except OSError as error:
         raise RunError(f"{place} cannot be written to ({error.strerror})", OTHER_FOLDER) from error
+
+
+def _check_bucket(folder: RunFolder) -> None:
+    """RunError unless objects can be made, and made only where there is none: what keeps two drivers apart."""
+    token = secrets.token_hex(4)
+    beside, path = (folder.meta / f"try-{token}{ending}" for ending in (files.PARTIAL, ""))
+    try:
+        for content, taken in ((b"one", False), (b"other", True)):
+            folder.disk.write(beside, content)
+            try:
+                folder.disk.link(beside, path)
+                refused = False
+            except FileExistsError:
+                refused = True
+            finally:
+                folder.disk.remove(beside)
+            if refused != taken:
+                raise RunError(
+                    f"the object store of {folder.path} does not keep to conditions of writing (If-None-Match), which keep "
+                    "two drivers apart; use one that does",
+                    OTHER_FOLDER,
+                )
+        folder.disk.remove(path)
+    except OSError as error:
+        raise RunError(f"{folder.path} cannot be written to: {error.strerror}", OTHER_FOLDER) from None
 
 
 def create(folder: RunFolder, spec: SweepSpec, timings: Timings, workers: int, progress: Progress) -> None:

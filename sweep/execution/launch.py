@@ -151,12 +151,12 @@ def _replaced(folder: RunFolder, spec: SweepSpec, options: Options, progress: Pr
     Returns whether it was moved away. Raises RunError when it is another sweep that is to stay.
     """
     if options.overwrite:
-        with Lease(folder.lease, options.break_lease):
+        with Lease(folder.lease, options.break_lease, folder.host):
             pass  # nobody is at work on it
         progress.say(f"the run that was here is now {move_to_trash(folder)}")
         return True
     if exchange.unfinished(folder):
-        with Lease(folder.lease, options.break_lease):
+        with Lease(folder.lease, options.break_lease, folder.host):
             exchange.finish(folder)
     growth = growth_of(folder, spec)
     if growth is None:
@@ -165,7 +165,7 @@ def _replaced(folder: RunFolder, spec: SweepSpec, options: Options, progress: Pr
         raise RunError(
             f"{folder.path} holds a smaller sweep; {growth.text()}: allow it with extend, or choose another folder"
         )
-    with Lease(folder.lease, options.break_lease):
+    with Lease(folder.lease, options.break_lease, folder.host):
         record = folder.record()
         check_code(folder, record, folder.plan(record), options.accept_code_change, progress)
         extend(folder, growth, progress)
@@ -248,8 +248,7 @@ def _go_on(
             )
             if not connected.ours:
                 _check_workers(connected, job, progress)
-            page = folder.meta / "report.html"
-            with performance_report(connected, page, progress) if options.report else nullcontext():
+            with performance_report(connected, folder, progress) if options.report else nullcontext():
                 end = Driver(opened, job, connected, lease, progress, tiles, failed).run()
             result = RunResult.of(folder, opened.committed, end)
             progress.say(result.text(options.python))
@@ -280,7 +279,7 @@ def _check_workers(cluster: Cluster, job: Job, progress: Progress) -> None:
     except Exception as error:
         raise AbortedError(
             f"a worker cannot serve this run: {type(error).__name__}: {error}; workers need the run folder {job.folder} on "
-            "a shared file system and the same spinsweep"
+            "a shared file system or in a bucket, and the same spinsweep"
         ) from error
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import functools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -17,6 +16,7 @@ from sweep.execution.messages import CodeMismatch, Job, Receipt
 from sweep.execution.parts import Part, point_remark, write_parts
 from sweep.folder.codes import PENDING, codes_of, unpacked
 from sweep.folder.host import HERE, Host
+from sweep.folder.places import place
 from sweep.folder.run_folder import RunFolder
 from sweep.folder.store import Store
 from sweep.plan.tiling import Plan, Tile
@@ -36,7 +36,7 @@ class _Context:
 @functools.lru_cache(maxsize=4)
 def _context(job: Job, host: Host) -> _Context:
     """The plan and the open store of a run. Keyed by the run's id too: the same path can be a new store."""
-    folder = RunFolder(Path(job.folder), host)
+    folder = RunFolder(place(job.folder), host)
     record = folder.record()
     if record.id != job.run_id:
         raise RuntimeError(f"{job.folder} on {host.name} holds another run than the driver's")
@@ -46,8 +46,8 @@ def _context(job: Job, host: Host) -> _Context:
             f"the solver code of {plan.model.id} on {host.name} is not that of the driver; "
             "install the same version of spinsweep on all workers"
         )
-    syncs = not job.synced or host.disk.shared_with(folder.data) != job.synced
-    store = Store(folder.data, plan, writable=True, disk=host.disk)
+    syncs = not job.synced or folder.disk.shared_with(folder.data) != job.synced
+    store = Store(folder.data, plan, writable=True, disk=folder.disk)
     return _Context(plan, store, host, dict(job.changes), syncs)
 
 

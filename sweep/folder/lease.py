@@ -176,9 +176,12 @@ class Lease:
             self._outlast(claim)
             return False
         try:
+            version = self._disk.version(self.path)
             if holder(self.path, self._disk) != found or not self._is_ours(holder(claim, self._disk)):
                 return False
-            files.write_record(self.path, self._content(), self._disk)
+            files.write_record(self.path, self._content(), self._disk, over=version)
+        except FileExistsError:
+            return False
         finally:
             if self._is_ours(holder(claim, self._disk)):
                 self._disk.remove(claim)
@@ -232,11 +235,16 @@ class Lease:
                 self.lose(f"the lease cannot be renewed ({error.strerror or error}), so another driver may take over")
 
     def _renew(self) -> None:
+        version = self._disk.version(self.path)
         if not self._is_ours(holder(self.path, self._disk)):
             self.lose(TAKEN_OVER)
             return
         self._beats += 1
-        files.write_record(self.path, self._content(), self._disk)
+        try:
+            files.write_record(self.path, self._content(), self._disk, over=version)
+        except FileExistsError:  # replaced since we looked
+            self.lose(TAKEN_OVER)
+            return
         self._renewed = self._clock.monotonic()
 
     def _claimed(self) -> bool:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import atexit
 import contextlib
+import functools
 import secrets
+import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,19 +15,28 @@ from sweep.errors import GIVE_A_RUN, RunError, SpecError
 from sweep.folder import files
 from sweep.folder.disk import Disk
 from sweep.folder.host import HERE, Host
+from sweep.folder.lease import Lease
+from sweep.folder.places import in_bucket
 from sweep.folder.run_record import SOLVER_IN, RunRecord
 from sweep.folder.zarr_files import sync_tree
 from sweep.plan.tiling import Plan
-from sweep.spec.array_files import resolved
+from sweep.spec.array_files import files_of, resolved
 from sweep.spec.parsing import parse
 
 
 @dataclass(frozen=True)
 class RunFolder:
-    """Paths of a run folder `<out>`, and the host that it is seen from."""
+    """Paths of a run folder `<out>`, and the host that it is seen from; in a bucket, with that for its disk."""
 
     path: Path
     host: Host = field(default=HERE, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "host", self.host.at(self.path))
+
+    @property
+    def in_bucket(self) -> bool:
+        return in_bucket(self.path)
 
     @property
     def disk(self) -> Disk:
@@ -68,6 +80,8 @@ class RunFolder:
 
     def occupied(self) -> bool:
         """Whether something that is no run of ours is here."""
+        if self.in_bucket:  # what has no plan was not finished being created; nobody lists a bucket for more
+            return False
         if not self.path.exists():
             return False
         return not self.exists() and (not self.path.is_dir() or any(self.path.iterdir()))
@@ -93,7 +107,7 @@ class RunFolder:
         """The plan of the run, as it was created."""
         record = record or self.record()
         try:
-            spec = parse(resolved(record.spec, self.meta), SOLVER_IN[record.format])
+            spec = parse(resolved(record.spec, self._arrays_of(record)), SOLVER_IN[record.format])
         except SpecError as error:
             raise RunError(f"the run's spec is refused by this version of spinsweep: {error}") from error
         sizes = list(zip(record.tile, spec.shape, strict=False))
@@ -104,6 +118,12 @@ class RunFolder:
             )
         return Plan(spec, record.tile)
 
+    def _arrays_of(self, record: RunRecord) -> Path:
+        """The folder that the array files of the run's spec are named from; those in a bucket are brought here."""
+        if not self.in_bucket:
+            return self.meta
+        return _fetched(self, record.id, tuple(files_of(record.spec)))
+
     def keep_name(self) -> None:
         """Make the name of the folder outlive a power cut, and those of the folders above that may have been made for it."""
         for place in self.path.absolute().parents:
@@ -111,7 +131,13 @@ class RunFolder:
                 self.disk.sync(place)
 
     def create(self, fill: Callable[[RunFolder], None]) -> None:
-        """Make the folder in one step: `fill` writes it beside its place, then it is renamed in."""
+        """Make the folder in one step: `fill` writes it beside its place, then it is renamed in.
+
+        In a bucket it is written here, and sent under the lease; the plan comes last, and makes it a run.
+        """
+        if self.in_bucket:
+            self._create_in_bucket(fill)
+            return
         self.disk.make_folder(self.path.parent)
         beside = RunFolder(self.path.with_name(f".{self.path.name}.{secrets.token_hex(4)}"), self.host)
         try:
@@ -130,3 +156,29 @@ class RunFolder:
             self.disk.remove_tree(beside.path)
             raise
         self.keep_name()
+
+    def _create_in_bucket(self, fill: Callable[[RunFolder], None]) -> None:
+        with tempfile.TemporaryDirectory() as place, Lease(self.lease, host=self.host):
+            if self.exists():
+                raise RunError(
+                    f"{self.path} appeared while this run was being created; start it again to continue that one"
+                )
+            here = RunFolder(Path(place))
+            here.disk.make_folder(here.runs)
+            fill(here)
+            found = {path: self.path.joinpath(*path.relative_to(here.path).parts) for path in here.disk.walk(here.path)}
+            del found[here.plan_file]
+            self.disk.map(lambda path: self.disk.write(found[path], here.disk.read(path)), found)
+            files.write_bytes(self.plan_file, here.disk.read(here.plan_file), self.disk)
+
+
+@functools.lru_cache(maxsize=16)
+def _fetched(folder: RunFolder, run_id: str, names: tuple[str, ...]) -> Path:
+    """Copies of files of `meta` in a folder that goes with this process."""
+    place = tempfile.TemporaryDirectory(prefix="spinsweep-")
+    atexit.register(place.cleanup)
+    for name in names:
+        copy = Path(place.name, name)
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        copy.write_bytes(folder.disk.read(folder.meta / name))
+    return Path(place.name)

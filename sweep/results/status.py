@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sweep.errors import SweepError, resume
-from sweep.folder import journal
+from sweep.folder import journal, starts
 from sweep.folder.codes import FLAGS
 from sweep.folder.committed import Committed
 from sweep.folder.lease import holder
@@ -85,9 +85,9 @@ def status_of(path: Path) -> RunStatus:
     folder = RunFolder(path)
     record = folder.record()
     plan = folder.plan(record)
-    entries = list(journal.read(folder.journal))
-    committed = Committed.read(folder, plan)
-    driver = holder(folder.lease)
+    entries = list(journal.read(folder.journal, folder.disk))
+    committed = Committed.read(folder, plan, journal.counting(entries))
+    driver = holder(folder.lease, folder.disk)
     return RunStatus(
         folder=str(path),
         name=plan.spec.name,
@@ -104,7 +104,7 @@ def status_of(path: Path) -> RunStatus:
         driver=None
         if driver is None
         else DriverStatus(driver.host, driver.pid, driver.heartbeat, driver.alive() is not None),
-        starts=len(list(folder.runs.glob("*.json"))),
+        starts=starts.count(folder),
         hash=record.hash,
     )
 
@@ -119,8 +119,11 @@ class Unreadable(Record):
 
 def runs_in(folder: Path) -> list[RunStatus | Unreadable]:
     """The runs directly below a folder, or the folder itself if it is one; one that cannot be read does not hide the others."""
-    places = [folder] if RunFolder(folder).exists() else sorted(folder.iterdir()) if folder.is_dir() else []
-    return [_status_or_why(place) for place in places if RunFolder(place).exists()]
+    whole = RunFolder(folder)
+    if whole.exists():
+        return [_status_or_why(folder)]
+    names = whole.disk.names(folder) if whole.in_bucket or folder.is_dir() else []
+    return [_status_or_why(folder / name) for name in names if RunFolder(folder / name).exists()]
 
 
 def _status_or_why(place: Path) -> RunStatus | Unreadable:
