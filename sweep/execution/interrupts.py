@@ -48,7 +48,9 @@ class Interrupts:
         return self.stage
 
     def _wish(self) -> Wish | None:
-        """The wish in the run folder; where looking takes time, it is done less often."""
+        """The wish in the run folder; in a bucket, where looking takes time, it is done less often."""
+        if not self._folder.in_bucket:
+            return asked(self._folder, self._token)
         clock = self._folder.host.clock
         began = clock.monotonic()
         if began < self._next:
