@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable
 from contextlib import nullcontext
@@ -159,7 +160,8 @@ def start(mapping: Callable[[], Json], out: Path, words: Json) -> int:
         from sweep.clusters.kinds import enter
 
         enter(words["cluster"], "sweep.execution.local_worker")
-    with nullcontext() if not in_bucket(out) and out.exists() else ready() as companion:
+    there = not in_bucket(out) and os.path.exists(out / "meta" / "plan.json")
+    with nullcontext() if there else ready() as companion:
         raw = mapping()
         pilot = Pilot(raw, companion) if companion else None
         from sweep.execution import launch

@@ -36,6 +36,7 @@ from sweep.folder import exchange, point_errors, provenance, starts
 from sweep.folder.host import HERE as HERE_AND_NOW
 from sweep.folder.host import Host
 from sweep.folder.lease import Lease
+from sweep.folder.placing import clear_up
 from sweep.folder.run_folder import RunFolder
 from sweep.plan.companion import Companion
 from sweep.plan.machine import cores
@@ -133,6 +134,7 @@ def run(
     options.check()
     check_writable(folder)
     progress = Progress(stream or sys.stderr, spec.points, quiet=options.quiet)
+    clear_up(folder, progress.say, options.break_lease)
     if folder.exists() and not _replaced(folder, spec, options, progress):
         return _go_on(folder, options, cluster, progress)
     with Pilot(spec.raw) if pilot is None else nullcontext(pilot) as sent:
@@ -238,7 +240,11 @@ def _go_on(
     began = time.time()
     with Lease(folder.lease, options.break_lease, folder.host, progress.say) as lease:
         if lease.taken_over:
-            progress.say(f"taking over from {lease.taken_over}, which is gone")
+            progress.say(
+                f"this is a copy of a run that {lease.taken_over} was at work on; what was committed by then counts"
+                if lease.copied
+                else f"taking over from {lease.taken_over}, which is gone"
+            )
         exchange.finish(folder)
         record = folder.record()
         plan = folder.plan(record)

@@ -126,6 +126,9 @@ class BucketDisk:
     def sync_all(self, path: Path) -> None:
         pass
 
+    def identity(self, folder: Path) -> str:
+        return ""
+
     def shared_with(self, path: Path) -> str:
         return "bucket"
 

@@ -15,7 +15,8 @@ from sweep.folder.disk import Disk
 from sweep.folder.run_folder import RunFolder
 from sweep.folder.zarr_files import sync_tree
 
-_NEXT, _COMPLETE, _OLD = ".next", "complete", "old.zarr"
+NEXT = ".next"
+_COMPLETE, _OLD = "complete", "old.zarr"
 
 
 def exchange(folder: RunFolder, fill: Callable[[RunFolder], None]) -> None:
@@ -25,7 +26,7 @@ def exchange(folder: RunFolder, fill: Callable[[RunFolder], None]) -> None:
     """
     if folder.in_bucket:
         raise RunError(f"{folder.path} is in a bucket, where a run cannot be replaced in one step", OTHER_FOLDER)
-    beside = RunFolder(folder.path / _NEXT, folder.host)
+    beside = RunFolder(folder.path / NEXT, folder.host)
     disk = folder.disk
     disk.remove_tree(beside.path)
     try:
@@ -42,14 +43,14 @@ def exchange(folder: RunFolder, fill: Callable[[RunFolder], None]) -> None:
 
 def unfinished(folder: RunFolder) -> bool:
     """Whether an exchange was declared complete and not finished."""
-    return not folder.in_bucket and folder.disk.is_file(folder.path / _NEXT / _COMPLETE)
+    return not folder.in_bucket and folder.disk.is_file(folder.path / NEXT / _COMPLETE)
 
 
 def finish(folder: RunFolder) -> bool:
     """Finish an exchange that was declared complete, or throw away one that was not; whether there was one to finish."""
     if folder.in_bucket:  # where nothing can be renamed there is none
         return False
-    beside = RunFolder(folder.path / _NEXT, folder.host)
+    beside = RunFolder(folder.path / NEXT, folder.host)
     disk = folder.disk
     if not disk.is_file(beside.path / _COMPLETE):
         disk.remove_tree(beside.path)

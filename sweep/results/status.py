@@ -129,7 +129,8 @@ def runs_in(folder: Path) -> list[RunStatus | Unreadable]:
     if whole.exists():
         return [_status_or_why(folder)]
     names = whole.disk.names(folder) if whole.in_bucket or folder.is_dir() else []
-    return [_status_or_why(folder / name) for name in names if RunFolder(folder / name).exists()]
+    # What begins with a dot is being made, or was thrown away.
+    return [_status_or_why(folder / n) for n in names if not n.startswith(".") and RunFolder(folder / n).exists()]
 
 
 def _status_or_why(place: Path) -> RunStatus | Unreadable:
