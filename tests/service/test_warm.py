@@ -17,7 +17,7 @@ import solvers
 from solvers.numerics import machine_code
 from solvers.numerics.compile import counts
 
-found = solvers.solve("collective_spin.steady_state", "twoqs", S=5.0, Omega=0.5, trajectories=1, t_relax=1.0)
+found = solvers.solve("collective_spin.steady_state", "twoqs", S=5.0, Omega=0.5, Gamma=1.0, trajectories=4, t_relax=1.0)
 print(json.dumps([counts.compiled, counts.found, float(next(iter(found.values())).ravel()[0]).hex()]))
 """
 
