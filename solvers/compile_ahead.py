@@ -8,9 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from solvers.evaluate import evaluate
+from solvers.outcome import FAILED, Kind
 from solvers.registry import find
 
-_RANDOM_POINTS = 8
+_RANDOM_POINTS = 32
 """So many of a model's random points; they reach the kernels of most special cases that its example does not."""
 
 
@@ -38,8 +39,10 @@ def compile_ahead(model_id: str, method: str) -> Compiled:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
-            evaluate(model_id, method, points={}, parameters=model.example)
-        except Exception as error:  # whatever a user's model raises is told with its name
+            solved = evaluate(model_id, method, points={}, parameters=model.example)
+            if solved.status[0] == FAILED and solved.remarks[0].kind != Kind.OUTSIDE_LIMIT:
+                problem = f"{solved.remarks[0].kind}: {solved.remarks[0].message}"
+        except (TypeError, ValueError) as error:  # a declaration or the example itself is wrong
             problem = f"{type(error).__name__}: {error}"
         for k in range(_RANDOM_POINTS if model.random_parameters else 0):
             assert model.random_parameters is not None

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 import solvers
+from solvers.numerics import machine_code
 
 CALLEE = """from solvers.numerics.compile import kernel
 
@@ -150,3 +151,33 @@ def test_only_folders_of_ours_are_removed_when_they_are_old(tmp_path: Path) -> N
     command = [sys.executable, "-c", "from solvers.numerics.machine_code import cache_directory; cache_directory()"]
     subprocess.run(command, env=os.environ | {"SPINSWEEP_CACHE_DIR": str(tmp_path)}, check=True)
     assert {name for name in old if (tmp_path / name).exists()} == {"thesis", "0123456789abcdeg"}
+
+
+def test_what_is_damaged_counts_as_absent(tmp_path: Path) -> None:
+    """Cut short, empty, changed in one byte, or under the name of another: the next folder serves, or none."""
+    own, shipped = tmp_path / "own", tmp_path / "shipped"
+    for folder in (own, shipped):
+        machine_code.write(folder, "key", folder.name)
+    machine_code.write(own, "other", "not asked for")
+    mine, other = (own / _name(tmp_path / "names", key) for key in ("key", "other"))
+    whole = mine.read_bytes()
+    assert list(machine_code.read((own, shipped), "key")) == ["own", "shipped"]
+    for content in (whole[:-1], b"", whole[:-1] + bytes([whole[-1] ^ 1]), other.read_bytes()):
+        mine.write_bytes(content)
+        assert list(machine_code.read((own, shipped), "key")) == ["shipped"]
+    mine.unlink()
+    assert list(machine_code.read((own,), "key")) == []
+
+
+def _name(folder: Path, key: str) -> str:
+    """The name of the file that writing under a key makes."""
+    machine_code.write(folder, key, None)
+    (file,) = folder.iterdir()
+    file.unlink()
+    return file.name
+
+
+def test_code_that_cannot_be_kept_is_said(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.warns(machine_code.CacheNotWritten, match="every process compiles it again"):
+        machine_code.write(tmp_path / "file" / "folder", "key", 1)

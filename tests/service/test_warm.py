@@ -65,34 +65,9 @@ def test_what_was_shipped_is_read_and_never_written(shipped, tmp_path):
     assert files(shipped) == before
 
 
-def test_a_damaged_file_is_compiled_again_into_the_own_folder(shipped, tmp_path):
-    """Cut short, changed in one byte, and under the name of another: each counts as absent."""
-    _, _, bits = work(tmp_path / "own", shipped)
-    places = [path.relative_to(shipped) for path in shipped.rglob("*.nbc")]
-    contents = [(shipped / place).read_bytes() for place in places]
-    for damage in (
-        lambda k: contents[k][: len(contents[k]) // 2],
-        lambda k: contents[k][:-1] + bytes([contents[k][-1] ^ 1]),
-        lambda k: b"",
-    ):
-        copy = tmp_path / "copy"
-        for k, place in enumerate(places):
-            (copy / place).parent.mkdir(parents=True, exist_ok=True)
-            (copy / place).write_bytes(damage(k))
-        own = tmp_path / "own"
-        compiled, found, again = work(own, copy)
-        assert (compiled > 0, found) == (True, 0)
-        assert again == bits
-        assert work(own, copy) == [0, compiled, bits], "the whole one is found behind no damaged one"
-        for path in files(own):
-            path.unlink()
-
-
-def test_a_model_that_is_not_there_and_what_warm_says(tmp_path):
+def test_a_model_that_is_not_there(tmp_path):
     done = spinsweep(tmp_path, "warm", "spin_cat.lindblatt")
     assert done.returncode == 2 and "spin_cat.lindblad" in done.stderr
-    done = spinsweep(tmp_path, "warm", "spin_cat.derivative", "--quiet")
-    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
 
 
 def test_an_example_that_fails_is_named(tmp_path, monkeypatch):
@@ -100,6 +75,6 @@ def test_an_example_that_fails_is_named(tmp_path, monkeypatch):
     (tmp_path / "broken_spin.py").write_text(text)
     monkeypatch.setenv("SPINSWEEP_MODEL_PATH", str(tmp_path))
     (name,) = re.findall(r'id="(broken_spin[.]\w+)"', text)
-    done = spinsweep(tmp_path / "cache", "warm", name)
+    done = spinsweep(tmp_path / "cache", "warm", name, "--quiet")
     assert done.returncode == 3
-    assert f"{name} exact: the example fails: OSError: no such dial" in done.stderr
+    assert (done.stdout, done.stderr) == ("", f"{name} exact: the example fails: OSError: no such dial\n")
