@@ -109,6 +109,7 @@ def _dimension(known: Mapping[str, Coordinate], name: str, size: int) -> Json:
     coordinate = _coordinate(known, name, size)
     return {
         "text": plain(str(coordinate.attributes.get("long_name", name))),
+        "unit": str(coordinate.attributes.get("units", "1")),
         "size": size,
         "number": coordinate.values.dtype.kind in "iuf",
     }

@@ -56,7 +56,7 @@ export function build(place, run, choice, change) {
   }
   if (!choice.coded) made.push(check("logarithmic", "log", choice.log, change));
   for (const [name, at] of Object.entries(choice.at)) {
-    if (choice.sizes[name] > 1) made.push(slider(run.dimensions[name].text, name, at, choice.sizes[name], change));
+    if (choice.sizes[name] > 1) made.push(slider(run.dimensions[name], name, at, choice.sizes[name], change));
   }
   place.replaceChildren(...made);
 }
@@ -93,7 +93,8 @@ function check(text, name, value, change) {
   return label;
 }
 
-function slider(text, name, value, size, change) {
+function slider(dimension, name, value, size, change) {
+  const text = dimension.unit === "1" ? dimension.text : `${dimension.text} [${dimension.unit}]`;
   const made = document.createElement("input");
   Object.assign(made, { type: "range", min: 0, max: size - 1, step: 1, value, id: `control-at.${name}` });
   const shown = document.createElement("output");

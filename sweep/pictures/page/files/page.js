@@ -151,7 +151,7 @@ function segments(counts, points) {
 
 function percent(run) {
   const share = (100 * run.done) / run.points;
-  return run.done < run.points && share > 99.9 ? "99.9 %" : `${share.toFixed(share < 10 ? 1 : 0)} %`;
+  return run.done < run.points && share > 99.9 ? "99.9\u00a0%" : `${share.toFixed(share < 10 ? 1 : 0)}\u00a0%`;
 }
 
 function showRuns(current) {
@@ -283,8 +283,7 @@ function draw() {
   );
   for (const cut of picture.cut) {
     const place = by(`at-${cut.name}`);
-    const text = cut.scale === "index" ? cut.texts[0] : said(cut.values[0]);
-    if (place) place.textContent = cut.unit === "1" ? text : `${text} ${cut.unit}`;
+    if (place) place.textContent = cut.scale === "index" ? cut.texts[0] : said(cut.values[0]);
   }
   describe();
 }

@@ -1,7 +1,7 @@
 // Pictures on a canvas: maps, curves, and maps of what became of points.
 
 import { CYCLE, colour, table } from "./palettes.js";
-import { Axis, count, logTicks, said, scaleFor, ticks, within } from "./scales.js";
+import { Axis, logTicks, said, scaleFor, ticks, within } from "./scales.js";
 
 export const PENDING = 0, FAILED = 2, WARNED = 3, INTERPOLATED = 4;
 const UNREAD = 128;
@@ -231,7 +231,7 @@ export function drawStatus(canvas, cells) {
   const box = frame(context, width, height, yTicks, 14, cells.y);
   fill(canvas, box, cells.x, cells.y, (k) => [paints[cells.status[k]], 0], ratio);
   const yLabel = cells.y && labelled(cells.told.y);
-  drawAxes(context, box, cells.x.ticks(box.width / 75), yTicks, labelled(cells.told.x), yLabel, colours);
+  drawAxes(context, box, cells.x.ticks(Math.max(3, box.width / 75)), yTicks, labelled(cells.told.x), yLabel, colours);
   remember(canvas, cells, box, false);
 }
 
@@ -252,7 +252,7 @@ export function drawMap(canvas, cells, options) {
   const [empty, hatch] = [colour(colours.empty), colour(colours.hatch)];
   const cycle = CYCLE[colours.dark ? "dark" : "light"];
   const values = Object.keys(output.codes).map(Number);
-  const ofCode = new Map(values.map((v, k) => [v, colour(longHex(cycle[k % cycle.length]))]));
+  const ofCode = new Map(values.map((v, k) => [v, colour(cycle[k % cycle.length])]));
   const paint = (k) => {
     if (cells.codes[k] === PENDING || cells.unread[k]) return [pending, 0];
     if (cells.codes[k] === FAILED) return [failed, 0];
@@ -262,15 +262,11 @@ export function drawMap(canvas, cells, options) {
   };
   fill(canvas, box, cells.x, cells.y, paint, ratio);
   const yLabel = cells.y && labelled(cells.told.y);
-  drawAxes(context, box, cells.x.ticks(box.width / 75), yTicks, labelled(cells.told.x), yLabel, colours);
+  drawAxes(context, box, cells.x.ticks(Math.max(3, box.width / 75)), yTicks, labelled(cells.told.x), yLabel, colours);
   if (scale) bar(context, box, scale, barTicks, colours);
   remember(canvas, cells, box, false);
   const legend = values.map((v, k) => ({ colour: cycle[k % cycle.length], text: output.codes[v] }));
   return [...legend, ...missing(cells, colours)];
-}
-
-function longHex(hex) {
-  return hex.toLowerCase();
 }
 
 /** Legend entries for cells without a value. */
@@ -305,7 +301,7 @@ export function drawCurves(canvas, cells, options) {
   const yTicks = scale ? valueTicks({ ...scale, palette: "" }, height / 55) : [];
   const box = frame(context, width, height, yTicks, 14, true);
   const heading = labelled(cells.output);
-  drawAxes(context, box, x.ticks(box.width / 75), yTicks, labelled(cells.told.x), heading, colours);
+  drawAxes(context, box, x.ticks(Math.max(3, box.width / 75)), yTicks, labelled(cells.told.x), heading, colours);
   context.save();
   context.beginPath();
   context.rect(box.left - 3, box.top - 3, box.width + 6, box.height + 6);
@@ -364,5 +360,3 @@ function curve(context, box, x, cells, row, scale, stroke, number) {
     }
   }
 }
-
-export { count };
