@@ -38,7 +38,7 @@ _ANY_PREFIX = r"/(?:(?!proxy/).*/)?"
 class _Handler(web.RequestHandler):
     """Answers GET alone, says what a browser may do with it, and explains errors in one line."""
 
-    SUPPORTED_METHODS = ("GET", "HEAD")  # type: ignore[assignment]
+    SUPPORTED_METHODS = ("GET", "HEAD")
 
     def initialize(self, site: Site) -> None:
         self.site = site

@@ -79,7 +79,7 @@ def _pieces(tokens: list[tuple[str | None, ...]], level: int, depth: int) -> Ite
         elif command is not None:
             name = _LETTERS.get(command, "" if command.startswith(("math", "text", "oper")) else f"{command}\u2009")
             yield name, level
-        elif letter is not None:
+        elif letter is not None and not letter.isspace():
             yield letter if letter != "-" else "−", level
 
 

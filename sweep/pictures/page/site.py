@@ -8,7 +8,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from sweep.errors import SpecError
 from sweep.records import Json
@@ -147,15 +147,21 @@ def cut_of(words: Mapping[str, str]) -> Cut:
     """The picture that the words of an address ask for: output, x, y, part, columns, rows, and at.NAME for each place."""
     from sweep.pictures.page.slices import Cut
 
-    numbers: dict[str, Any] = {}
+    numbers: dict[str, int] = {}
     for name, text in words.items():
         if name in ("columns", "rows") or name.startswith("at."):
             try:
                 numbers[name] = int(text)
             except ValueError:
                 raise SpecError(f"{name} must be a whole number; given was {text!r:.40}") from None
-    at = tuple(sorted((name.removeprefix("at."), n) for name, n in numbers.items() if name.startswith("at.")))
-    texts = {name: words[name] for name in ("output", "x", "y", "part") if name in words}
-    if "output" not in texts or "x" not in texts:
+    if "output" not in words or "x" not in words:
         raise SpecError("a picture needs output=NAME and x=DIMENSION")
-    return Cut(at=at, **texts, **{name: numbers[name] for name in ("columns", "rows") if name in numbers})
+    return Cut(
+        words["output"],
+        words["x"],
+        words.get("y", ""),
+        tuple(sorted((name.removeprefix("at."), n) for name, n in numbers.items() if name.startswith("at."))),
+        words.get("part", "abs"),
+        numbers.get("columns", Cut.columns),
+        numbers.get("rows", Cut.rows),
+    )

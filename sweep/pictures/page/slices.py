@@ -132,7 +132,7 @@ class Picture:
         """Grows with every tile that is read."""
         self._clear()
 
-    def _tiles_of(self, columns: list[NDArray[np.int64]]) -> NDArray[np.int64]:
+    def _tiles_of(self, columns: list[NDArray[np.int64]]) -> NDArray[np.int32]:
         """The indices of the tiles at all combinations of columns, (of x, of y)."""
         found = np.asarray(np.ravel_multi_index(np.ix_(*columns), self.plan.grid), dtype=np.int32)
         kept = [k for k in (self._ix, self._iy) if 0 <= k < self._grid]
@@ -177,13 +177,15 @@ class Picture:
     def unread(self) -> NDArray[np.bool_]:
         """The cells whose values are committed and not read yet."""
         tiles = self._waiting() if self.variable.name != STATUS else np.zeros(self._tiles.shape, dtype=bool)
-        return self._spread(tiles)
+        found: NDArray[np.bool_] = self._spread(tiles)
+        return found
 
     def _waiting(self) -> NDArray[np.bool_]:
         """The tiles that are to be read."""
         committed = self.followed.committed.uniform[self._tiles]
-        new: NDArray[np.bool_] = self.followed.versions[self._tiles] != self._drawn
-        return new & (committed != PENDING) & (committed != POINT_FAILED)
+        new = self.followed.versions[self._tiles] != self._drawn
+        found: NDArray[np.bool_] = new & (committed != PENDING) & (committed != POINT_FAILED)
+        return found
 
     def _spread(self, of_tiles: NDArray[Any]) -> NDArray[Any]:
         """One number per tile, in the cells of each."""
