@@ -2,6 +2,7 @@
 # One command on a machine with only Python >= 3.11: make .venv when absent or outdated, then
 #   local.sh run SPEC ...     spinsweep run SPEC ...
 #   local.sh test [ARGS ...]  ruff, mypy and the everyday tests; ARGS go to pytest (-m slow, say, chooses others)
+#   local.sh docs             the documentation site, into build/docs/html
 #   local.sh WORD ...         spinsweep WORD ...
 # PYTHON chooses the interpreter (default: python3).
 set -euo pipefail
@@ -41,8 +42,14 @@ case $word in
     "$venv/bin/mypy"
     exec "$venv/bin/python" -m pytest -m "not slow and not faults and not integration" --durations=15 "$@"
     ;;
+  docs)
+    ensure docs
+    export OPENBLAS_NUM_THREADS=1
+    "$venv/bin/python" -m sphinx --fail-on-warning --keep-going --quiet -b html -d "$top/build/docs/read" "$top/deploy/docs" "$top/build/docs/html"
+    echo "local.sh: open $top/build/docs/html/index.html" >&2
+    ;;
   help | -h | --help)
-    sed -n '2,6s/^# \{0,1\}//p' "${BASH_SOURCE[0]}"
+    sed -n '2,7s/^# \{0,1\}//p' "${BASH_SOURCE[0]}"
     ;;
   *)
     ensure plot

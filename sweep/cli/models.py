@@ -97,7 +97,7 @@ def _text(model: Model) -> str:
     lines += ["", "Parameters"]
     width = max(len(p.name) for p in model.parameters)
     for p in model.parameters:
-        default = "not given" if p.default is None else _said(p.default)
+        default = "not given" if p.default is None else said(p.default)
         unit = "" if p.unit == "1" else f" [{p.unit}]"
         marks = "; sets a shape, not an axis" if p.shape else ""
         lines.append(f"  {p.name:{width}}  {p.meaning}{unit}; {p.allowed}; default {default}{marks}")
@@ -112,7 +112,7 @@ def _text(model: Model) -> str:
     return "\n".join(lines)
 
 
-def _said(value: Any) -> str:
+def said(value: Any) -> str:
     """A default as it is typed: a real number where a complex one has no imaginary part, long arrays cut."""
     import numpy as np
 

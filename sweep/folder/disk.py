@@ -37,6 +37,8 @@ _LOCAL = frozenset(
     ]
 )
 """File systems of one machine. On any other a driver cannot sync what a worker elsewhere has written."""
+_NUMBERED_ANEW = {"exfat", "vfat"}
+"""Of these, those whose files have other numbers each time that they are looked up."""
 
 
 class Appender(Protocol):
@@ -105,6 +107,10 @@ class Disk(Protocol):
 
     def sync_all(self, path: Path) -> None:
         """Make everything on the file system that `path` lies on outlive a power cut."""
+
+    def identity(self, folder: Path) -> str:
+        """A name of the folder itself, which it keeps when it is moved and a copy does not have; empty where there is none
+        that lasts."""
 
     def shared_with(self, path: Path) -> str:
         """A name of the file system that `path` lies on, equal wherever one `sync_all` reaches the same files; empty
@@ -210,6 +216,13 @@ class LocalDisk:
                 raise OSError(code, os.strerror(code), str(path))
         finally:
             os.close(handle)
+
+    def identity(self, folder: Path) -> str:
+        try:
+            lasts = sys.platform.startswith("linux") and _kind_of(folder) in _LOCAL - _NUMBERED_ANEW
+            return str(os.stat(folder).st_ino) if lasts else ""
+        except OSError:
+            return ""
 
     def shared_with(self, path: Path) -> str:
         if not sys.platform.startswith("linux"):  # elsewhere a sync of all only asks for one

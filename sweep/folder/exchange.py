@@ -14,7 +14,8 @@ from sweep.folder.disk import Disk
 from sweep.folder.run_folder import RunFolder
 from sweep.folder.zarr_files import sync_tree
 
-_NEXT, _COMPLETE, _OLD = ".next", "complete", "old.zarr"
+NEXT = ".next"
+_COMPLETE, _OLD = "complete", "old.zarr"
 
 
 def exchange(folder: RunFolder, fill: Callable[[RunFolder], None]) -> None:
@@ -22,7 +23,7 @@ def exchange(folder: RunFolder, fill: Callable[[RunFolder], None]) -> None:
 
     `fill` may read the old one. Files of `meta` that it does not make stay as they are.
     """
-    beside = RunFolder(folder.path / _NEXT, folder.host)
+    beside = RunFolder(folder.path / NEXT, folder.host)
     disk = folder.disk
     disk.remove_tree(beside.path)
     try:
@@ -39,12 +40,12 @@ def exchange(folder: RunFolder, fill: Callable[[RunFolder], None]) -> None:
 
 def unfinished(folder: RunFolder) -> bool:
     """Whether an exchange was declared complete and not finished."""
-    return folder.disk.is_file(folder.path / _NEXT / _COMPLETE)
+    return folder.disk.is_file(folder.path / NEXT / _COMPLETE)
 
 
 def finish(folder: RunFolder) -> bool:
     """Finish an exchange that was declared complete, or throw away one that was not; whether there was one to finish."""
-    beside = RunFolder(folder.path / _NEXT, folder.host)
+    beside = RunFolder(folder.path / NEXT, folder.host)
     disk = folder.disk
     if not disk.is_file(beside.path / _COMPLETE):
         disk.remove_tree(beside.path)

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import contextlib
-import secrets
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from sweep.errors import GIVE_A_RUN, RunError, SpecError
+from sweep.errors import AGAIN, GIVE_A_RUN, RunError, SpecError
 from sweep.folder import files
 from sweep.folder.disk import Disk
 from sweep.folder.host import HERE, Host
 from sweep.folder.run_record import SOLVER_IN, RunRecord
-from sweep.folder.zarr_files import sync_tree
 from sweep.plan.tiling import Plan
 from sweep.spec.array_files import resolved
 from sweep.spec.parsing import parse
@@ -66,17 +64,15 @@ class RunFolder:
         """Whether a run is here."""
         return self.disk.is_file(self.plan_file)
 
-    def occupied(self) -> bool:
-        """Whether something that is no run of ours is here."""
-        if not self.path.exists():
-            return False
-        return not self.exists() and (not self.path.is_dir() or any(self.path.iterdir()))
-
     def record(self) -> RunRecord:
         """The content of plan.json; RunError when there is no run, or one that cannot be read."""
         try:
             found = files.read_json(self.plan_file, self.disk)
         except (FileNotFoundError, NotADirectoryError):
+            if self.disk.is_file(self.lease):
+                raise RunError(
+                    f"{self.path} is not a run yet: its start was interrupted, or is under way", AGAIN
+                ) from None
             raise RunError(f"{self.path} is not a run folder (no meta/plan.json)", GIVE_A_RUN) from None
         except (OSError, ValueError, RecursionError) as error:
             raise RunError(f"{self.plan_file} cannot be read: {error}; {RunRecord.FIX}") from error
@@ -109,24 +105,3 @@ class RunFolder:
         for place in self.path.absolute().parents:
             with contextlib.suppress(OSError):  # what is above may not be ours to open
                 self.disk.sync(place)
-
-    def create(self, fill: Callable[[RunFolder], None]) -> None:
-        """Make the folder in one step: `fill` writes it beside its place, then it is renamed in."""
-        self.disk.make_folder(self.path.parent)
-        beside = RunFolder(self.path.with_name(f".{self.path.name}.{secrets.token_hex(4)}"), self.host)
-        try:
-            self.disk.make_folder(beside.runs)
-            fill(beside)
-            sync_tree(beside.path, self.disk)
-            try:
-                self.disk.rename(beside.path, self.path)
-            except OSError as error:
-                if not self.exists():  # a full disk, a folder that may not be written to
-                    raise
-                raise RunError(
-                    f"{self.path} appeared while this run was being created ({error.strerror}); start it again to continue that one"
-                ) from error
-        except BaseException:
-            self.disk.remove_tree(beside.path)
-            raise
-        self.keep_name()

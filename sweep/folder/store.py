@@ -105,6 +105,10 @@ class Store:
         values = decoded(array, self.disk.read(self.chunk_file(variable, index)))
         return self.read_tile(index, variable.name) if values is None else values
 
+    def read_region(self, name: str, region: tuple[slice, ...]) -> NDArray[Any]:
+        """One variable of a part of the grid."""
+        return np.asarray(self._arrays[name][region])
+
     def read_places(self, name: str, places: Sequence[NDArray[np.int64]]) -> NDArray[Any]:
         """One variable at the given places along each dimension of the grid (all combinations of them)."""
         return np.asarray(self._arrays[name].oindex[tuple(places)])

@@ -5,7 +5,9 @@ Readers use whatever opens Zarr. A file is put in place in one step, so that nob
 
 from __future__ import annotations
 
+import errno
 import hashlib
+import os
 from collections.abc import AsyncIterator, Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -93,6 +95,9 @@ class ZarrFiles(Store):
         if self._has(path, data):
             return Written(len(data), digest_of(data))
         if path.parent not in self._folders:
+            if path.parent != self.root and not self.disk.is_file(self.root / "zarr.json"):
+                # The run was moved away: its place stays empty.
+                raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(self.root))
             self.disk.make_folder(path.parent)
             self._folders.add(path.parent)
         files.write_bytes(path, data, self.disk, synced=False)

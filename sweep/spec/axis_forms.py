@@ -14,7 +14,13 @@ from sweep.errors import SpecError
 from sweep.records import Json
 from sweep.spec.array_files import load, names_file
 
-FORMS = ("values", "linspace", "logspace", "arange")
+FORMS = {
+    "values": "a list of values; the same as the list alone",
+    "linspace": "[first, last, count]: equally spaced, both ends included",
+    "logspace": "[first, last, count]: a constant ratio, both ends included; the end points themselves, not their exponents",
+    "arange": "[first, stop, step]: from first by step; stop itself is left out",
+}
+"""The forms of an axis, and what they take."""
 LARGEST = 10_000_000
 """More values than this on one axis are a slip of the pen."""
 

@@ -20,7 +20,11 @@ from numpy.typing import NDArray
 from sweep.errors import SpecError
 from sweep.spec.axis_forms import counted, finite_number
 
-FORMS = ("sobol", "uniform")
+FORMS = {
+    "sobol": '[low, high, count]: fills the box of all such parameters of the dimension evenly; a fourth entry "log" draws the logarithm',
+    "uniform": '[low, high, count]: independent values; a fourth entry "log" draws the logarithm',
+}
+"""The designs, and what they take."""
 _BITS = 30
 
 

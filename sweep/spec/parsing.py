@@ -6,6 +6,7 @@
     [zip.NAME]    parameters that vary together along one dimension NAME, or are drawn together
     [outputs]     keep = [...]
     [run]         tile, retries, max_failures
+    [refine]      depth, outputs, tolerance, axes, interpolate: compute only where results change
 
 Every mistake is a `SpecError` that names the key, what is allowed, what was given and the nearest valid name.
 """
@@ -25,28 +26,40 @@ from sweep.spec.array_files import zip_groups
 from sweep.spec.axis_forms import array_values
 from sweep.spec.derived import derive, is_formula
 from sweep.spec.dimensions import check_names, check_shapes, dimensions_of
-from sweep.spec.sweep_spec import METHOD, SOLVER, SweepDimension, SweepSpec
+from sweep.spec.refining import KEYS, refinement_of
+from sweep.spec.sweep_spec import METHOD, REFINE, SOLVER, SweepDimension, SweepSpec
 
-_SECTIONS = {
-    "sweep": ("name", "model", "method", "seed"),
+SECTIONS: Mapping[str, Mapping[str, str] | None] = {
+    "sweep": {
+        "name": "a text; names pictures and the run in lists; the model's title where it is left out",
+        "model": "the id of the model, the one key that must be given; `spinsweep models` lists them",
+        "method": "a method of the model, or a list of methods, which makes the first axis, `solver`; the model's first where it is left out",
+        "seed": "a whole number from 0 to 2^53: the seed of random trajectories, of disorder and of random designs; 0 where it is left out",
+    },
     "parameters": None,
     "axes": None,
     "zip": None,
-    "outputs": ("keep",),
-    "run": ("tile", "retries", "max_failures"),
+    "outputs": {"keep": "a list of outputs to compute and store; all of them where it is left out"},
+    "run": {
+        "tile": 'points per axis of one task, like `{ eta = 20, delta = 20 }`, an axis left out being one tile long; or "auto", the default',
+        "retries": "how often a tile is tried again after a lost worker or an input/output error, from 0 to 100; 2 where it is left out",
+        "max_failures": 'the number of failed points, or their share (`"5%"`), beyond which the run ends as aborted; none where it is left out',
+    },
+    REFINE: KEYS,
 }
+"""The sections of a spec, and what their keys mean; None where the keys are names of parameters or of dimensions."""
 
 
 def parse(raw: Json, solver: str = SOLVER) -> SweepSpec:
     """Turn the mapping that a TOML file holds into a validated SweepSpec; `solver` names the dimension of its methods."""
-    _known("the spec", raw, tuple(_SECTIONS), "section")
+    _known("the spec", raw, tuple(SECTIONS), "section")
     tables: dict[str, Json] = {}
-    for section, keys in _SECTIONS.items():
+    for section, keys in SECTIONS.items():
         table = zip_groups(raw.get(section, {})) if section == "zip" else raw.get(section, {})
         if not isinstance(table, Mapping):
             raise SpecError(f"[{section}] must be a table, not {table!r}")
         if keys is not None:
-            _known(f"[{section}]", table, keys, "key")
+            _known(f"[{section}]", table, tuple(keys), "key")
         tables[section] = table
     head = tables["sweep"]
     model = _model(head.get("model"))
@@ -70,6 +83,8 @@ def parse(raw: Json, solver: str = SOLVER) -> SweepSpec:
     name = head.get("name", model.title)
     if not isinstance(name, str):
         raise SpecError(f"[sweep] name must be a text, not {name!r}")
+    if not name.isprintable():
+        raise SpecError(f"[sweep] name must be one line without control characters; given was {name!r:.80}")
     options = tables["run"]
     return SweepSpec(
         name=name,
@@ -85,6 +100,7 @@ def parse(raw: Json, solver: str = SOLVER) -> SweepSpec:
         retries=_retries(options),
         max_failures=_max_failures(options),
         derived=derived,
+        refine=refinement_of(tables[REFINE], model, keep, dimensions),
     )
 
 

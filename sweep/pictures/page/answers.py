@@ -39,7 +39,8 @@ def brief(run: str, followed: Followed, complete: bool) -> Json:
     committed, record = followed.committed, followed.record
     driver, running = followed.driver()
     points, done = followed.plan.spec.points, committed.done
-    state = "running" if running else "complete" if done == points else "stopped" if complete else "reading"
+    whole = points - done in (0, record.left)  # a refinement may leave points pending for good
+    state = "running" if running else "complete" if whole else "stopped" if complete else "reading"
     counts = {name: committed.count(code) for code, name in FLAGS.items()}
     rate, left = followed.rates(driver) if running else (0.0, 0.0)
     return {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import itertools
 import os
 from pathlib import Path
 
@@ -28,9 +29,12 @@ class File:
 
 
 class Folder:
-    """Its names, those that would outlive a power cut, and the changes in between, in their order."""
+    """Its number, its names, those that would outlive a power cut, and the changes in between, in their order."""
+
+    numbers = itertools.count()
 
     def __init__(self):
+        self.number = next(self.numbers)
         self.now = {}
         self.kept = {}
         self.log = []
@@ -210,6 +214,10 @@ class View:
         self._do("sync", path)
         self.disk.find(path)
         self.disk.root.sync_all()
+
+    def identity(self, folder):
+        node = self.disk.there(folder)
+        return "" if node is None else str(node.number)
 
     def shared_with(self, path):
         return "one file system" if self.disk.local else ""
