@@ -40,7 +40,9 @@ def check_place(folder: RunFolder) -> None:
 
 
 def move_to_trash(folder: RunFolder) -> Path:
-    """Move a run away, into `.trash` beside it, and return where it is now."""
+    """Move a run away, into `.trash` beside it, and return where it is now. RunError in a bucket."""
+    if folder.in_bucket:
+        raise RunError(f"{folder.path} is in a bucket, where a run cannot be moved: remove it yourself", OTHER_FOLDER)
     own = place_of(folder).path
     if Path.cwd().is_relative_to(own):
         raise RunError(f"{folder.path} is, or holds, the current folder, and cannot be moved to .trash", OTHER_FOLDER)
@@ -57,6 +59,9 @@ def move_to_trash(folder: RunFolder) -> Path:
 
 def check_writable(folder: RunFolder) -> None:
     """RunError unless files can be made where the run is to be; finds out by making one."""
+    if folder.in_bucket:
+        _check_bucket(folder)
+        return
     own = place_of(folder).path
     place = own if own.is_dir() else own.parent
     try:
@@ -65,6 +70,31 @@ def check_writable(folder: RunFolder) -> None:
             pass
     except OSError as error:
         raise RunError(f"{place} cannot be written to ({error.strerror})", OTHER_FOLDER) from error
+
+
+def _check_bucket(folder: RunFolder) -> None:
+    """RunError unless objects can be made, and made only where there is none: what keeps two drivers apart."""
+    token = secrets.token_hex(4)
+    beside, path = (folder.meta / f"try-{token}{ending}" for ending in (files.PARTIAL, ""))
+    try:
+        for content, taken in ((b"one", False), (b"other", True)):
+            folder.disk.write(beside, content)
+            try:
+                folder.disk.link(beside, path)
+                refused = False
+            except FileExistsError:
+                refused = True
+            finally:
+                folder.disk.remove(beside)
+            if refused != taken:
+                raise RunError(
+                    f"the object store of {folder.path} does not keep to conditions of writing (If-None-Match), which keep "
+                    "two drivers apart; use one that does",
+                    OTHER_FOLDER,
+                )
+        folder.disk.remove(path)
+    except OSError as error:
+        raise RunError(f"{folder.path} cannot be written to: {error.strerror}", OTHER_FOLDER) from None
 
 
 def create(folder: RunFolder, spec: SweepSpec, timings: Timings, workers: int, progress: Progress) -> None:

@@ -171,12 +171,12 @@ def _replaced(folder: RunFolder, spec: SweepSpec, options: Options, progress: Pr
     Returns whether it was moved away. Raises RunError when it is another sweep that is to stay.
     """
     if options.overwrite:
-        with Lease(folder.lease, options.break_lease):
+        with Lease(folder.lease, options.break_lease, folder.host):
             pass  # nobody is at work on it
         progress.say(f"the run that was here is now {move_to_trash(folder)}")
         return True
     if exchange.unfinished(folder):
-        with Lease(folder.lease, options.break_lease):
+        with Lease(folder.lease, options.break_lease, folder.host):
             exchange.finish(folder)
     growth = growth_of(folder, spec)
     if growth is None:
@@ -188,7 +188,7 @@ def _replaced(folder: RunFolder, spec: SweepSpec, options: Options, progress: Pr
         raise RunError(
             f"{folder.path} holds a smaller sweep; {growth.text()}: allow it with extend, or choose another folder"
         )
-    with Lease(folder.lease, options.break_lease):
+    with Lease(folder.lease, options.break_lease, folder.host):
         record = folder.record()
         check_code(folder, record, folder.plan(record), options.accept_code_change, progress)
         extend(folder, growth, progress)
@@ -274,8 +274,7 @@ def _go_on(
                 folder.disk.shared_with(folder.data),
                 tuple((changes or {}).items()),
             )
-            page = folder.meta / "report.html"
-            with performance_report(connected, page, progress) if options.report else nullcontext():
+            with performance_report(connected, folder, progress) if options.report else nullcontext():
                 end, count = _drive(opened, job, connected, lease, progress, itertools.chain([tiles], todo))
             if end.outcome is Outcome.COMPLETE:
                 end = settle(opened, lease, progress)

@@ -160,6 +160,9 @@ class Lease:
 
     def lose_it(self) -> None:
         """Count the lease for lost because it is not there any more, or is another's."""
+        if self._disk.safe_when_written:  # in a bucket nothing is moved
+            self.lose(TAKEN_OVER)
+            return
         try:
             self._disk.names(self.path.parent)
         except (FileNotFoundError, NotADirectoryError):
@@ -208,9 +211,12 @@ class Lease:
             self._outlast(claim)
             return False
         try:
+            version = self._disk.version(self.path)
             if holder(self.path, self._disk) != found or not self._is_ours(holder(claim, self._disk)):
                 return False
-            files.write_record(self.path, self._content(), self._disk)
+            files.write_record(self.path, self._content(), self._disk, over=version)
+        except FileExistsError:
+            return False
         finally:
             if self._is_ours(holder(claim, self._disk)):
                 self._disk.remove(claim)
@@ -265,11 +271,16 @@ class Lease:
                 self.lose(f"the lease cannot be renewed ({error.strerror or error}), so another driver may take over")
 
     def _renew(self) -> None:
+        version = self._disk.version(self.path)
         if not self._is_ours(holder(self.path, self._disk)):
             self.lose_it()
             return
         self._beats += 1
-        files.write_record(self.path, self._content(), self._disk)
+        try:
+            files.write_record(self.path, self._content(), self._disk, over=version)
+        except FileExistsError:  # replaced since we looked
+            self.lose(TAKEN_OVER)
+            return
         self._renewed = self._clock.monotonic()
 
     def _claimed(self) -> bool:

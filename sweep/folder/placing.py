@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -30,6 +31,8 @@ Say = Callable[[str], None]
 
 def place_of(folder: RunFolder) -> RunFolder:
     """The folder itself, where a link leads to it."""
+    if folder.in_bucket:
+        return folder
     return RunFolder(Path(os.path.realpath(folder.path)), folder.host)
 
 
@@ -42,7 +45,12 @@ def _names(folder: RunFolder) -> set[str] | None:
 
 
 def occupied(folder: RunFolder) -> bool:
-    """Whether something is here that is no run, and nothing that an interrupted start has left. OSError where nobody can tell."""
+    """Whether something is here that is no run, and nothing that an interrupted start has left. OSError where nobody can tell.
+
+    Nobody lists a bucket for it: what has no plan there was not finished being created.
+    """
+    if folder.in_bucket:
+        return False
     try:
         names = _names(folder)
     except NotADirectoryError:
@@ -65,8 +73,10 @@ def _begun(folder: RunFolder) -> bool:
 def clear_up(folder: RunFolder, say: Say, break_lease: bool = False) -> None:
     """Finish, or throw away, what a start that was killed has left here; of those beside it what is nobody's any more.
 
-    RunError where another driver is at work here.
+    RunError where another driver is at work here. In a bucket there is nothing of the kind.
     """
+    if folder.in_bucket:
+        return
     place = place_of(folder)
     _remove_abandoned(place.path.parent, place.host, say)
     if _begun(place):
@@ -109,6 +119,9 @@ def _is_abandoned(name: str, host: Host) -> bool:
 
 def create(folder: RunFolder, fill: Callable[[RunFolder], None]) -> None:
     """Make the folder of a run: `fill` writes its content elsewhere, and it is put in place in one step."""
+    if folder.in_bucket:
+        _create_in_bucket(folder, fill)
+        return
     place = place_of(folder)
     if _names(place) is None:
         _create_beside(place, fill)
@@ -152,3 +165,17 @@ def _create_within(folder: RunFolder, fill: Callable[[RunFolder], None]) -> None
         if not folder.exists() and not exchange.unfinished(folder):
             disk.remove_tree(folder.meta)
         raise
+
+
+def _create_in_bucket(folder: RunFolder, fill: Callable[[RunFolder], None]) -> None:
+    """Written here, and sent under the lease; the plan comes last, and makes it a run."""
+    with tempfile.TemporaryDirectory() as place, Lease(folder.lease, host=folder.host):
+        if folder.exists():
+            raise _appeared(folder)
+        here = RunFolder(Path(place))
+        here.disk.make_folder(here.runs)
+        fill(here)
+        found = {path: folder.path.joinpath(*path.relative_to(here.path).parts) for path in here.disk.walk(here.path)}
+        plan = found.pop(here.plan_file)
+        folder.disk.map(lambda path: folder.disk.write(found[path], here.disk.read(path)), list(found))
+        folder.disk.write(plan, here.disk.read(here.plan_file))

@@ -210,16 +210,23 @@ def _packed(values: NDArray[Any]) -> str:
 def causes(followed: Followed) -> Json:
     """The failures and warnings of a run by cause, each with the command that repeats one of them."""
     hint = f"{program()} errors {followed.folder.path}"
-    try:
-        size = followed.folder.errors.stat().st_size
-    except FileNotFoundError:
-        size = 0
+    size = size_of_errors(followed)
     if size > LARGEST_ERRORS:
         return {"groups": [], "more": f"so many are recorded that only the terminal lists them: {hint}"}
     groups: Sequence[failures.Group] = failures.groups(followed.folder) if size else []
     shown = [dataclasses.replace(group, traceback="").to_json() for group in groups[:MOST_GROUPS]]
     more = f"{len(groups) - MOST_GROUPS} more kinds: {hint}" if len(groups) > MOST_GROUPS else ""
     return {"groups": shown, "more": more}
+
+
+def size_of_errors(followed: Followed) -> int:
+    """Bytes of the file of failures; in a bucket, where nobody can tell without reading it, 1."""
+    if followed.folder.in_bucket:
+        return 1
+    try:
+        return followed.folder.errors.stat().st_size
+    except FileNotFoundError:
+        return 0
 
 
 def finite(value: Any) -> Any:

@@ -24,7 +24,7 @@ from sweep.folder.lease import WATCH_SECONDS, Holder, holder
 from sweep.folder.run_folder import RunFolder
 from sweep.folder.run_record import RunRecord
 from sweep.folder.store import Store
-from sweep.folder.tail import Tail
+from sweep.folder.tail import tail_of
 from sweep.plan.costs import tile_costs
 from sweep.plan.tiling import Plan
 
@@ -95,8 +95,8 @@ class Followed:
     def __init__(self, path: Path) -> None:
         self.folder = RunFolder(path)
         self.news = 0
-        self.journal = Tail(self.folder.journal)
-        self._plan_seen: tuple[int, ...] | None = None
+        self.journal = tail_of(self.folder.journal, self.folder.disk)
+        self._plan_seen = ""
         self._beat: tuple[str, int, float] = ("", -1, 0.0)
         self._began = time.time_ns()
 
@@ -122,19 +122,25 @@ class Followed:
 
     def _look_at_plan(self) -> None:
         """Begin anew where the run was extended, or another one has come in its place."""
-        try:
-            found = os.stat(self.folder.plan_file)
-            seen = (found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns)
-        except OSError:
-            seen = None
-        if seen is None or seen != self._plan_seen:
+        seen = self._plan_stamp()
+        if not seen or seen != self._plan_seen:
             self.record = self.folder.record()
             self.plan = self.folder.plan(self.record)
             self.store = Store(self.folder.data, self.plan, disk=self.folder.disk)
             self.costs = tile_costs(self.plan, self.record.pilot)
-            self.journal = Tail(self.folder.journal)
+            self.journal = tail_of(self.folder.journal, self.folder.disk)
             self._begin()
             self._plan_seen = seen
+
+    def _plan_stamp(self) -> str:
+        """Changes with plan.json; empty where there is none."""
+        if self.folder.in_bucket:
+            return self.folder.disk.version(self.folder.plan_file)
+        try:
+            found = os.stat(self.folder.plan_file)
+        except OSError:
+            return ""
+        return f"{found.st_dev} {found.st_ino} {found.st_size} {found.st_mtime_ns}"
 
     def reopen(self) -> None:
         """Open the store again: its files are not where they were (a run that was finalized, say)."""

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 from weakref import WeakKeyDictionary
 
+from sweep.folder.places import place
 from sweep.pictures.page.handlers import routes
 from sweep.pictures.page.site import Site
 
@@ -18,4 +18,4 @@ def show(scheduler: Any, folder: str) -> None:
         site = Site()
         scheduler.http_application.add_handlers(r".*$", routes(site))
         _SITES[scheduler] = site
-    _SITES[scheduler].add(Path(folder))
+    _SITES[scheduler].add(place(folder))

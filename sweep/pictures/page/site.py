@@ -71,15 +71,12 @@ class _Known:
 
     def causes(self) -> Json:
         """Failures by cause, read again when something has changed."""
-        from sweep.pictures.page.answers import causes
+        from sweep.pictures.page.answers import causes, size_of_errors
 
-        with contextlib.suppress(OSError):
-            size = self.followed.folder.errors.stat().st_size
-            seen = (size, self.followed.version)
-            if self._causes is None or self._causes[0] != seen:
-                self._causes = (seen, causes(self.followed))
-            return self._causes[1]
-        return {"groups": [], "more": ""}
+        seen = (size_of_errors(self.followed), self.followed.version)
+        if self._causes is None or self._causes[0] != seen:
+            self._causes = (seen, causes(self.followed))
+        return self._causes[1]
 
 
 class Site:

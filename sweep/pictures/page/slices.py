@@ -25,6 +25,8 @@ from sweep.plan.variables import STATUS, Variable
 
 MOST_CELLS = 100_000
 """Of one picture."""
+_AT_ONCE = 16
+"""Tiles that are read between two looks at the clock; from a bucket all at once."""
 PARTS: Mapping[str, Callable[[Any], Any]] = {"abs": np.abs, "real": np.real, "imag": np.imag, "phase": np.angle}
 
 
@@ -270,18 +272,24 @@ class Picture:
         versions = self.followed.versions[self._tiles]
         places = np.argwhere(self._waiting())
         np.random.default_rng(0).shuffle(places)  # the whole picture first, its details later
-        for count, (a, b) in enumerate(places.tolist()):
-            if count % 16 == 15 and time.monotonic() > until:
+        for start in range(0, len(places), _AT_ONCE):
+            if start and time.monotonic() > until:
                 return False
-            tile = int(self._tiles[a, b])
-            try:
-                block = self.followed.store.read_chunk(self.variable, tile)
-            except Exception:  # a damaged chunk is whatever its decoder makes of it: OSError, ValueError, RuntimeError
-                self.unreadable += 1
-            else:
-                if block.dtype.kind == "c":
-                    block = PARTS[self.cut.part](block)
-                self.values[self._cells(a, b)] = self._part_of(block, a, b)
-            self._drawn[a, b] = versions[a, b]
-            self.drawn += 1
+            group = places[start : start + _AT_ONCE].tolist()
+            blocks = self.followed.folder.disk.map(self._read, [int(self._tiles[a, b]) for a, b in group])
+            for (a, b), block in zip(group, blocks, strict=True):
+                if block is None:
+                    self.unreadable += 1
+                else:
+                    part = PARTS[self.cut.part](block) if block.dtype.kind == "c" else block
+                    self.values[self._cells(a, b)] = self._part_of(part, a, b)
+                self._drawn[a, b] = versions[a, b]
+            self.drawn += len(group)
         return True
+
+    def _read(self, tile: int) -> NDArray[Any] | None:
+        """The tile's chunk; None where it is gone or damaged."""
+        try:
+            return self.followed.store.read_chunk(self.variable, tile)
+        except Exception:  # a damaged chunk is whatever its decoder makes of it: OSError, ValueError, RuntimeError
+            return None

@@ -106,6 +106,8 @@ class SimulatedDisk:
 class View:
     """A disk as one process sees it. `before` is told of every operation and may raise, or have a part of it done."""
 
+    safe_when_written = False
+
     def __init__(self, disk, before=lambda view, what, path: None):
         self.disk = disk
         self.before = before
@@ -117,6 +119,9 @@ class View:
     def read(self, path):
         self._do("read", path)
         return self.disk.file(path).data
+
+    def read_part(self, path, start, end):
+        return self.read(path)[start:end]
 
     def tail(self, path, count):
         return self.read(path)[-count:]
@@ -168,7 +173,10 @@ class View:
         if part is not None:
             self.before(self, "broken off", None)
 
-    def rename(self, path, to):
+    def version(self, path):
+        return ""
+
+    def rename(self, path, to, over=""):
         self._do("rename", path)
         assert path.parent == to.parent, "never across folders"
         folder, node = self.disk.find(path.parent), self.disk.find(path)
@@ -214,6 +222,9 @@ class View:
         self._do("sync", path)
         self.disk.find(path)
         self.disk.root.sync_all()
+
+    def map(self, do, things):
+        return [do(thing) for thing in things]
 
     def identity(self, folder):
         node = self.disk.there(folder)
