@@ -26,6 +26,7 @@ _SECTIONS = {
     },
     "Run": {
         "run": "running",
+        "submit": "running",
         "extend": "running",
         "resume": "running",
         "retry": "running",

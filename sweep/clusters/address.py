@@ -61,4 +61,5 @@ KIND = Kind(
     lambda name: _is_address(name) or name.endswith(".json") or (Path(name).is_file() and not name.endswith(SUFFIX)),
     _connect,
     _check,
+    lasting=True,
 )

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from solvers.outcome import Remark
-from sweep.clusters.cluster import Cluster, Task
+from sweep.clusters.cluster import SCHEDULER_LOST, Cluster, Task
 from sweep.execution.commits import LARGEST_GROUP, Commits
 from sweep.execution.interrupts import Interrupts, Stage
 from sweep.execution.messages import CodeMismatch, Job, Receipt
@@ -227,7 +227,7 @@ class Driver:
             yield EndAsked(self.lease.why, Outcome.ABORTED)
             return
         if not self.cluster.connected:
-            yield EndAsked("the connection to the scheduler is lost", Outcome.ABORTED)
+            yield EndAsked(SCHEDULER_LOST, Outcome.ABORTED)
             return
         for pid in self.cluster.replace(self._frozen):
             self.progress.say(f"worker process {pid} stood still and is replaced")

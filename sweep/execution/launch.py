@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TextIO
 
-from sweep.clusters.cluster import Cluster, Wanted
+from sweep.clusters.cluster import SCHEDULER_LOST, Cluster, Wanted
 from sweep.clusters.here import HERE, SMALL_SECONDS, here
 from sweep.clusters.kinds import LOCAL, check_name, connect, enter
 from sweep.clusters.tls import NONE_GIVEN, Certificates
@@ -29,7 +29,7 @@ from sweep.execution.reporting import performance_report
 from sweep.execution.result import RunResult
 from sweep.execution.scheduling import End, Outcome
 from sweep.execution.worker import probe
-from sweep.folder import exchange, point_errors, provenance, starts
+from sweep.folder import exchange, point_errors, provenance, starts, submission
 from sweep.folder.host import HERE as HERE_AND_NOW
 from sweep.folder.host import Host
 from sweep.folder.lease import Lease
@@ -123,13 +123,9 @@ def run(
     """
     options = options or Options()
     enter(options.cluster, LOADED_BY_WORKERS)
-    check_size(spec)
     folder = RunFolder(out)
-    check_place(folder)
-    options.check()
-    check_writable(folder)
     progress = Progress(stream or sys.stderr, spec.points, quiet=options.quiet)
-    if folder.exists() and not _replaced(folder, spec, options, progress):
+    if is_there(folder, spec, options, progress):
         return _go_on(folder, options, cluster, progress)
     with Pilot(spec.raw) if pilot is None else nullcontext(pilot) as sent:
         threading.Thread(target=provenance.environment, daemon=True).start()  # finds it out while the pilot is away
@@ -143,6 +139,15 @@ def run(
                 sent.companion.close()
             create(folder, spec, timings, connected.threads() or options.workers or cores(), progress)
             return _go_on(folder, options, nullcontext(connected), progress, introduced=True)
+
+
+def is_there(folder: RunFolder, spec: SweepSpec, options: Options, progress: Progress) -> bool:
+    """Check that a spec can be run in a folder, and return whether its run is there already, made fit for the spec."""
+    check_size(spec)
+    check_place(folder)
+    options.check()
+    check_writable(folder)
+    return folder.exists() and not _replaced(folder, spec, options, progress)
 
 
 def _replaced(folder: RunFolder, spec: SweepSpec, options: Options, progress: Progress) -> bool:
@@ -230,6 +235,7 @@ def _go_on(
         tiles = tiles_to_do(opened.committed, record.pilot, retry)
         if not tiles:
             result = RunResult.of(folder, opened.committed, End(Outcome.COMPLETE))
+            submission.end(folder)
             progress.say(result.text(options.python))
             return result
         failed = 0 if retry else opened.committed.failed
@@ -247,7 +253,8 @@ def _go_on(
                 tuple((changes or {}).items()),
             )
             if not connected.ours:
-                _check_workers(connected, job, progress)
+                _wait_for_workers(connected, progress)
+                check_workers(connected, job)
             page = folder.meta / "report.html"
             with performance_report(connected, page, progress) if options.report else nullcontext():
                 end = Driver(opened, job, connected, lease, progress, tiles, failed).run()
@@ -255,6 +262,8 @@ def _go_on(
             progress.say(result.text(options.python))
             with suppress(OSError):  # on a full disk the words above matter more
                 _record_start(connected, result, began, len(tiles), changes or {})
+            if end.reason != SCHEDULER_LOST and not lease.lost.is_set():
+                submission.end(folder)  # while the lease is ours: nobody is to go on by himself with what has ended
     return result
 
 
@@ -269,12 +278,11 @@ def _wait_for_workers(cluster: Cluster, progress: Progress) -> None:
             progress.say(text)
         time.sleep(_WAIT_LOOK_SECONDS)
     if not cluster.connected:
-        raise AbortedError("the connection to the scheduler is lost")
+        raise AbortedError(SCHEDULER_LOST)
 
 
-def _check_workers(cluster: Cluster, job: Job, progress: Progress) -> None:
-    """Every worker of a foreign cluster must see the run folder and have this code."""
-    _wait_for_workers(cluster, progress)
+def check_workers(cluster: Cluster, job: Job) -> None:
+    """Every worker of a foreign cluster must see the run folder and have this code; AbortedError where one does not."""
     try:
         cluster.client.run(probe, job)
     except Exception as error:
