@@ -31,7 +31,7 @@ def status(folder: Path, as_json: bool, watch: bool, every: float) -> None:
             say_json(now)
         else:
             click.echo(now.text())
-        if not watch or not now.running:
+        if not watch or now.state not in ("running", "submitted"):
             return
         time.sleep(every)
 

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sweep.errors import SweepError, resume
-from sweep.folder import journal
+from sweep.execution.watching import log_of
+from sweep.folder import journal, submission
 from sweep.folder.codes import FLAGS
 from sweep.folder.committed import Committed
 from sweep.folder.lease import holder
@@ -48,19 +49,31 @@ class RunStatus(Record):
     driver: DriverStatus | None
     starts: int
     hash: str
+    submitted: str = ""
+    """The cluster that looks after the driver, and starts it where none is at work."""
+    log: str = ""
+    """What a detached driver has said, where there was one."""
 
     @property
     def state(self) -> str:
-        """`running`, `complete` or `stopped`."""
+        """`running`, `submitted` (its driver is to begin, maybe again), `complete` or `stopped`."""
         if self.running:
             return "running"
-        return "complete" if self.done == self.points else "stopped"
+        if self.done == self.points:
+            return "complete"
+        return "submitted" if self.submitted else "stopped"
 
     def text(self) -> str:
         """For reading, with what to type next."""
         state = self.state
         if state == "stopped":
             state = f"not running; {resume(self.folder).command}"
+            state += f"; what its driver has said: {self.log}" if self.log else ""
+        elif state == "submitted":
+            state = (
+                f"submitted to {self.submitted}, whose workers start its driver; where that cluster is gone, "
+                f"{resume(self.folder).command}"
+            )
         elif self.running and self.driver is not None:
             state = f"running: process {self.driver.pid} on {self.driver.host}, heartbeat "
             if self.driver.here:
@@ -88,6 +101,7 @@ def status_of(path: Path) -> RunStatus:
     entries = list(journal.read(folder.journal))
     committed = Committed.read(folder, plan)
     driver = holder(folder.lease)
+    sent = submission.read(folder)
     return RunStatus(
         folder=str(path),
         name=plan.spec.name,
@@ -106,6 +120,8 @@ def status_of(path: Path) -> RunStatus:
         else DriverStatus(driver.host, driver.pid, driver.heartbeat, driver.alive() is not None),
         starts=len(list(folder.runs.glob("*.json"))),
         hash=record.hash,
+        submitted="" if sent is None else sent.cluster,
+        log=str(log_of(folder)) if folder.disk.is_file(log_of(folder)) else "",
     )
 
 

@@ -1,8 +1,10 @@
 """Detached runs: the driver goes on without the process that asked for it, and is started again where it dies."""
 
+import io
 import os
 import time
 
+import distributed
 import psutil
 import pytest
 from support.bits import assert_same_bits
@@ -10,9 +12,13 @@ from support.dask_processes import start_dask
 from support.watching import committed_points, wait_for_tiles, write_spec
 
 import sweep
+from sweep.execution import creation
+from sweep.execution.progress import Progress
 from sweep.folder import submission
 from sweep.folder.lease import holder
 from sweep.folder.run_folder import RunFolder
+from sweep.plan.timings import Timings
+from sweep.spec.parsing import parse
 
 
 class Still:
@@ -132,6 +138,31 @@ def test_without_a_cluster_a_process_of_its_own_computes(spinsweep, tmp_path):
     assert driver.terminal() is None and os.getsid(driver.pid) == driver.pid
     assert wait_for_the_end(tmp_path / "out").state == "complete"
     assert "complete: 240 of 240 points done" in (tmp_path / "out" / "meta" / "driver.log").read_text()
+
+
+def test_before_the_driver_begins(cli, raw, tmp_path):
+    """A submission to a cluster that has no worker yet can be seen, and withdrawn."""
+    folder = RunFolder(tmp_path / "out")
+    creation.create(folder, parse(raw), Timings({"quick": 1e-3}), 1, Progress(io.StringIO()))
+    submission.write(folder, submission.Submission("tcp://10.0.0.1:8786", watcher="driver-1"))
+    run = sweep.Run(folder.path)
+    assert run.status().state == "submitted"
+    assert "submitted to tcp://10.0.0.1:8786" in cli("status", tmp_path / "out")
+    assert "none will any more" in cli("cancel", tmp_path / "out")
+    assert run.status().state == "stopped"
+    with pytest.raises(sweep.RunError, match="no driver is working"):
+        run.cancel()
+
+
+@pytest.mark.faults
+def test_submitting_from_python(dask, tmp_path):
+    made = sweep.Sweep(model="toy.waves", axes={"a": [0.1, 0.2]}, parameters={"N": 3})
+    with distributed.Client(dask[1], set_as_default=False) as client:
+        run = made.submit(client, store=tmp_path / "out", quiet=True)
+        with pytest.raises(sweep.SpecError, match="not both"):
+            made.submit(client, cluster="local")
+    assert wait_for_the_end(tmp_path / "out").state == "complete"
+    assert bool((run.data.status == 1).all())
 
 
 def test_what_cannot_be_submitted(cli, spinsweep, tmp_path):
