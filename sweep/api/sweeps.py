@@ -79,7 +79,8 @@ class Sweep:
 
         Parameters
         ----------
-        client : a Dask client to run on; None starts a local cluster for the time of the run.
+        client : a Dask client to run on, connected and not asynchronous; None starts a local cluster for the time of the
+            run, unless the sweep is so small that it needs none.
         store : the run folder; by default `results/<name or model>`.
         workers : processes of the local cluster; by default one per core.
         quiet : say nothing on the way.
@@ -97,12 +98,12 @@ class Sweep:
 
         In a script the local cluster needs the usual ``if __name__ == "__main__":``.
         """
-        from sweep.clusters.cluster import Cluster
+        from sweep.clusters.given import given
         from sweep.execution import launch
         from sweep.execution.scheduling import Outcome
 
         out = self._place(store)
-        cluster = None if client is None else contextlib.nullcontext(Cluster(client))
+        cluster = None if client is None else contextlib.nullcontext(given(client))
         options = launch.Options(
             workers=workers,
             quiet=quiet,
@@ -145,7 +146,7 @@ class Sweep:
         The run: ``status()``, ``errors()``, ``data`` as it fills, ``cancel()``.
         """
         from sweep.api.run import Run
-        from sweep.clusters.cluster import Cluster
+        from sweep.clusters.given import given
         from sweep.execution import submitting
         from sweep.execution.launch import Options
 
@@ -161,7 +162,7 @@ class Sweep:
             extend=extend,
             python=True,
         )
-        connected = None if client is None else contextlib.nullcontext(Cluster(client))
+        connected = None if client is None else contextlib.nullcontext(given(client))
         out = self._place(store)
         submitting.submit(self.spec(), out, options, cluster=connected)
         return Run(out)

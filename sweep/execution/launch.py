@@ -13,11 +13,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TextIO
 
+from sweep.clusters import bystanders
 from sweep.clusters.cluster import SCHEDULER_LOST, Cluster, Wanted
 from sweep.clusters.here import HERE, SMALL_SECONDS, here
 from sweep.clusters.kinds import LOCAL, check_name, connect, enter
 from sweep.clusters.tls import NONE_GIVEN, Certificates
-from sweep.errors import AbortedError, RunError, SpecError
+from sweep.errors import RunError, SpecError
 from sweep.execution.changes import checked_changes, record_changes
 from sweep.execution.creation import check_place, check_writable, create, move_to_trash
 from sweep.execution.driver import Driver
@@ -28,7 +29,6 @@ from sweep.execution.recovery import check_code, check_spec, recover, tiles_to_d
 from sweep.execution.reporting import performance_report
 from sweep.execution.result import RunResult
 from sweep.execution.scheduling import End, Outcome
-from sweep.execution.worker import probe
 from sweep.folder import exchange, point_errors, provenance, starts, submission
 from sweep.folder.host import HERE as HERE_AND_NOW
 from sweep.folder.host import Host
@@ -42,9 +42,6 @@ from sweep.records import Json
 from sweep.spec.sweep_spec import SweepSpec
 
 LOADED_BY_WORKERS = "sweep.execution.local_worker"
-WAIT_WORDS_SECONDS = 60.0
-"""While no worker is there, it is said so often."""
-_WAIT_LOOK_SECONDS = 0.1
 NO_CLUSTER = "computing here: so small a sweep needs no cluster"
 
 
@@ -122,6 +119,7 @@ def run(
     `pilot` is one that has been sent out for this spec already, and ends with its owner.
     """
     options = options or Options()
+    bystanders.leave_if_one()
     enter(options.cluster, LOADED_BY_WORKERS)
     folder = RunFolder(out)
     progress = Progress(stream or sys.stderr, spec.points, quiet=options.quiet)
@@ -252,9 +250,6 @@ def _go_on(
                 folder.disk.shared_with(folder.data),
                 tuple((changes or {}).items()),
             )
-            if not connected.ours:
-                _wait_for_workers(connected, progress)
-                check_workers(connected, job)
             page = folder.meta / "report.html"
             with performance_report(connected, page, progress) if options.report else nullcontext():
                 end = Driver(opened, job, connected, lease, progress, tiles, failed).run()
@@ -265,31 +260,6 @@ def _go_on(
             if end.reason != SCHEDULER_LOST and not lease.lost.is_set():
                 submission.end(folder)  # while the lease is ours: nobody is to go on by himself with what has ended
     return result
-
-
-def _wait_for_workers(cluster: Cluster, progress: Progress) -> None:
-    """Until a worker is there: one that waits in a queue, or is started when there are tasks, may take its time."""
-    began = said = time.monotonic()
-    while cluster.connected and not cluster.threads():
-        if time.monotonic() - said > WAIT_WORDS_SECONDS or said == began:
-            said = time.monotonic() + 1e-6
-            progress.say(f"waiting for a worker at {cluster.place}; Ctrl-C gives up")
-        for text in cluster.tend():
-            progress.say(text)
-        time.sleep(_WAIT_LOOK_SECONDS)
-    if not cluster.connected:
-        raise AbortedError(SCHEDULER_LOST)
-
-
-def check_workers(cluster: Cluster, job: Job) -> None:
-    """Every worker of a foreign cluster must see the run folder and have this code; AbortedError where one does not."""
-    try:
-        cluster.client.run(probe, job)
-    except Exception as error:
-        raise AbortedError(
-            f"a worker cannot serve this run: {type(error).__name__}: {error}; workers need the run folder {job.folder} on "
-            "a shared file system and the same spinsweep"
-        ) from error
 
 
 def _record_start(cluster: Cluster, result: RunResult, began: float, tiles: int, changes: Json) -> None:

@@ -20,8 +20,7 @@ from sweep.clusters.kinds import LOCAL, check_name
 from sweep.clusters.slurm_job import NAME as SLURM_JOB
 from sweep.errors import AbortedError, InUseError, SpecError, program
 from sweep.execution.creation import create
-from sweep.execution.launch import Options, check_workers, is_there
-from sweep.execution.messages import Job
+from sweep.execution.launch import Options, is_there
 from sweep.execution.progress import Progress
 from sweep.execution.recovery import check_code, check_spec
 from sweep.execution.watching import Order, log_of, start_process, submit_watcher
@@ -78,32 +77,30 @@ def submit(
                 threads = connected.threads() if connected is not None else 0
                 create(folder, spec, sent.result(spec.methods), threads or options.workers or cores(), progress)
         try:
-            job = _checked(folder, options, progress)
+            unfinished = _checked(folder, options, progress)
         except InUseError:
             found = holder(folder.lease, folder.disk)
             progress.say(f"this run is being computed already, by {found}\n{_how_to_watch(folder)}")
             return Submitted(folder, found)
-        if job is None:
+        if not unfinished:
             progress.say(f"complete already: {folder.path}")
             return Submitted(folder, None, complete=True)
         return (
             _on_this_machine(folder, options, progress)
             if connected is None
-            else _on(connected, folder, job, options, progress)
+            else _on(connected, folder, options, progress)
         )
 
 
-def _checked(folder: RunFolder, options: Options, progress: Progress) -> Job | None:
-    """What a driver would refuse is refused here, where somebody reads it; None where nothing is left to compute."""
+def _checked(folder: RunFolder, options: Options, progress: Progress) -> bool:
+    """What a driver would refuse is refused here, where somebody reads it; returns whether something is left to compute."""
     with Lease(folder.lease, options.break_lease, folder.host, progress.say):
         exchange.finish(folder)
         record = folder.record()
         plan = folder.plan(record)
         check_spec(folder, record, plan)
-        code = check_code(folder, record, plan, options.accept_code_change, progress)
-        if Committed.read(folder, plan).done == plan.spec.points:
-            return None
-        return Job(str(folder.path.resolve()), record.id, code, folder.disk.shared_with(folder.data))
+        check_code(folder, record, plan, options.accept_code_change, progress)
+        return Committed.read(folder, plan).done < plan.spec.points
 
 
 def _order(folder: RunFolder, options: Options, cluster: str | None, watched: bool) -> Order:
@@ -123,10 +120,8 @@ def _order(folder: RunFolder, options: Options, cluster: str | None, watched: bo
     )
 
 
-def _on(cluster: Cluster, folder: RunFolder, job: Job, options: Options, progress: Progress) -> Submitted:
-    if cluster.threads():
-        check_workers(cluster, job)
-    future = submit_watcher(cluster.client, folder, _order(folder, options, None, watched=True))
+def _on(cluster: Cluster, folder: RunFolder, options: Options, progress: Progress) -> Submitted:
+    future = submit_watcher(cluster, folder, _order(folder, options, None, watched=True))
     progress.say(f"submitted to {cluster.place}; dashboard: {cluster.dashboard}")
     driver = _first_sign(folder, lambda: future.status in ("error", "cancelled", "lost"))
     if future.status == "error":

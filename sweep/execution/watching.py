@@ -12,6 +12,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import queue
 import re
 import secrets
 import subprocess
@@ -27,7 +28,7 @@ from typing import TYPE_CHECKING, Any
 import sweep
 from sweep.clusters.cluster import Cluster
 from sweep.clusters.tls import Certificates
-from sweep.errors import RunError
+from sweep.errors import AbortedError, RunError
 from sweep.folder import provenance, submission
 from sweep.folder.lease import Lease
 from sweep.folder.run_folder import RunFolder
@@ -35,11 +36,12 @@ from sweep.folder.submission import Submission
 from sweep.records import Record
 
 if TYPE_CHECKING:
-    from distributed import Client, Worker
+    from distributed import Worker
 
 PRIORITY = 1000
 """Before all tiles that wait."""
 LOOK_SECONDS = 1.0
+ANSWER_SECONDS = 10.0
 FRUITLESS_DRIVERS = 5
 """So many in a row that die without a tile committed are no accident."""
 LOST = 75
@@ -103,6 +105,7 @@ def watch(words: str, key: str) -> str:
     worker = get_worker()
     secede()
     order = Order.read(words)
+    RunFolder(Path(order.folder)).record()  # an error where it is not seen from here
     with _certificates(worker) as files:
         here = {"cluster": worker.scheduler.address, **files}
         return _watch(worker, Order(**{**order.to_json(), **here}), key)
@@ -172,26 +175,59 @@ def _certificates(worker: Worker) -> Iterator[dict[str, str]]:
         yield found
 
 
-def submit_watcher(client: Client, folder: RunFolder, order: Order) -> Any:
+def submit_watcher(cluster: Cluster, folder: RunFolder, order: Order) -> Any:
     """Have the cluster look after the driver of a run, from now on by a task of a new name; returns its future.
 
-    The task goes on when the client is gone: else Dask drops what nobody waits for.
+    The task goes on when the client is gone: else Dask drops what nobody waits for. AbortedError where no worker that is
+    there sees the folder.
     """
     from distributed import fire_and_forget
 
-    record = folder.record()
+    client, record = cluster.client, folder.record()
+    where = _seeing(cluster, order.folder, record.id)
     name = re.sub(r"[^0-9A-Za-z]+", "_", f"driver of {record.name or order.folder}").strip("_")
     key = f"{name}-{record.id[:6]}{secrets.token_hex(4)}"
     submission.write(folder, Submission(str(client.scheduler.address), provenance.now(), key))
-    future = client.submit(watch, order.words(), key, key=key, pure=False, priority=PRIORITY)
+    future = client.submit(watch, order.words(), key, key=key, pure=False, priority=PRIORITY, workers=where)
     fire_and_forget(future)
     return future
+
+
+def _seeing(cluster: Cluster, folder: str, run_id: str) -> list[str] | None:
+    """The workers that see the run; None where all do, or nobody is there to be asked."""
+    there = cluster.workers()
+    answers: queue.SimpleQueue[tuple[str, Any]] = queue.SimpleQueue()
+    for worker in there:
+        cluster.ask(worker, see, folder, run_id, heard=lambda *answer: answers.put(answer))
+    until = time.monotonic() + ANSWER_SECONDS
+    seeing, blind = [], ""
+    for _ in there:
+        try:
+            worker, answer = answers.get(timeout=max(until - time.monotonic(), 0.0))
+        except queue.Empty:  # who does not answer is not to be relied on
+            break
+        if isinstance(answer, Exception):
+            blind = f"{worker}: {answer}"
+        else:
+            seeing.append(worker)
+    if blind and not seeing:
+        raise AbortedError(
+            f"no worker of {cluster.place} can run the driver: {blind}; workers need the run folder {folder} on a shared file "
+            "system and the same spinsweep"
+        )
+    return seeing if seeing and len(seeing) < len(there) else None
+
+
+def see(folder: str, run_id: str) -> None:
+    """Raise where this worker does not see the run."""
+    if RunFolder(Path(folder)).record().id != run_id:
+        raise RunError(f"{folder} is another run here")
 
 
 @contextlib.contextmanager
 def watched(cluster: Cluster, folder: RunFolder, order: Order) -> Iterator[None]:
     """Keep the task that looks after this driver alive for the time of a `with` block."""
-    future = submit_watcher(cluster.client, folder, order)
+    future = submit_watcher(cluster, folder, order)
     over = threading.Event()
 
     def keep() -> None:
@@ -200,7 +236,7 @@ def watched(cluster: Cluster, folder: RunFolder, order: Order) -> Iterator[None]
             if cluster.connected and future.status in ("error", "cancelled", "lost"):
                 with contextlib.suppress(Exception):  # tried again at the next look
                     if submission.read(folder) is not None:
-                        future = submit_watcher(cluster.client, folder, order)
+                        future = submit_watcher(cluster, folder, order)
 
     thread = threading.Thread(target=keep, name="watcher", daemon=True)
     thread.start()
