@@ -29,6 +29,7 @@ _SECTIONS = {
         "run": "running",
         "submit": "running",
         "extend": "running",
+        "refine": "running",
         "resume": "running",
         "retry": "running",
         "cancel": "runs",

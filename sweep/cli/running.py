@@ -220,6 +220,59 @@ def extend(folder: Path, axes: tuple[str, ...], **words: Any) -> None:
 
 @click.command()
 @run_folder
+@click.option(
+    "--depth",
+    type=click.IntRange(0),
+    metavar="D",
+    help="Halve the cells D times, counted from the start grid: RUN's as it is, or what it was refined from [default: RUN's own, or 1].",
+)
+@click.option(
+    "--outputs",
+    metavar="NAMES",
+    help="Results whose changes count, like locked,zeta or 'sign(z)' [default: those that are codes, or else all numbers].",
+)
+@click.option(
+    "--tolerance",
+    metavar="T",
+    help="Change of a number that counts: in its unit, or a share of its range over the start grid [default: 5%].",
+)
+@click.option("--axes", metavar="NAMES", help="Axes that are refined [default: all of physical numbers in order].")
+@click.option(
+    "--interpolate/--no-interpolate",
+    default=None,
+    help="Interpolate what is not computed, with status 4, or leave it pending [default: RUN's own, or interpolate].",
+)
+@running
+def refine(
+    folder: Path,
+    depth: int | None,
+    outputs: str | None,
+    tolerance: str | None,
+    axes: str | None,
+    interpolate: bool | None,
+    **words: Any,
+) -> None:
+    """Compute RUN on a finer grid, only where its results change between neighbours; what is committed keeps its bits."""
+    from sweep.execution import launch
+    from sweep.spec.axis_forms import from_text
+
+    given = {
+        "depth": depth,
+        "outputs": None if outputs is None else _names(outputs),
+        "tolerance": None if tolerance is None else from_text("--tolerance", tolerance),
+        "axes": None if axes is None else _names(axes),
+        "interpolate": interpolate,
+    }
+    changes = {name: value for name, value in given.items() if value is not None}
+    sys.exit(launch.refine(folder, changes, options_of(words)).exit_status)
+
+
+def _names(text: str) -> list[str]:
+    return [word.strip() for word in text.split(",")]
+
+
+@click.command()
+@run_folder
 @running
 def resume(folder: Path, **words: Any) -> None:
     """Compute what the run in the folder RUN has not committed yet."""
@@ -265,4 +318,4 @@ def plan(spec: str, values: tuple[str, ...], axes: tuple[str, ...], workers: int
         click.echo(found.text())
 
 
-COMMANDS = (run, submit, extend, resume, retry, plan)
+COMMANDS = (run, submit, extend, refine, resume, retry, plan)

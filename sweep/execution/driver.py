@@ -84,7 +84,8 @@ def _name(sweep: str, method: str, run_id: str) -> str:
 
 
 class Driver:
-    """Runs the tiles of a plan that are not committed yet."""
+    """Runs the tiles of a plan that are not committed yet; `wave` tells apart drivers that compute in the same tiles one after
+    another."""
 
     def __init__(
         self,
@@ -95,6 +96,7 @@ class Driver:
         progress: Progress,
         tiles: Sequence[TileToDo],
         failed_before: int,
+        wave: int = 0,
     ) -> None:
         self.open = run
         self.plan = run.plan
@@ -119,6 +121,7 @@ class Driver:
         self._befores = {tile.index: tile.before for tile in tiles if tile.before}
         self._frozen: set[int] = set()
         self._threads = threads
+        self._wave = wave
         self._together: list[Work] = []
         self._alone: set[Work] = set()
         self._futures: dict[Task, tuple[Work, ...]] = {}
@@ -346,9 +349,9 @@ class Driver:
         """Give tiles, or a part of one, to a worker. A tile that is tried again is alone, so that its fate is its own."""
         work = works[0]
         # A key that has erred does not run again, so the attempt is part of it, how many tiles travel together, and how
-        # often tiles were taken back.
+        # often tiles were taken back; and a refined tile is computed in several waves.
         method = next(iter(self._names)) if len(self._names) == 1 else self.plan.at(work.tile).method
-        key = (self._names[method], work.tile, work.lo, work.hi, work.attempt, len(works), self._round)
+        key = (self._names[method], work.tile, work.lo, work.hi, work.attempt, len(works), self._round, self._wave)
         who = None if self._crew is None else self._crew.choice
         if work.whole:
             tiles = tuple((work.tile, self._before(work.tile)) for work in works)

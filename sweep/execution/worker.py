@@ -18,7 +18,7 @@ from solvers.registry import module_of
 from sweep.errors import RunError
 from sweep.execution.messages import CannotServe, Job, Receipt
 from sweep.execution.parts import Part, point_remark, write_parts
-from sweep.folder.codes import PENDING, codes_of, unpacked
+from sweep.folder.codes import LEFT, PENDING, codes_of, unpacked
 from sweep.folder.host import HERE, Host
 from sweep.folder.run_folder import RunFolder
 from sweep.folder.store import Store
@@ -76,7 +76,7 @@ def probe(job: Job) -> str:
 def solve_tiles(job: Job, tiles: Sequence[tuple[int, str]], host: Host = HERE) -> tuple[Receipt, ...]:
     """Solve tiles and write their chunks.
 
-    `tiles` are (index, packed codes): points whose code is not 0 are taken from the store.
+    `tiles` are (index, packed codes): points whose code is not 0 are taken from the store, but for those that are LEFT.
     """
     context = _context(job, host)
     return tuple(_solve_tile(context, index, before) for index, before in tiles)
@@ -100,7 +100,7 @@ def _solve(context: _Context, tile: Tile, lo: int, hi: int, before: str) -> Part
     spec, store, clock = context.plan.spec, context.store, context.host.clock
     statuses = np.zeros(hi - lo, dtype=np.uint8)
     if before:
-        statuses[:] = unpacked(before, (tile.size,))[lo:hi]
+        statuses[:] = unpacked(before, (tile.size,), orders=True)[lo:hi]
     todo = np.flatnonzero(statuses == PENDING)
     began = clock.monotonic()
     found = evaluate(
@@ -114,16 +114,23 @@ def _solve(context: _Context, tile: Tile, lo: int, hi: int, before: str) -> Part
     each = (clock.monotonic() - began) / max(todo.size, 1)
     outputs = found.outputs
     seconds = np.full(hi - lo, each)
+    earlier = 0.0
     if todo.size < hi - lo:
-        kept = np.setdiff1d(np.arange(hi - lo), todo)
+        kept = np.flatnonzero((statuses != PENDING) & (statuses != LEFT))
         outputs = {}
         for name, values in found.outputs.items():
             own = values.shape[1:]
-            outputs[name] = store.read_tile(tile.index, name).reshape((tile.size, *own))[lo:hi]
+            outputs[name] = np.full((hi - lo, *own), np.nan, dtype=values.dtype)
+            if kept.size:
+                outputs[name][kept] = store.read_tile(tile.index, name).reshape((tile.size, *own))[lo:hi][kept]
             outputs[name][todo] = values
-        seconds[kept] = store.read_tile(tile.index, ELAPSED).ravel()[lo:hi][kept]
+        seconds[statuses == LEFT] = np.nan
+        if kept.size:
+            seconds[kept] = store.read_tile(tile.index, ELAPSED).ravel()[lo:hi][kept]
+            earlier = float(np.nansum(seconds[kept]))
+        statuses[statuses == LEFT] = PENDING
     statuses[todo] = codes_of(found.status)
     remarks = tuple(
         point_remark(lo + int(todo[i]), int(statuses[todo[i]]), remark) for i, remark in sorted(found.remarks.items())
     )
-    return Part(lo, hi, outputs, statuses, seconds, remarks)
+    return Part(lo, hi, outputs, statuses, seconds, remarks, earlier)

@@ -95,6 +95,10 @@ class Store:
         variable = next(v for v in self.plan.variables if v.name == name)
         return np.asarray(self._arrays[name][self._full(variable, self.plan.region(index))])
 
+    def read_region(self, name: str, region: tuple[slice, ...]) -> NDArray[Any]:
+        """One variable of a part of the grid."""
+        return np.asarray(self._arrays[name][region])
+
     def read_places(self, name: str, places: Sequence[NDArray[np.int64]]) -> NDArray[Any]:
         """One variable at the given places along each dimension of the grid (all combinations of them)."""
         return np.asarray(self._arrays[name].oindex[tuple(places)])

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from sweep.folder.codes import INTERPOLATED
 from sweep.folder.dataset import open as open_run
 from sweep.folder.run_folder import RunFolder
 from sweep.pictures.arrangement import Arrangement, arranged
@@ -72,7 +73,10 @@ def picture(
         value = whole.subject.data[whole.panel].values[k]
         axes.set_title(f"{whole.panel} = {said(value)}", fontsize="medium")
         panels.append((axes, _of_panel(whole, k)))
-    heading = str(dataset.attrs.get("title", "")) + (f" ({', '.join(whole.subject.cut)})" if whole.subject.cut else "")
+    said_of_it = [*whole.subject.cut]
+    if share := float((whole.subject.status == INTERPOLATED).mean()):
+        said_of_it.append(f"{100 * share:.3g} % interpolated")
+    heading = str(dataset.attrs.get("title", "")) + (f" ({', '.join(said_of_it)})" if said_of_it else "")
     figure.suptitle(heading if style.title is None else style.title, fontsize="medium")
     (draw_maps if whole.is_map else draw_curves)(figure, panels, whole, style)
     return figure

@@ -11,7 +11,7 @@ from pathlib import Path
 from sweep.errors import SweepError, resume
 from sweep.execution.watching import log_of
 from sweep.folder import journal, submission
-from sweep.folder.codes import FLAGS
+from sweep.folder.codes import FLAGS, INTERPOLATED, PENDING
 from sweep.folder.committed import Committed
 from sweep.folder.lease import holder
 from sweep.folder.run_folder import RunFolder
@@ -32,7 +32,8 @@ class DriverStatus(Record):
 
 @dataclass(frozen=True)
 class RunStatus(Record):
-    """How far a run is: `counts` of points by status word, `starts` of drivers so far, `core_seconds` of computing."""
+    """How far a run is: `counts` of points by status word, `starts` of drivers so far, `core_seconds` of computing;
+    `left` are points that a refinement has left pending for good."""
 
     folder: str
     name: str
@@ -53,13 +54,14 @@ class RunStatus(Record):
     """The cluster that looks after the driver, and starts it where none is at work."""
     log: str = ""
     """What a detached driver has said, where there was one."""
+    left: int = 0
 
     @property
     def state(self) -> str:
         """`running`, `submitted` (its driver is to begin, maybe again), `complete` or `stopped`."""
         if self.running:
             return "running"
-        if self.done == self.points:
+        if self.done + self.left == self.points:
             return "complete"
         return "submitted" if self.submitted else "stopped"
 
@@ -82,10 +84,13 @@ class RunStatus(Record):
                 at = datetime.datetime.fromtimestamp(self.driver.heartbeat, datetime.UTC)
                 state += f"at {at:%Y-%m-%d %H:%M:%S} UTC by the clock of that machine"
         share = 100 * self.done / self.points
+        interpolated = self.counts.get(FLAGS[INTERPOLATED], 0)
+        between = f", {interpolated:,} of them interpolated" if interpolated else ""
+        between += f", {self.left:,} left pending by the refinement" if self.left else ""
         return "\n".join(
             [
                 f"sweep    {self.name} ({self.model})",
-                f"points   {self.done:,} of {self.points:,} done ({share:.0f} %), {self.failed:,} failed, "
+                f"points   {self.done:,} of {self.points:,} done ({share:.0f} %){between}, {self.failed:,} failed, "
                 f"{self.warned:,} with a warning",
                 f"tiles    {self.tiles_done:,} of {self.tiles:,}, {duration(self.core_seconds)} of computing",
                 f"state    {state}",
@@ -122,6 +127,7 @@ def status_of(path: Path) -> RunStatus:
         hash=record.hash,
         submitted="" if sent is None else sent.cluster,
         log=str(log_of(folder)) if folder.disk.is_file(log_of(folder)) else "",
+        left=record.left if committed.count(PENDING) == record.left else 0,
     )
 
 
