@@ -10,7 +10,6 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
-from pathlib import Path
 
 from sweep.clusters.cluster import SCHEDULER_LOST, Cluster
 from sweep.errors import AbortedError, InUseError, StoppedError, SweepError
@@ -18,6 +17,7 @@ from sweep.execution import launch
 from sweep.execution.launch import Options
 from sweep.execution.watching import LOST, Order, watched
 from sweep.folder import submission
+from sweep.folder.places import place
 from sweep.folder.run_folder import RunFolder
 
 RECONNECTS = 10
@@ -27,7 +27,7 @@ _PAUSE_SECONDS = 5.0
 def main(words: str) -> int:
     """Drive the run of an order to its end."""
     order = Order.read(words)
-    folder = RunFolder(Path(order.folder))
+    folder = RunFolder(place(order.folder))
     options = Options(
         cluster=order.cluster,
         workers=order.workers,

@@ -36,6 +36,7 @@ from sweep.folder import exchange, point_errors, provenance, starts, submission
 from sweep.folder.host import HERE as HERE_AND_NOW
 from sweep.folder.host import Host
 from sweep.folder.lease import Lease
+from sweep.folder.placing import clear_up
 from sweep.folder.run_folder import RunFolder
 from sweep.plan.companion import Companion
 from sweep.plan.machine import cores
@@ -152,6 +153,7 @@ def is_there(folder: RunFolder, spec: SweepSpec, options: Options, progress: Pro
     check_place(folder)
     options.check()
     check_writable(folder)
+    clear_up(folder, progress.say, options.break_lease)
     return folder.exists() and not _replaced(folder, spec, options, progress)
 
 
@@ -173,12 +175,12 @@ def _replaced(folder: RunFolder, spec: SweepSpec, options: Options, progress: Pr
     Returns whether it was moved away. Raises RunError when it is another sweep that is to stay.
     """
     if options.overwrite:
-        with Lease(folder.lease, options.break_lease):
+        with Lease(folder.lease, options.break_lease, folder.host):
             pass  # nobody is at work on it
         progress.say(f"the run that was here is now {move_to_trash(folder)}")
         return True
     if exchange.unfinished(folder):
-        with Lease(folder.lease, options.break_lease):
+        with Lease(folder.lease, options.break_lease, folder.host):
             exchange.finish(folder)
     growth = growth_of(folder, spec)
     if growth is None:
@@ -190,7 +192,7 @@ def _replaced(folder: RunFolder, spec: SweepSpec, options: Options, progress: Pr
         raise RunError(
             f"{folder.path} holds a smaller sweep; {growth.text()}: allow it with extend, or choose another folder"
         )
-    with Lease(folder.lease, options.break_lease):
+    with Lease(folder.lease, options.break_lease, folder.host):
         record = folder.record()
         check_code(folder, record, folder.plan(record), options.accept_code_change, progress)
         extend(folder, growth, progress)
@@ -243,7 +245,11 @@ def _go_on(
     began = time.time()
     with Lease(folder.lease, options.break_lease, folder.host, progress.say) as lease:
         if lease.taken_over:
-            progress.say(f"taking over from {lease.taken_over}, which is gone")
+            progress.say(
+                f"this is a copy of a run that {lease.taken_over} was at work on; what was committed by then counts"
+                if lease.copied
+                else f"taking over from {lease.taken_over}, which is gone"
+            )
         exchange.finish(folder)
         record = folder.record()
         plan = folder.plan(record)
@@ -272,8 +278,7 @@ def _go_on(
                 folder.disk.shared_with(folder.data),
                 tuple((changes or {}).items()),
             )
-            page = folder.meta / "report.html"
-            with performance_report(connected, page, progress) if options.report else nullcontext():
+            with performance_report(connected, folder, progress) if options.report else nullcontext():
                 end, count = _drive(opened, job, connected, lease, progress, itertools.chain([tiles], todo))
             if end.outcome is Outcome.COMPLETE:
                 end = settle(opened, lease, progress)

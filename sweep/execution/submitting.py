@@ -100,7 +100,8 @@ def _checked(folder: RunFolder, options: Options, progress: Progress) -> bool:
         plan = folder.plan(record)
         check_spec(folder, record, plan)
         check_code(folder, record, plan, options.accept_code_change, progress)
-        return Committed.read(folder, plan).done < plan.spec.points
+        # Whether a refined run is complete, the next round says.
+        return plan.spec.refine is not None or Committed.read(folder, plan).done < plan.spec.points
 
 
 def _order(folder: RunFolder, options: Options, cluster: str | None, watched: bool) -> Order:

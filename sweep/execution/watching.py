@@ -26,11 +26,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import sweep
+from solvers.cache_place import cache_root
 from sweep.clusters.cluster import Cluster
 from sweep.clusters.tls import Certificates
 from sweep.errors import AbortedError, RunError
 from sweep.folder import provenance, submission
 from sweep.folder.lease import Lease
+from sweep.folder.places import in_bucket, place
 from sweep.folder.run_folder import RunFolder
 from sweep.folder.submission import Submission
 from sweep.records import Record
@@ -79,15 +81,19 @@ class Order(Record):
 
 
 def log_of(folder: RunFolder) -> Path:
-    """What a detached driver says."""
-    return folder.meta / "driver.log"
+    """What a detached driver says; of a run in a bucket, on the machine that it is on."""
+    if in_bucket(folder.path):
+        return cache_root() / "logs" / f"{folder.path.name}.log"
+    return Path(folder.meta / "driver.log")
 
 
 def start_process(order: Order) -> subprocess.Popen[bytes]:
     """A driver as a process in a session of its own, which outlives whoever has started it; its words go to the log."""
     root = str(Path(sweep.__file__).resolve().parents[1])
     path = os.pathsep.join(filter(None, (root, os.environ.get("PYTHONPATH"))))
-    with open(log_of(RunFolder(Path(order.folder))), "ab") as log:
+    path_of_log = log_of(RunFolder(place(order.folder)))
+    path_of_log.parent.mkdir(parents=True, exist_ok=True)
+    with open(path_of_log, "ab") as log:
         return subprocess.Popen(
             [sys.executable, "-P", "-m", "sweep.execution.detached", order.words()],
             stdin=subprocess.DEVNULL,
@@ -105,7 +111,7 @@ def watch(words: str, key: str) -> str:
     worker = get_worker()
     secede()
     order = Order.read(words)
-    RunFolder(Path(order.folder)).record()  # an error where it is not seen from here
+    RunFolder(place(order.folder)).record()  # an error where it is not seen from here
     with _certificates(worker) as files:
         here = {"cluster": worker.scheduler.address, **files}
         return _watch(worker, Order(**{**order.to_json(), **here}), key)
@@ -114,7 +120,7 @@ def watch(words: str, key: str) -> str:
 def _watch(worker: Worker, order: Order, key: str) -> str:
     from distributed.core import Status
 
-    folder = RunFolder(Path(order.folder))
+    folder = RunFolder(place(order.folder))
     driver: subprocess.Popen[bytes] | None = None
     fruitless, committed = 0, -1
     while True:
@@ -220,7 +226,7 @@ def _seeing(cluster: Cluster, folder: str, run_id: str) -> list[str] | None:
 
 def see(folder: str, run_id: str) -> None:
     """Raise where this worker does not see the run."""
-    if RunFolder(Path(folder)).record().id != run_id:
+    if RunFolder(place(folder)).record().id != run_id:
         raise RunError(f"{folder} is another run here")
 
 

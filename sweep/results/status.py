@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import os
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -10,7 +11,7 @@ from pathlib import Path
 
 from sweep.errors import SweepError, resume
 from sweep.execution.watching import log_of
-from sweep.folder import journal, submission
+from sweep.folder import journal, starts, submission
 from sweep.folder.codes import FLAGS, INTERPOLATED, PENDING
 from sweep.folder.committed import Committed
 from sweep.folder.lease import holder
@@ -103,9 +104,9 @@ def status_of(path: Path) -> RunStatus:
     folder = RunFolder(path)
     record = folder.record()
     plan = folder.plan(record)
-    entries = list(journal.read(folder.journal))
-    committed = Committed.read(folder, plan)
-    driver = holder(folder.lease)
+    entries = list(journal.read(folder.journal, folder.disk))
+    committed = Committed.read(folder, plan, journal.counting(entries))
+    driver = holder(folder.lease, folder.disk)
     sent = submission.read(folder)
     return RunStatus(
         folder=str(path),
@@ -123,10 +124,10 @@ def status_of(path: Path) -> RunStatus:
         driver=None
         if driver is None
         else DriverStatus(driver.host, driver.pid, driver.heartbeat, driver.alive() is not None),
-        starts=len(list(folder.runs.glob("*.json"))),
+        starts=starts.count(folder),
         hash=record.hash,
         submitted="" if sent is None else sent.cluster,
-        log=str(log_of(folder)) if folder.disk.is_file(log_of(folder)) else "",
+        log=str(log_of(folder)) if os.path.isfile(log_of(folder)) else "",
         left=record.left if committed.count(PENDING) == record.left else 0,
     )
 
@@ -141,8 +142,12 @@ class Unreadable(Record):
 
 def runs_in(folder: Path) -> list[RunStatus | Unreadable]:
     """The runs directly below a folder, or the folder itself if it is one; one that cannot be read does not hide the others."""
-    places = [folder] if RunFolder(folder).exists() else sorted(folder.iterdir()) if folder.is_dir() else []
-    return [_status_or_why(place) for place in places if RunFolder(place).exists()]
+    whole = RunFolder(folder)
+    if whole.exists():
+        return [_status_or_why(folder)]
+    names = whole.disk.names(folder) if whole.in_bucket or folder.is_dir() else []
+    # What begins with a dot is being made, or was thrown away.
+    return [_status_or_why(folder / n) for n in names if not n.startswith(".") and RunFolder(folder / n).exists()]
 
 
 def _status_or_why(place: Path) -> RunStatus | Unreadable:
