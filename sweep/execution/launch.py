@@ -300,12 +300,14 @@ def _drive(
     for number, tiles in enumerate(rounds):
         # What has failed in these tiles is reported with them once more.
         failed = run.committed.failed - sum(run.committed.failed_of(tile.index) for tile in tiles)
+        warned = run.committed.warned - sum(run.committed.warned_of(tile.index) for tile in tiles)
+        cost = sum(tile.cost for tile in tiles)
         wanted = sum(tile.points - tile.done for tile in tiles)
         if refined:
             progress.say(f"round {number + 1}: {wanted:,} points, {run.committed.computed:,} are computed")
-            progress.start(run.committed.computed + wanted, run.committed.computed, failed)
+            progress.start(run.committed.computed + wanted, run.committed.computed, failed, warned, cost)
         else:
-            progress.start(run.plan.spec.points, run.plan.spec.points - wanted, failed)
+            progress.start(run.plan.spec.points, run.plan.spec.points - wanted, failed, warned, cost)
         count += len(tiles)
         end = Driver(run, job, cluster, lease, progress, tiles, failed, number).run()
         if end.outcome is not Outcome.COMPLETE:
