@@ -12,7 +12,7 @@ from sweep.quantities import duration
 
 _LIVE_SECONDS = 0.2
 _PLAIN_SECONDS = 10.0
-STARTING = "starting workers, compiling"
+STARTING = "starting, compiling"
 
 
 class Progress:
