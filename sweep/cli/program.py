@@ -24,9 +24,11 @@ _SECTIONS = {
         "plan": "running",
         "check": "model_files",
         "new-model": "model_files",
+        "warm": "warming",
     },
     "Run": {
         "run": "running",
+        "submit": "running",
         "extend": "running",
         "refine": "running",
         "resume": "running",
