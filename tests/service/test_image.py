@@ -51,7 +51,11 @@ class Image:
         self.root = root
         self.folder = "/"
         self.user = []
-        self.environment = {"PATH": "/usr/local/bin:/usr/bin:/bin", "PIP_NO_INDEX": "1", "PIP_FIND_LINKS": "/wheels"}
+        self.environment = {
+            "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+            "PIP_NO_INDEX": "1",
+            "PIP_FIND_LINKS": "/wheels",
+        }
 
     def run(self, *command, timeout=900):
         words = ["chroot", *self.user, str(self.root), "sh", "-c", f'cd {self.folder} && exec "$@"', "sh", *command]
