@@ -14,6 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TextIO
 
+from solvers.fingerprint import code_of
+from solvers.registry import find, module_of
 from sweep.clusters import bystanders
 from sweep.clusters.cluster import SCHEDULER_LOST, Cluster, Wanted
 from sweep.clusters.here import HERE, SMALL_SECONDS, here
@@ -134,7 +136,7 @@ def run(
     if is_there(folder, spec, options, progress):
         return _go_on(folder, options, cluster, progress)
     with Pilot(spec.raw) if pilot is None else nullcontext(pilot) as sent:
-        threading.Thread(target=provenance.environment, daemon=True).start()  # finds it out while the pilot is away
+        threading.Thread(target=_find_out, args=(spec,), daemon=True).start()  # while the pilot is away
         if cluster is None:
             share = 1.0 if spec.refine is None else EXPECTED_SHARE
             seconds = share * sent.result(spec.methods).of_one_core(spec.points) if options.open else math.inf
@@ -142,6 +144,7 @@ def run(
         with cluster as connected:
             _introduce(connected, folder, options, progress)
             timings = sent.result(spec.methods)
+            sent.companion.call(f"{LOADED_BY_WORKERS}:know", spec.model)  # while the folder is made
             if connected.place != HERE:
                 sent.companion.close()
             create(folder, spec, timings, connected.threads() or options.workers or cores(), progress)
@@ -168,6 +171,12 @@ def refine(
     """Refine the run in a folder: `changes` are entries of `[refine]`, with a depth that may be larger than it was."""
     spec = parse(refined(RunFolder(out).plan().spec, changes))
     return run(spec, out, options, stream, cluster)
+
+
+def _find_out(spec: SweepSpec) -> None:
+    """What the record of a run will need, and takes a moment to find out; it is kept."""
+    provenance.environment()
+    code_of(module_of(find(spec.model)))
 
 
 def _replaced(folder: RunFolder, spec: SweepSpec, options: Options, progress: Progress) -> bool:
