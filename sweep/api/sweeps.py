@@ -77,7 +77,8 @@ class Sweep:
 
         Parameters
         ----------
-        client : a Dask client to run on; None starts a local cluster for the time of the run.
+        client : a Dask client to run on, connected and not asynchronous; None starts a local cluster for the time of the
+            run, unless the sweep is so small that it needs none.
         store : the run folder; by default `results/<name or model>`.
         workers : processes of the local cluster; by default one per core.
         quiet : say nothing on the way.
@@ -95,12 +96,12 @@ class Sweep:
 
         In a script the local cluster needs the usual ``if __name__ == "__main__":``.
         """
-        from sweep.clusters.cluster import Cluster
+        from sweep.clusters.given import given
         from sweep.execution import launch
         from sweep.execution.scheduling import Outcome
 
         out = Path(store) if store is not None else Path("results") / (self.name or self.model)
-        cluster = None if client is None else contextlib.nullcontext(Cluster(client))
+        cluster = None if client is None else contextlib.nullcontext(given(client))
         options = launch.Options(
             workers=workers,
             quiet=quiet,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import importlib
+import logging
 import sys
 import traceback
 import warnings
@@ -70,6 +71,8 @@ class _Group(click.Group):
     def invoke(self, ctx: click.Context) -> Any:
         shown = warnings.showwarning
         warnings.showwarning = functools.partial(_said_once, shown)
+        if not ctx.params.get("debug"):
+            logging.disable(logging.CRITICAL)  # what Dask, Zarr or Bokeh log on their way out is not for our reader
         try:
             return super().invoke(ctx)
         except SweepError as error:

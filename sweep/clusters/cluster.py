@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Collection, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -11,6 +12,9 @@ from sweep.clusters.tls import NONE_GIVEN, Certificates
 
 if TYPE_CHECKING:
     from distributed import Client
+
+_ANSWER_SECONDS = 60.0
+"""A worker that is asked and does not answer for so long does not."""
 
 
 @dataclass(frozen=True)
@@ -66,10 +70,28 @@ class Cluster:
         """Whether its scheduler can be reached."""
         return bool(self.client.status == "running")
 
-    def submit(self, call: Callable[..., Any], *arguments: Any, key: Hashable) -> Task:
-        """Have `call` done by a worker, once; a key that has erred does not run again."""
-        future: Task = self.client.submit(call, *arguments, key=key, pure=False, retries=0)
+    def submit(
+        self, call: Callable[..., Any], *arguments: Any, key: Hashable, workers: Collection[str] | None = None
+    ) -> Task:
+        """Have `call` done by a worker, once, if need be by one of `workers`; a key that has erred does not run again."""
+        where = None if workers is None else list(workers)
+        future: Task = self.client.submit(call, *arguments, key=key, pure=False, retries=0, workers=where)
         return future
+
+    def ask(self, worker: str, call: Callable[..., Any], *arguments: Any, heard: Callable[[str, Any], None]) -> None:
+        """Have one worker do `call` beside its tasks; `heard` is told its answer, or the error that came of it, later on
+        and in another thread."""
+        client = self.client
+
+        async def go() -> None:
+            try:
+                asking = client.run(call, *arguments, workers=[worker], on_error="return")
+                answers = await asyncio.wait_for(asking, _ANSWER_SECONDS)
+                heard(worker, answers[worker])
+            except Exception as error:
+                heard(worker, error)
+
+        client.loop.add_callback(go)
 
     @staticmethod
     def lost_worker(error: BaseException | None) -> bool:
@@ -80,8 +102,12 @@ class Cluster:
 
     def threads(self) -> int:
         """Threads of all workers now."""
-        workers = self.client.scheduler_info(n_workers=-1)["workers"].values()
-        return sum(worker["nthreads"] for worker in workers)
+        return sum(self.workers().values())
+
+    def workers(self) -> Mapping[str, int]:
+        """The workers that are there now, by their addresses, and the threads of each."""
+        found = self.client.scheduler_info(n_workers=-1)["workers"]
+        return {str(address): int(worker["nthreads"]) for address, worker in found.items()}
 
     def started(self) -> set[Any]:
         """Keys of the tasks that workers have, as against those that wait at the scheduler."""

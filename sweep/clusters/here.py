@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import threading
 import time
-from collections.abc import Callable, Hashable, Iterator, Sequence
+from collections.abc import Callable, Collection, Hashable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Any
@@ -51,7 +51,9 @@ class Here(Cluster):
     def connected(self) -> bool:
         return all(cluster.connected for cluster in self._grown)
 
-    def submit(self, call: Callable[..., Any], *arguments: Any, key: Hashable) -> Task:
+    def submit(
+        self, call: Callable[..., Any], *arguments: Any, key: Hashable, workers: Collection[str] | None = None
+    ) -> Task:
         if self._grown:
             return self._grown[0].submit(call, *arguments, key=key)
         return self.companion.call(f"{call.__module__}:{call.__qualname__}", *arguments, key=key)

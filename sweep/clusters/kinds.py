@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import importlib
+import logging
 import pkgutil
 from collections.abc import Iterator, Mapping
 
@@ -22,6 +23,10 @@ _SETTINGS = {
     # At the default 15 s a local cluster can lose its last worker for good and hang.
     "distributed.deploy.lost-worker-timeout": "120s",
 }
+
+
+_LOGGERS = ("distributed", "distributed.client", "tornado", "tornado.application", "asyncio", "bokeh")
+"""What they log about workers and schedulers that are gone, the driver says in a sentence."""
 
 
 @functools.cache
@@ -66,4 +71,7 @@ def connect(name: str = LOCAL, wanted: Wanted | None = None) -> Iterator[Cluster
     kind = check_name(name, wanted)
     with contextlib.ExitStack() as stack:
         stack.enter_context(dask.config.set(_SETTINGS))
+        for logger in map(logging.getLogger, _LOGGERS):
+            stack.callback(logger.setLevel, logger.level)
+            logger.setLevel(logging.CRITICAL + 1)
         yield kind.connect(stack, name, wanted)

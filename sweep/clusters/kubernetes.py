@@ -7,8 +7,8 @@ folders, at the same path as where the driver sees it: the driver runs in a pod 
 from __future__ import annotations
 
 import contextlib
+import functools
 import importlib
-import logging
 from collections.abc import Mapping, MutableMapping
 from dataclasses import dataclass
 from typing import Any
@@ -21,6 +21,7 @@ from sweep.records import Json, Record
 NAME = "kubernetes"
 _USER = 10001
 """As in deploy/docker/Dockerfile."""
+_END_SECONDS = 10
 
 
 @dataclass(frozen=True)
@@ -109,12 +110,15 @@ def _connect(stack: contextlib.ExitStack, name: str, wanted: Wanted) -> Cluster:
     from dask_kubernetes.operator import KubeCluster
 
     profile = profile_of(name)
-    logging.getLogger("distributed").setLevel(logging.CRITICAL)
+    before = set(KubeCluster._instances)
     try:
         cluster = KubeCluster(
             custom_cluster_spec=cluster_spec(profile, wanted), namespace=profile.namespace, quiet=True
         )
     except Exception as error:  # of kr8s, httpx and the operator: no cluster, no rights, no operator, no image
+        for half in set(KubeCluster._instances) - before:  # or it is ended as Python ends, with a traceback
+            quietly(functools.partial(half.close, timeout=_END_SECONDS))
+            KubeCluster._instances.discard(half)
         words = " ".join(str(error).split()) or type(error).__name__
         raise AbortedError(
             f"no Dask cluster in Kubernetes for --cluster {name}: {words}; check `kubectl get daskclusters`, that the "

@@ -233,7 +233,6 @@ def _connect(stack: contextlib.ExitStack, name: str, wanted: Wanted) -> Cluster:
     from dask_jobqueue import SLURMCluster
 
     profile = profile_of(name)
-    logging.getLogger("distributed").setLevel(logging.CRITICAL)
     cluster = SLURMCluster(
         **job_options(profile, wanted, f"profile {name}"),
         scheduler_options={

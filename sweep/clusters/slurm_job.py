@@ -113,7 +113,6 @@ def _check(name: str, wanted: Wanted) -> None:
 def _connect(stack: contextlib.ExitStack, name: str, wanted: Wanted) -> Cluster:
     import distributed
 
-    logging.getLogger("distributed").setLevel(logging.CRITICAL)
     interface = name.partition(":")[2] or None
     cluster = distributed.LocalCluster(
         n_workers=0,

@@ -1,24 +1,18 @@
-"""TLS to somebody else's scheduler: the certificates, and whether the two sides accept each other, found out in seconds.
-
-Dask itself goes on trying until its timeout where a scheduler refuses a certificate.
-"""
+"""TLS to somebody else's scheduler: which certificates, and what is missing of them."""
 
 from __future__ import annotations
 
-import os
-import socket
 import ssl
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sweep.errors import AbortedError, SpecError
+from sweep.errors import SpecError
 
 if TYPE_CHECKING:
     from distributed import Security
 
 PREFIX = "tls://"
-_ANSWER_SECONDS = 5.0
 
 
 @dataclass(frozen=True)
@@ -74,37 +68,3 @@ class Certificates:
 
 
 NONE_GIVEN = Certificates()
-
-
-def try_handshake(address: str, security: Security) -> None:
-    """AbortedError where scheduler and client do not accept each other's certificates, or nobody answers."""
-    host, _, port = address.removeprefix(PREFIX).rpartition(":")
-    context: ssl.SSLContext = security.get_connection_args("client")["ssl_context"]
-    try:
-        with (
-            socket.create_connection((host.strip("[]"), int(port)), timeout=_ANSWER_SECONDS) as plain,
-            context.wrap_socket(plain, server_hostname=host) as secured,
-        ):
-            # With TLS 1.3 a refused client hears of it only when it reads; one that is accepted is greeted by Dask.
-            if not secured.recv(1):
-                raise ConnectionResetError("it closes the connection at once")
-    except ssl.SSLCertVerificationError as error:
-        raise AbortedError(
-            f"the certificate of the scheduler at {address} is not of the authority given ({error.verify_message}); "
-            "--tls-ca names the file of the one that signed it"
-        ) from error
-    except TimeoutError as error:
-        raise AbortedError(
-            f"no scheduler answers by TLS at {address} within {_ANSWER_SECONDS:.0f} s; check the address and that it is one of TLS"
-        ) from error
-    except (ssl.SSLError, ConnectionResetError, BrokenPipeError) as error:
-        words = getattr(error, "reason", None) or error.strerror or str(error)
-        raise AbortedError(
-            f"the scheduler at {address} refuses this client ({str(words).replace('_', ' ').lower()}); --tls-cert and "
-            "--tls-key must be of the authority that it trusts, and the address one of TLS"
-        ) from error
-    except OSError as error:
-        raise AbortedError(
-            f"no scheduler answers at {address} ({error.strerror or os.strerror(error.errno or 0)}); check the address and "
-            "that it is running"
-        ) from error

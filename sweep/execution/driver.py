@@ -12,9 +12,11 @@ import numpy as np
 
 from solvers.outcome import Remark
 from sweep.clusters.cluster import Cluster, Task
+from sweep.errors import AbortedError
 from sweep.execution.commits import LARGEST_GROUP, Commits
+from sweep.execution.crew import Crew
 from sweep.execution.interrupts import Interrupts, Stage
-from sweep.execution.messages import CodeMismatch, Job, Receipt
+from sweep.execution.messages import CannotServe, Job, Receipt
 from sweep.execution.open_run import OpenRun, TileToDo
 from sweep.execution.parts import Part, lost_part, write_parts
 from sweep.execution.progress import Progress
@@ -44,8 +46,13 @@ from sweep.quantities import duration
 
 _TICK_SECONDS = 0.2
 _LOOK_SECONDS = 2.0
+_MUSTER_SECONDS = 0.02
 NO_WORKER_SECONDS = 60.0
 """A local cluster without any worker for so long will not come back by itself."""
+WAIT_WORDS_SECONDS = 60.0
+"""While somebody else's cluster has no worker, it is said so often."""
+THREADS_TO_COME = 4
+"""Of a cluster that has no worker yet, and may start some when there is work."""
 BUNDLE_SECONDS = 0.1
 LARGEST_BUNDLE = 16
 """Tiles of less work than what a task costs the scheduler are given to workers in bundles of so many, and so long."""
@@ -97,7 +104,7 @@ class Driver:
         self.progress = progress
         self.commits = Commits(run, lease, progress, syncs=bool(job.synced))
         spec = run.plan.spec
-        threads = max(cluster.threads(), 1)
+        threads = cluster.threads() or (1 if cluster.ours else THREADS_TO_COME)
         self._bundle = bundle_of(tiles, threads)
         self.scheduler = Scheduler(
             [(tile.index, tile.points, tile.cost) for tile in tiles],
@@ -119,6 +126,13 @@ class Driver:
         self._receipts: dict[Work, Receipt] = {}
         self._parts: dict[Work, Part] = {}
         self._no_workers_since: float | None = None
+        self._said_waiting = 0.0
+        self._crew = None if cluster.ours else Crew(cluster, job, progress.say)
+        self._crew_changes = 0
+        self._doubtful: list[tuple[Work, ...]] = []
+        """Works that ended in an error while it is not known yet who of the workers can serve."""
+        self._round = 0
+        """How often works were taken back, which then need other keys."""
         self._names = {method: _name(spec.name or spec.model, method, job.run_id) for method in spec.methods}
 
     def run(self) -> End:
@@ -141,22 +155,35 @@ class Driver:
         return end
 
     def _loop(self) -> End:
-        self._do(self.scheduler.start())
-        self._submit_together()
         looked = self._clock.monotonic()
+        for event in self._muster():
+            self._do(self.scheduler.handle(event))
+        if self.scheduler.ended is None:
+            self._do(self.scheduler.start())
+            self._submit_together()
         while self.scheduler.ended is None:
             for event in self._events():
                 self._do(self.scheduler.handle(event))
             self._submit_together()
             self.commits.tick()
             now = self._clock.monotonic()
-            if now - looked > _LOOK_SECONDS:
+            if now - looked > (_TICK_SECONDS if self._doubtful else _LOOK_SECONDS):
                 looked = now
                 for event in self._look_around(now):
                     self._do(self.scheduler.handle(event))
                 self._submit_together()
             self.progress.tick(now)
         return self.scheduler.ended
+
+    def _muster(self) -> Iterator[Event]:
+        """Hear, before anything is given to workers of somebody else, who of those that are there can serve."""
+        if self._crew is None:
+            return
+        self._crew.look(self._clock.monotonic())
+        while self._crew.unknown and self.cluster.connected and self.interrupts.stage is Stage.RUNNING:
+            self._clock.sleep(_MUSTER_SECONDS)
+            self._crew.look(self._clock.monotonic())
+        yield from self._look_around(self._clock.monotonic())
 
     # What happened
 
@@ -189,6 +216,7 @@ class Driver:
             if future.key not in started and not future.done():
                 del self._futures[future]
                 future.cancel()
+                self._round += 1
                 yield from map(Withdrawn, works)
 
     def _event_of(self, news: _News) -> Iterator[Event]:
@@ -203,15 +231,19 @@ class Driver:
             for work, receipt in zip(works, news.result, strict=True):
                 self._receipts[work] = receipt
                 yield Finished(work, receipt.failed(work.size))
-        elif isinstance(news.error, CodeMismatch):
-            yield EndAsked(str(news.error), Outcome.ABORTED)
+        elif self._crew is not None and isinstance(news.error, CannotServe) and news.error.worker:
+            self._crew.leave_out(news.error.worker, news.error.why)
+            self._doubtful.append(works)
+        elif self._crew is not None and self._crew.unknown and not self.cluster.lost_worker(news.error):
+            self._doubtful.append(works)  # it may lack the package, say: who it was is known when all have answered
         elif len(works) > 1:  # whichever of them it was, the others are not to blame
             self._alone.update(works)
             yield from map(Withdrawn, works)
         elif self.cluster.lost_worker(news.error):
             yield WorkerLost(works[0])
         else:  # not a point's own; or cancelled, by the scheduler's end or by somebody at the dashboard
-            yield Erred(works[0], f"tile {works[0].tile}: {type(news.error).__name__}: {news.error}")
+            kind = "" if isinstance(news.error, CannotServe) else f"{type(news.error).__name__}: "
+            yield Erred(works[0], f"tile {works[0].tile}: {kind}{news.error}")
         news.future.release()
 
     def _fetch(self, future: Task) -> None:
@@ -231,20 +263,59 @@ class Driver:
             return
         for pid in self.cluster.replace(self._frozen):
             self.progress.say(f"worker process {pid} stood still and is replaced")
-        for text in self.cluster.tend():
-            self.progress.say(text)
-        threads = self.cluster.threads()
+        try:
+            for text in self.cluster.tend():
+                self.progress.say(text)
+        except AbortedError as error:
+            yield EndAsked(error.text, Outcome.ABORTED)
+            return
+        if self._crew is not None:
+            yield from self._look_at(self._crew, now)
+        threads = self.cluster.threads() if self._crew is None else self._crew.threads
         if threads:
             self._no_workers_since = None
             if threads != self._threads:
                 self._threads = threads
                 yield WindowChanged(window_of(threads, self._bundle))
             return
-        if self._no_workers_since is None:
-            self._no_workers_since = now
-            self.progress.say("no worker is left; waiting for one")
+        if self._no_workers_since is None or (self._crew and now - self._said_waiting > WAIT_WORDS_SECONDS):
+            self._say_waiting(now)
         elif self.cluster.ours and now - self._no_workers_since > NO_WORKER_SECONDS:
             yield EndAsked(f"no worker has come back for {duration(NO_WORKER_SECONDS)}", Outcome.ABORTED)
+
+    def _say_waiting(self, now: float) -> None:
+        """That there is nobody who computes."""
+        if self._crew is not None and self._crew.unknown:
+            return
+        if self._no_workers_since is None:
+            self._no_workers_since = now
+        self._said_waiting = now
+        if self._crew is None:
+            self.progress.say("no worker is left; waiting for one")
+        elif not self._crew.ever:
+            self.progress.say(
+                f"waiting for workers of {self.cluster.place}; the cluster has none yet (Ctrl-C gives up)"
+            )
+        else:
+            self.progress.say(
+                f"waiting for workers of {self.cluster.place}; none is left that can serve this run (Ctrl-C gives up)"
+            )
+
+    def _look_at(self, crew: Crew, now: float) -> Iterator[Event]:
+        """Of somebody else's workers, new ones are asked; those that cannot serve get no work, and it goes elsewhere."""
+        crew.look(now)
+        if crew.hopeless:
+            yield EndAsked(crew.hopeless, Outcome.ABORTED)
+            return
+        if self._doubtful and not crew.unknown:
+            doubtful, self._doubtful = self._doubtful, []
+            self._round += 1
+            for works in doubtful:
+                yield from map(Withdrawn, works)
+        if crew.changes != self._crew_changes:
+            self._crew_changes = crew.changes
+            if crew.choice is not None:
+                yield from self._withdraw()
 
     # What is to be done
 
@@ -274,15 +345,18 @@ class Driver:
     def _submit(self, *works: Work) -> None:
         """Give tiles, or a part of one, to a worker. A tile that is tried again is alone, so that its fate is its own."""
         work = works[0]
-        # A key that has erred does not run again, so the attempt is part of it, and how many tiles travel together.
+        # A key that has erred does not run again, so the attempt is part of it, how many tiles travel together, and how
+        # often tiles were taken back.
         method = next(iter(self._names)) if len(self._names) == 1 else self.plan.at(work.tile).method
-        key = (self._names[method], work.tile, work.lo, work.hi, work.attempt, len(works))
+        key = (self._names[method], work.tile, work.lo, work.hi, work.attempt, len(works), self._round)
+        who = None if self._crew is None else self._crew.choice
         if work.whole:
             tiles = tuple((work.tile, self._before(work.tile)) for work in works)
-            future = self.cluster.submit(solve_tiles, self.job, tiles, key=key)
+            future = self.cluster.submit(solve_tiles, self.job, tiles, key=key, workers=who)
         else:
             before = self._before(work.tile)
-            future = self.cluster.submit(solve_part, self.job, work.tile, work.lo, work.hi, before, key=key)
+            place = (work.tile, work.lo, work.hi)
+            future = self.cluster.submit(solve_part, self.job, *place, before, key=key, workers=who)
         self._futures[future] = works
         future.add_done_callback(self._fetch)
 

@@ -13,11 +13,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TextIO
 
+from sweep.clusters import bystanders
 from sweep.clusters.cluster import Cluster, Wanted
 from sweep.clusters.here import HERE, SMALL_SECONDS, here
 from sweep.clusters.kinds import LOCAL, check_name, connect, enter
 from sweep.clusters.tls import NONE_GIVEN, Certificates
-from sweep.errors import AbortedError, RunError, SpecError
+from sweep.errors import RunError, SpecError
 from sweep.execution.changes import checked_changes, record_changes
 from sweep.execution.creation import check_place, check_writable, create, move_to_trash
 from sweep.execution.driver import Driver
@@ -28,7 +29,6 @@ from sweep.execution.recovery import check_code, check_spec, recover, tiles_to_d
 from sweep.execution.reporting import performance_report
 from sweep.execution.result import RunResult
 from sweep.execution.scheduling import End, Outcome
-from sweep.execution.worker import probe
 from sweep.folder import exchange, point_errors, provenance, starts
 from sweep.folder.host import HERE as HERE_AND_NOW
 from sweep.folder.host import Host
@@ -42,9 +42,6 @@ from sweep.records import Json
 from sweep.spec.sweep_spec import SweepSpec
 
 LOADED_BY_WORKERS = "sweep.execution.local_worker"
-WAIT_WORDS_SECONDS = 60.0
-"""While no worker is there, it is said so often."""
-_WAIT_LOOK_SECONDS = 0.1
 NO_CLUSTER = "computing here: so small a sweep needs no cluster"
 
 
@@ -122,6 +119,7 @@ def run(
     `pilot` is one that has been sent out for this spec already, and ends with its owner.
     """
     options = options or Options()
+    bystanders.leave_if_one()
     enter(options.cluster, LOADED_BY_WORKERS)
     check_size(spec)
     folder = RunFolder(out)
@@ -246,8 +244,6 @@ def _go_on(
                 folder.disk.shared_with(folder.data),
                 tuple((changes or {}).items()),
             )
-            if not connected.ours:
-                _check_workers(connected, job, progress)
             page = folder.meta / "report.html"
             with performance_report(connected, page, progress) if options.report else nullcontext():
                 end = Driver(opened, job, connected, lease, progress, tiles, failed).run()
@@ -256,32 +252,6 @@ def _go_on(
             with suppress(OSError):  # on a full disk the words above matter more
                 _record_start(connected, result, began, len(tiles), changes or {})
     return result
-
-
-def _wait_for_workers(cluster: Cluster, progress: Progress) -> None:
-    """Until a worker is there: one that waits in a queue, or is started when there are tasks, may take its time."""
-    began = said = time.monotonic()
-    while cluster.connected and not cluster.threads():
-        if time.monotonic() - said > WAIT_WORDS_SECONDS or said == began:
-            said = time.monotonic() + 1e-6
-            progress.say(f"waiting for a worker at {cluster.place}; Ctrl-C gives up")
-        for text in cluster.tend():
-            progress.say(text)
-        time.sleep(_WAIT_LOOK_SECONDS)
-    if not cluster.connected:
-        raise AbortedError("the connection to the scheduler is lost")
-
-
-def _check_workers(cluster: Cluster, job: Job, progress: Progress) -> None:
-    """Every worker of a foreign cluster must see the run folder and have this code."""
-    _wait_for_workers(cluster, progress)
-    try:
-        cluster.client.run(probe, job)
-    except Exception as error:
-        raise AbortedError(
-            f"a worker cannot serve this run: {type(error).__name__}: {error}; workers need the run folder {job.folder} on "
-            "a shared file system and the same spinsweep"
-        ) from error
 
 
 def _record_start(cluster: Cluster, result: RunResult, began: float, tiles: int, changes: Json) -> None:

@@ -53,5 +53,14 @@ class Receipt(Record):
         return int(counts(self.codes, size)[POINT_FAILED])
 
 
-class CodeMismatch(RuntimeError):
-    """A worker has other solver sources than the run."""
+class CannotServe(RuntimeError):
+    """A worker cannot compute any tile of the run, whichever it is given: it does not see the folder, has other sources."""
+
+    def __init__(self, why: str, worker: str = "") -> None:
+        super().__init__(why, worker)
+        self.why = why
+        self.worker = worker
+        """Its address, where it has one."""
+
+    def __str__(self) -> str:
+        return self.why

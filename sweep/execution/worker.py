@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +15,8 @@ import numpy as np
 from solvers import evaluate
 from solvers.fingerprint import code_of
 from solvers.registry import module_of
-from sweep.execution.messages import CodeMismatch, Job, Receipt
+from sweep.errors import RunError
+from sweep.execution.messages import CannotServe, Job, Receipt
 from sweep.execution.parts import Part, point_remark, write_parts
 from sweep.folder.codes import PENDING, codes_of, unpacked
 from sweep.folder.host import HERE, Host
@@ -35,20 +38,33 @@ class _Context:
 
 @functools.lru_cache(maxsize=4)
 def _context(job: Job, host: Host) -> _Context:
-    """The plan and the open store of a run. Keyed by the run's id too: the same path can be a new store."""
+    """The plan and the open store of a run; CannotServe where there are none. Keyed by the run's id too: the same path can
+    be a new store."""
     folder = RunFolder(Path(job.folder), host)
-    record = folder.record()
+    try:
+        record = folder.record()
+        plan = folder.plan(record)
+    except RunError as error:
+        raise CannotServe(f"on {host.name}: {error.text}", _address()) from error
     if record.id != job.run_id:
-        raise RuntimeError(f"{job.folder} on {host.name} holds another run than the driver's")
-    plan = folder.plan(record)
+        raise CannotServe(f"{job.folder} on {host.name} holds another run than the driver's", _address())
     if code_of(module_of(plan.model)) != job.code:
-        raise CodeMismatch(
+        raise CannotServe(
             f"the solver code of {plan.model.id} on {host.name} is not that of the driver; "
-            "install the same version of spinsweep on all workers"
+            "install the same version of spinsweep on all workers",
+            _address(),
         )
     syncs = not job.synced or host.disk.shared_with(folder.data) != job.synced
     store = Store(folder.data, plan, writable=True, disk=host.disk)
     return _Context(plan, store, host, dict(job.changes), syncs)
+
+
+def _address() -> str:
+    """Of the Dask worker that this is; empty where it is none."""
+    distributed: Any = sys.modules.get("distributed")
+    with contextlib.suppress(ValueError, AttributeError):
+        return str(distributed.get_worker().address)
+    return ""
 
 
 def probe(job: Job) -> str:

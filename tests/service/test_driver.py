@@ -32,10 +32,15 @@ class Deserted:
     """A cluster whose workers are all gone for good: it takes tasks and never does them."""
 
     connected = True
+    place = "tcp://far:8786"
 
     def __init__(self, ours, threads=0):
         self.ours = ours
         self.number = threads
+
+    @staticmethod
+    def workers():
+        return {}
 
     def threads(self):
         return self.number
@@ -96,7 +101,7 @@ def test_watchdog_waits_for_foreign_workers_and_not_for_ever_for_our_own(make):
     foreign, said = make(Deserted(ours=False))  # an adaptive cluster may start its workers when it likes
     for now in (0.0, driver.NO_WORKER_SECONDS + 1, 1e6):
         assert list(foreign._look_around(now)) == []
-    assert said.getvalue().count("no worker is left") == 1
+    assert said.getvalue().count("waiting for workers of tcp://far:8786; the cluster has none yet") == 3
 
 
 def test_workers_that_come_back_are_used(make):

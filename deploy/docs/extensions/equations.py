@@ -203,7 +203,9 @@ class _Reader:
             kind = self.text[self.place]
             self.place += 1
             content = self.content(base)
-            if kind == "_":
+            if kind == "_" and above and below:  # of the power itself, as in integral_0^t_end
+                above += rf"_{{{content}}}"
+            elif kind == "_":
                 below += content
             else:
                 above += content
@@ -226,14 +228,14 @@ class _Reader:
             return _Reader(inside).all() if re.fullmatch(r"[\d/+\-N]+", inside) else f"({_Reader(inside).all()})"
         if self.ahead("<"):
             return r"\langle " + _Reader(self.bracketed("<", ">")).all() + r"\rangle "
-        found = re.compile(r"[+-](?![\w])|-?[A-Za-z0-9]+'?|\*|[+-]").match(self.text, self.place)
+        found = re.compile(r"\+-|-\+|[+-](?![\w])|-?[A-Za-z0-9]+'?|\*|[+-]").match(self.text, self.place)
         assert found is not None, self.text
         self.place = found.end()
         text = found[0]
         if text == "+":
             return r"\dagger " if base in ADJOINTS or base == "" else "+"
-        if text == "*":
-            return "*"
+        if text in ("*", "+-", "-+"):
+            return _SIGNS[text]
         minus = "-" if text.startswith("-") and len(text) > 1 else ""
         text = text.removeprefix("-") if minus else text
         if text.removesuffix("'") in GREEK:

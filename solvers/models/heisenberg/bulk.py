@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from solvers.batch import Batch, in_portions
+from solvers.batch import Batch
 from solvers.engines.concurrence import concurrences_of_pairs
+from solvers.engines.few_spins import Found, solve_few_spins
 from solvers.engines.macrospin import paths
 from solvers.engines.master_equation.side_by_side import MOST_SPINS, evolve_side_by_side
 from solvers.engines.master_equation.states import (
@@ -25,25 +24,20 @@ from solvers.engines.spin_system import product_correlations
 from solvers.models.heisenberg import chain
 from solvers.numerics.outcome import DONE
 
-Found = tuple[Mapping[str, NDArray[Any]], NDArray[np.bool_]]
-"""Outputs (P, ...), and which points were solved (P,): those whose rates are completely positive."""
-_NUMBERS = 2**22
-"""Numbers of states that are held at once."""
-
 
 def exact_in_bulk(batch: Batch) -> Found:
     """Exact evolutions of up to four spins."""
-    return _small(_exact, MOST_SPINS, batch)
+    return solve_few_spins(_exact, MOST_SPINS, batch)
 
 
 def mean_field_in_bulk(batch: Batch) -> Found:
     """Mean fields of up to eight spins."""
-    return _small(partial(_moments, many.MEAN_FIELD), many.MOST_SPINS, batch)
+    return solve_few_spins(partial(_moments, many.MEAN_FIELD), many.MOST_SPINS, batch)
 
 
 def cumulants_in_bulk(batch: Batch) -> Found:
     """Cumulants of up to eight spins."""
-    return _small(partial(_moments, many.CUMULANTS), many.MOST_SPINS, batch)
+    return solve_few_spins(partial(_moments, many.CUMULANTS), many.MOST_SPINS, batch)
 
 
 def uniform_in_bulk(printed: bool, batch: Batch) -> Found:
@@ -61,13 +55,6 @@ def uniform_in_bulk(printed: bool, batch: Batch) -> Found:
     done &= (codes == DONE) & (np.linalg.norm(M, axis=-1).max(axis=-1) <= 1 + TOLERANCE)
     spins = np.repeat(M[:, :, None], batch["N"], axis=2)
     return {"M": M, "spins": spins, "first_bad_time": np.full(batch.size, np.nan)}, done
-
-
-def _small(solve: Callable[[Batch], Found], most: int, batch: Batch) -> Found:
-    n = batch["N"]
-    if n > most:
-        return {}, np.zeros(batch.size, dtype=bool)
-    return in_portions(solve, max(1, _NUMBERS // (4 ** min(n, MOST_SPINS) * len(batch["times"]))), batch)
 
 
 def _moments(order: int, batch: Batch) -> Found:

@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from solvers.batch import Batch, in_portions
+from solvers.batch import Batch
+from solvers.engines.few_spins import Found, solve_few_spins
 from solvers.engines.master_equation.side_by_side import MOST_SPINS, evolve_side_by_side
 from solvers.engines.master_equation.states import moment_indices, purity, split_moments
 from solvers.engines.moments import many
 from solvers.engines.pair_states import physical, smallest_of_products, smallest_pair_eigenvalue
 from solvers.models.spin_network.network import build_systems
-
-Found = tuple[Mapping[str, NDArray[Any]], NDArray[np.bool_]]
-"""Outputs (P, ...), and which points were solved (P,)."""
-_NUMBERS = 2**22
-"""Numbers of states that are held at once."""
 
 
 def exact_in_bulk(batch: Batch) -> Found:
@@ -32,10 +28,9 @@ def mean_field_in_bulk(batch: Batch) -> Found:
 
 
 def _small(solve: Callable[[Batch], Found], most: int, batch: Batch) -> Found:
-    n = batch["N"]
-    if n > most or batch["rho0"] is not None or batch["correlations0"] is not None:
+    if batch["rho0"] is not None or batch["correlations0"] is not None:
         return {}, np.zeros(batch.size, dtype=bool)
-    return in_portions(solve, max(1, _NUMBERS // (4 ** min(n, MOST_SPINS) * len(batch["times"]))), batch)
+    return solve_few_spins(solve, most, batch)
 
 
 def _starts(batch: Batch) -> NDArray[np.float64]:
