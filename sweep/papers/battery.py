@@ -347,6 +347,6 @@ CONCLUSION = Figure(
 
 PAPER = Paper(
     "battery",
-    "Pirmoradian and Mølmer, Aging of a quantum battery, Phys. Rev. A 100, 043833 (2019)",
+    "F. Pirmoradian and K. Mølmer, Aging of a quantum battery, Phys. Rev. A 100, 043833 (2019)",
     (FIGURE_1, FIGURE_2, FIGURE_3, CONCLUSION),
 )

@@ -12,7 +12,7 @@ from sweep.errors import SpecError
 if TYPE_CHECKING:
     from sweep.papers.figures import Figure, Paper
 
-NAMES = ("battery",)
+NAMES = ("battery", "heisenberg")
 """The papers, each a file beside this one."""
 
 

@@ -37,7 +37,7 @@ WORDS = {
 """Methods in a legend."""
 
 
-def look(method: str) -> dict[str, str]:
+def look(method: str) -> dict[str, Any]:
     """Colour, dashes and label of a method's curve."""
     colour, dashes = METHODS[method]
     return {"color": colour, "linestyle": dashes, "label": WORDS.get(method, method)}

@@ -84,7 +84,7 @@ def _words(found: Found) -> str:
 def _agree(claim: Claim, found: Found) -> bool:
     if isinstance(claim.stated, bool):
         return bool(found.value) is claim.stated
-    stated, ours = np.asarray(claim.stated, float), np.asarray(found.value, float)
+    stated, ours = (np.asarray(value, float).ravel() for value in (claim.stated, found.value))
     if stated.shape != ours.shape:
         raise ValueError(f"{claim.text}: {stated.shape} numbers are stated and {ours.shape} found")
     room = claim.tolerance + STANDARD_ERRORS * np.asarray(found.error, float)
