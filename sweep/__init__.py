@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from sweep.api.run import Point, Run
-    from sweep.api.sweeps import Sweep
+    from sweep.api.sweeps import Sweep, refine
     from sweep.errors import AbortedError, RunError, SpecError, StoppedError, SweepError
     from sweep.folder.dataset import open
 
@@ -28,9 +28,16 @@ __all__ = [
     "Sweep",
     "SweepError",
     "open",
+    "refine",
 ]
 
-_PLACES = {"Point": "api.run", "Run": "api.run", "Sweep": "api.sweeps", "open": "folder.dataset"}
+_PLACES = {
+    "Point": "api.run",
+    "Run": "api.run",
+    "Sweep": "api.sweeps",
+    "open": "folder.dataset",
+    "refine": "api.sweeps",
+}
 
 
 def __getattr__(name: str) -> Any:

@@ -12,13 +12,19 @@ import numpy as np
 
 from sweep.errors import AbortedError, SpecError, StoppedError
 from sweep.folder.dataset import open as open_run
+from sweep.folder.places import place
 from sweep.records import Json
 from sweep.spec.parsing import parse
-from sweep.spec.sweep_spec import SweepSpec, plain
+from sweep.spec.sweep_spec import REFINE, SweepSpec, plain
 
 if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
+
     import xarray
     from distributed import Client
+
+    from sweep.clusters.cluster import Cluster
+    from sweep.execution.result import RunResult
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,7 +34,8 @@ class Sweep:
     `axes` maps a parameter to its values (a list, an array, or a form such as `{"linspace": [0, 1, 11]}`; arrays, with the
     points in front, for an array parameter, and `{"arrays": ..., "labels": {"NAME": [...]}}` to name them); `zip` maps a
     dimension's name to parameters that vary together, or are drawn together (`{"sobol": [lo, hi, n]}`). A text for a number
-    in `parameters` is a formula of other parameters (`"N/32"`). A list of methods makes the first axis, `solver`.
+    in `parameters` is a formula of other parameters (`"N/32"`). A list of methods makes the first axis, `solver`. `refine`, like
+    `{"depth": 4, "outputs": ["locked"]}`, computes the grid only where results change, and interpolates the rest (status 4).
     """
 
     model: str
@@ -42,6 +49,7 @@ class Sweep:
     tile: str | Mapping[str, int] = "auto"
     retries: int = 2
     max_failures: int | str | None = None
+    refine: Mapping[str, Any] | None = None
 
     def raw(self) -> Json:
         """The mapping that a spec file would hold."""
@@ -55,6 +63,7 @@ class Sweep:
             "zip": {name: {k: _form(v) for k, v in group.items()} for name, group in self.zip.items()},
             "outputs": {} if self.keep is None else {"keep": list(self.keep)},
             "run": {k: v for k, v in options.items() if v is not None},
+            REFINE: {k: _form(v) for k, v in (self.refine or {}).items()},
         }
         return {section: table for section, table in raw.items() if table}
 
@@ -79,7 +88,7 @@ class Sweep:
         ----------
         client : a Dask client to run on, connected and not asynchronous; None starts a local cluster for the time of the
             run, unless the sweep is so small that it needs none.
-        store : the run folder; by default `results/<name or model>`.
+        store : the run folder, or its address in a bucket, `s3://bucket/run`; by default `results/<name or model>`.
         workers : processes of the local cluster; by default one per core.
         quiet : say nothing on the way.
         accept_code_change : go on although the solver code has changed since the run was started; recorded.
@@ -96,12 +105,9 @@ class Sweep:
 
         In a script the local cluster needs the usual ``if __name__ == "__main__":``.
         """
-        from sweep.clusters.given import given
         from sweep.execution import launch
-        from sweep.execution.scheduling import Outcome
 
-        out = Path(store) if store is not None else Path("results") / (self.name or self.model)
-        cluster = None if client is None else contextlib.nullcontext(given(client))
+        out = place(store) if store is not None else Path("results") / (self.name or self.model)
         options = launch.Options(
             workers=workers,
             quiet=quiet,
@@ -111,11 +117,57 @@ class Sweep:
             extend=extend,
             python=True,
         )
-        result = launch.run(self.spec(), out, options, cluster=cluster)
-        if result.outcome is not Outcome.COMPLETE:
-            kind = StoppedError if result.outcome is Outcome.STOPPED else AbortedError
-            raise kind(result.sentence(), result.cure)
-        return open_run(out)
+        return _opened(launch.run(self.spec(), out, options, cluster=_cluster_of(client)))
+
+
+def refine(
+    store: str | Path,
+    depth: int | None = None,
+    outputs: Sequence[str] | None = None,
+    tolerance: float | str | Mapping[str, float | str] | None = None,
+    axes: Sequence[str] | None = None,
+    interpolate: bool | None = None,
+    client: Client | None = None,
+    workers: int | None = None,
+    quiet: bool = False,
+) -> xarray.Dataset:
+    """Compute a run on a finer grid, only where its results change between neighbours, and open its results.
+
+    Parameters
+    ----------
+    store : the run folder.
+    depth : how often cells are halved, counted from the start grid: the run's as it is, or the one that it was refined from.
+    outputs : results whose changes count, like `["locked", "zeta", "sign(z)"]`; by default those that are codes, or all numbers.
+    tolerance : change of a number that counts, in its unit or as a share of its range (`"5%"`); or a mapping by output.
+    axes : axes that are refined; by default all of physical numbers in ascending or descending order.
+    interpolate : whether what is not computed is interpolated, with status 4, or left pending.
+    client, workers, quiet : as for `Sweep.run`.
+
+    What is left out is as the run has it. Returns and raises as `Sweep.run`; what is committed keeps its bits.
+    """
+    from sweep.execution import launch
+
+    given = {"depth": depth, "outputs": outputs, "tolerance": tolerance, "axes": axes, "interpolate": interpolate}
+    changes = {name: _form(value) for name, value in given.items() if value is not None}
+    options = launch.Options(workers=workers, quiet=quiet, python=True)
+    return _opened(launch.refine(place(store), changes, options, cluster=_cluster_of(client)))
+
+
+def _cluster_of(client: Client | None) -> AbstractContextManager[Cluster] | None:
+    """The cluster of a user's client, who keeps it."""
+    from sweep.clusters.given import given
+
+    return None if client is None else contextlib.nullcontext(given(client))
+
+
+def _opened(result: RunResult) -> xarray.Dataset:
+    """The data of a run that is complete; StoppedError or AbortedError otherwise."""
+    from sweep.execution.scheduling import Outcome
+
+    if result.outcome is not Outcome.COMPLETE:
+        kind = StoppedError if result.outcome is Outcome.STOPPED else AbortedError
+        raise kind(result.sentence(), result.cure)
+    return open_run(result.folder.path)
 
 
 def _form(value: Any) -> Any:

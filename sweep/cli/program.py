@@ -28,6 +28,7 @@ _SECTIONS = {
     "Run": {
         "run": "running",
         "extend": "running",
+        "refine": "running",
         "resume": "running",
         "retry": "running",
         "cancel": "runs",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable
 from contextlib import nullcontext
@@ -11,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from sweep.cli.model_names import complete_parameter
-from sweep.cli.words import Command, json_option, pairs, run_folder, say_json
+from sweep.cli.words import Command, RunPlace, json_option, pairs, run_folder, say_json
+from sweep.folder.places import in_bucket
 
 if TYPE_CHECKING:
     from sweep.clusters.tls import Certificates
@@ -128,7 +130,9 @@ def options_of(words: Json) -> Options:
 
 @click.command()
 @click.argument("spec")
-@click.option("--out", type=click.Path(path_type=Path), help="Run folder [default: results/<name of the spec file>].")
+@click.option(
+    "--out", type=RunPlace(), help="Run folder, or s3://BUCKET/NAME [default: results/<name of the spec file>]."
+)
 @click.option(
     "--overwrite", is_flag=True, help="Move another sweep's run in this folder to .trash beside it, and start anew."
 )
@@ -156,7 +160,8 @@ def start(mapping: Callable[[], Json], out: Path, words: Json) -> int:
         from sweep.clusters.kinds import enter
 
         enter(words["cluster"], "sweep.execution.local_worker")
-    with nullcontext() if out.exists() else ready() as companion:
+    there = not in_bucket(out) and os.path.exists(out / "meta" / "plan.json")
+    with nullcontext() if there else ready() as companion:
         raw = mapping()
         pilot = Pilot(raw, companion) if companion else None
         from sweep.execution import launch
@@ -187,6 +192,59 @@ def extend(folder: Path, axes: tuple[str, ...], **words: Any) -> None:
     old = RunFolder(folder).plan().spec
     spec = parse(grown(old, pairs(axes, "--axis", axis_from_text)))
     sys.exit(launch.run(spec, folder, options_of(words)).exit_status)
+
+
+@click.command()
+@run_folder
+@click.option(
+    "--depth",
+    type=click.IntRange(0),
+    metavar="D",
+    help="Halve the cells D times, counted from the start grid: RUN's as it is, or what it was refined from [default: RUN's own, or 1].",
+)
+@click.option(
+    "--outputs",
+    metavar="NAMES",
+    help="Results whose changes count, like locked,zeta or 'sign(z)' [default: those that are codes, or else all numbers].",
+)
+@click.option(
+    "--tolerance",
+    metavar="T",
+    help="Change of a number that counts: in its unit, or a share of its range over the start grid [default: 5%].",
+)
+@click.option("--axes", metavar="NAMES", help="Axes that are refined [default: all of physical numbers in order].")
+@click.option(
+    "--interpolate/--no-interpolate",
+    default=None,
+    help="Interpolate what is not computed, with status 4, or leave it pending [default: RUN's own, or interpolate].",
+)
+@running
+def refine(
+    folder: Path,
+    depth: int | None,
+    outputs: str | None,
+    tolerance: str | None,
+    axes: str | None,
+    interpolate: bool | None,
+    **words: Any,
+) -> None:
+    """Compute RUN on a finer grid, only where its results change between neighbours; what is committed keeps its bits."""
+    from sweep.execution import launch
+    from sweep.spec.axis_forms import from_text
+
+    given = {
+        "depth": depth,
+        "outputs": None if outputs is None else _names(outputs),
+        "tolerance": None if tolerance is None else from_text("--tolerance", tolerance),
+        "axes": None if axes is None else _names(axes),
+        "interpolate": interpolate,
+    }
+    changes = {name: value for name, value in given.items() if value is not None}
+    sys.exit(launch.refine(folder, changes, options_of(words)).exit_status)
+
+
+def _names(text: str) -> list[str]:
+    return [word.strip() for word in text.split(",")]
 
 
 @click.command()
@@ -236,4 +294,4 @@ def plan(spec: str, values: tuple[str, ...], axes: tuple[str, ...], workers: int
         click.echo(found.text())
 
 
-COMMANDS = (run, extend, resume, retry, plan)
+COMMANDS = (run, extend, refine, resume, retry, plan)

@@ -84,7 +84,8 @@ def _name(sweep: str, method: str, run_id: str) -> str:
 
 
 class Driver:
-    """Runs the tiles of a plan that are not committed yet."""
+    """Runs the tiles of a plan that are not committed yet; `wave` tells apart drivers that compute in the same tiles one after
+    another."""
 
     def __init__(
         self,
@@ -95,6 +96,7 @@ class Driver:
         progress: Progress,
         tiles: Sequence[TileToDo],
         failed_before: int,
+        wave: int = 0,
     ) -> None:
         self.open = run
         self.plan = run.plan
@@ -119,6 +121,7 @@ class Driver:
         self._befores = {tile.index: tile.before for tile in tiles if tile.before}
         self._frozen: set[int] = set()
         self._threads = threads
+        self._wave = wave
         self._together: list[Work] = []
         self._alone: set[Work] = set()
         self._futures: dict[Task, tuple[Work, ...]] = {}
@@ -144,8 +147,8 @@ class Driver:
                     end = End(Outcome.ABORTED, self.lease.why)
             except OSError as error:  # a full disk, a folder that is gone: what is committed stays
                 name = f": {error.filename}" if error.filename else ""
-                end = End(Outcome.ABORTED, f"{error.strerror or error}{name}")
                 self.commits.give_up()
+                end = End(Outcome.ABORTED, self.lease.why or f"{error.strerror or error}{name}")
             finally:
                 self.commits.close()
                 self.progress.clear()
@@ -231,6 +234,8 @@ class Driver:
             for work, receipt in zip(works, news.result, strict=True):
                 self._receipts[work] = receipt
                 yield Finished(work, receipt.failed(work.size))
+        elif not self.cluster.lost_worker(news.error) and self._has_lost_lease():
+            yield EndAsked(self.lease.why, Outcome.ABORTED)  # its folder was moved away, say
         elif self._crew is not None and isinstance(news.error, CannotServe) and news.error.worker:
             self._crew.leave_out(news.error.worker, news.error.why)
             self._doubtful.append(works)
@@ -245,6 +250,10 @@ class Driver:
             kind = "" if isinstance(news.error, CannotServe) else f"{type(news.error).__name__}: "
             yield Erred(works[0], f"tile {works[0].tile}: {kind}{news.error}")
         news.future.release()
+
+    def _has_lost_lease(self) -> bool:
+        self.lease.held()
+        return self.lease.lost.is_set()
 
     def _fetch(self, future: Task) -> None:
         """Bring a result home. In Dask's callback thread, because a worker that stands still now would hold up the loop."""
@@ -346,9 +355,9 @@ class Driver:
         """Give tiles, or a part of one, to a worker. A tile that is tried again is alone, so that its fate is its own."""
         work = works[0]
         # A key that has erred does not run again, so the attempt is part of it, how many tiles travel together, and how
-        # often tiles were taken back.
+        # often tiles were taken back; and a refined tile is computed in several waves.
         method = next(iter(self._names)) if len(self._names) == 1 else self.plan.at(work.tile).method
-        key = (self._names[method], work.tile, work.lo, work.hi, work.attempt, len(works), self._round)
+        key = (self._names[method], work.tile, work.lo, work.hi, work.attempt, len(works), self._round, self._wave)
         who = None if self._crew is None else self._crew.choice
         if work.whole:
             tiles = tuple((work.tile, self._before(work.tile)) for work in works)

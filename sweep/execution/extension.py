@@ -21,7 +21,8 @@ from sweep.folder.run_folder import RunFolder
 from sweep.folder.status_view import StatusView
 from sweep.folder.store import Store, append_history, history_of
 from sweep.plan.growth import Growth, compare
-from sweep.plan.tiling import Plan
+from sweep.plan.machine import cores
+from sweep.plan.tiling import Plan, tile_shape
 from sweep.plan.variables import STATUS
 from sweep.spec.array_files import adopted
 from sweep.spec.sweep_spec import SweepSpec
@@ -41,6 +42,8 @@ def growth_of(folder: RunFolder, spec: SweepSpec) -> Growth | None:
         return None
     found = compare(folder.plan(record).spec, spec)
     if isinstance(found, Growth):
+        if folder.in_bucket:
+            raise RunError(f"{folder.path} is in a bucket, where a run cannot be extended", OTHER_FOLDER)
         return found
     raise RunError(
         f"{folder.path} holds another sweep ({record.name}): {'; '.join(found)}",
@@ -57,6 +60,8 @@ def extend(folder: RunFolder, growth: Growth, progress: Progress) -> None:
     record = folder.record()
     old = folder.plan(record)
     tile = tuple(min(n, d.size) for n, d in zip(record.tile, growth.new.dimensions, strict=True))
+    if growth.new.refine is not None and growth.old.refine is None:  # of another shape, and many more points
+        tile = tile_shape(growth.new, record.pilot, cores())
     new = Plan(growth.new, tile)
     entry = f"{provenance.now()} {growth.text()} (spinsweep {provenance.version()})"
 
@@ -75,7 +80,7 @@ def extend(folder: RunFolder, growth: Growth, progress: Progress) -> None:
         files.append_records(beside.errors, _moved(errors, growth, old, new), beside.disk)
         files.write_text(beside.spec_file, text, beside.disk)
         after = dataclasses.replace(
-            record, id=secrets.token_hex(8), name=growth.new.name, tile=tile, hash=growth.new.hash(), spec=own
+            record, id=secrets.token_hex(8), name=growth.new.name, tile=tile, hash=growth.new.hash(), spec=own, left=0
         )
         files.write_record(beside.plan_file, after, beside.disk)
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import math
 import sys
 import threading
 import time
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,8 +25,10 @@ from sweep.execution.creation import check_place, check_writable, create, move_t
 from sweep.execution.driver import Driver
 from sweep.execution.extension import extend, growth_of
 from sweep.execution.messages import Job
+from sweep.execution.open_run import OpenRun, TileToDo
 from sweep.execution.progress import Progress
-from sweep.execution.recovery import check_code, check_spec, recover, tiles_to_do
+from sweep.execution.recovery import check_code, check_spec, recover
+from sweep.execution.refining import Rounds, adopt, refines_otherwise, settle
 from sweep.execution.reporting import performance_report
 from sweep.execution.result import RunResult
 from sweep.execution.scheduling import End, Outcome
@@ -33,12 +36,16 @@ from sweep.folder import exchange, point_errors, provenance, starts
 from sweep.folder.host import HERE as HERE_AND_NOW
 from sweep.folder.host import Host
 from sweep.folder.lease import Lease
+from sweep.folder.placing import clear_up
 from sweep.folder.run_folder import RunFolder
 from sweep.plan.companion import Companion
 from sweep.plan.machine import cores
 from sweep.plan.pilot import Pilot
+from sweep.plan.refinement import EXPECTED_SHARE
 from sweep.plan.variables import check_size
 from sweep.records import Json
+from sweep.spec.growing import refined
+from sweep.spec.parsing import parse
 from sweep.spec.sweep_spec import SweepSpec
 
 LOADED_BY_WORKERS = "sweep.execution.local_worker"
@@ -127,12 +134,14 @@ def run(
     options.check()
     check_writable(folder)
     progress = Progress(stream or sys.stderr, spec.points, quiet=options.quiet)
+    clear_up(folder, progress.say, options.break_lease)
     if folder.exists() and not _replaced(folder, spec, options, progress):
         return _go_on(folder, options, cluster, progress)
     with Pilot(spec.raw) if pilot is None else nullcontext(pilot) as sent:
         threading.Thread(target=provenance.environment, daemon=True).start()  # finds it out while the pilot is away
         if cluster is None:
-            seconds = sent.result(spec.methods).of_one_core(spec.points) if options.open else math.inf
+            share = 1.0 if spec.refine is None else EXPECTED_SHARE
+            seconds = share * sent.result(spec.methods).of_one_core(spec.points) if options.open else math.inf
             cluster = options.suited(seconds, progress, sent.companion)
         with cluster as connected:
             _introduce(connected, options, progress)
@@ -143,27 +152,42 @@ def run(
             return _go_on(folder, options, nullcontext(connected), progress, introduced=True)
 
 
+def refine(
+    out: Path,
+    changes: Json,
+    options: Options | None = None,
+    stream: TextIO | None = None,
+    cluster: AbstractContextManager[Cluster] | None = None,
+) -> RunResult:
+    """Refine the run in a folder: `changes` are entries of `[refine]`, with a depth that may be larger than it was."""
+    spec = parse(refined(RunFolder(out).plan().spec, changes))
+    return run(spec, out, options, stream, cluster)
+
+
 def _replaced(folder: RunFolder, spec: SweepSpec, options: Options, progress: Progress) -> bool:
     """Make the run that is in a folder fit for `spec`: by leaving it as it is, by extending it, or by moving it away.
 
     Returns whether it was moved away. Raises RunError when it is another sweep that is to stay.
     """
     if options.overwrite:
-        with Lease(folder.lease, options.break_lease):
+        with Lease(folder.lease, options.break_lease, folder.host):
             pass  # nobody is at work on it
         progress.say(f"the run that was here is now {move_to_trash(folder)}")
         return True
     if exchange.unfinished(folder):
-        with Lease(folder.lease, options.break_lease):
+        with Lease(folder.lease, options.break_lease, folder.host):
             exchange.finish(folder)
     growth = growth_of(folder, spec)
     if growth is None:
+        if refines_otherwise(folder.record(), spec):
+            with Lease(folder.lease, options.break_lease):
+                adopt(folder, spec, progress)
         return False
     if not options.extend:
         raise RunError(
             f"{folder.path} holds a smaller sweep; {growth.text()}: allow it with extend, or choose another folder"
         )
-    with Lease(folder.lease, options.break_lease):
+    with Lease(folder.lease, options.break_lease, folder.host):
         record = folder.record()
         check_code(folder, record, folder.plan(record), options.accept_code_change, progress)
         extend(folder, growth, progress)
@@ -216,7 +240,11 @@ def _go_on(
     began = time.time()
     with Lease(folder.lease, options.break_lease, folder.host, progress.say) as lease:
         if lease.taken_over:
-            progress.say(f"taking over from {lease.taken_over}, which is gone")
+            progress.say(
+                f"this is a copy of a run that {lease.taken_over} was at work on; what was committed by then counts"
+                if lease.copied
+                else f"taking over from {lease.taken_over}, which is gone"
+            )
         exchange.finish(folder)
         record = folder.record()
         plan = folder.plan(record)
@@ -225,14 +253,14 @@ def _go_on(
         opened = recover(folder, plan, progress, again, fence=bool(lease.taken_over))
         if retry:
             opened = dataclasses.replace(opened, recorded=point_errors.latest(folder))
-        tiles = tiles_to_do(opened.committed, record.pilot, retry)
+        rounds = Rounds(opened, record.pilot, retry)
+        todo = iter(rounds)
+        tiles = next(todo, [])
         if not tiles:
-            result = RunResult.of(folder, opened.committed, End(Outcome.COMPLETE))
+            result = RunResult.of(folder, opened.committed, settle(opened, lease, progress))
             progress.say(result.text(options.python))
             return result
-        failed = 0 if retry else opened.committed.failed
-        progress.start(plan.spec.points, opened.committed.done - (opened.committed.failed if retry else 0), failed)
-        with cluster or options.suited(sum(tile.cost for tile in tiles), progress) as connected:
+        with cluster or options.suited(rounds.seconds(tiles), progress) as connected:
             if not introduced:
                 _introduce(connected, options, progress)
             if changes:
@@ -244,14 +272,37 @@ def _go_on(
                 folder.disk.shared_with(folder.data),
                 tuple((changes or {}).items()),
             )
-            page = folder.meta / "report.html"
-            with performance_report(connected, page, progress) if options.report else nullcontext():
-                end = Driver(opened, job, connected, lease, progress, tiles, failed).run()
+            with performance_report(connected, folder, progress) if options.report else nullcontext():
+                end, count = _drive(opened, job, connected, lease, progress, itertools.chain([tiles], todo))
+            if end.outcome is Outcome.COMPLETE:
+                end = settle(opened, lease, progress)
             result = RunResult.of(folder, opened.committed, end)
             progress.say(result.text(options.python))
             with suppress(OSError):  # on a full disk the words above matter more
-                _record_start(connected, result, began, len(tiles), changes or {})
+                _record_start(connected, result, began, count, changes or {})
     return result
+
+
+def _drive(
+    run: OpenRun, job: Job, cluster: Cluster, lease: Lease, progress: Progress, rounds: Iterable[list[TileToDo]]
+) -> tuple[End, int]:
+    """Compute the tiles of one round after another; how that ended, and how many tiles there were."""
+    end, count = End(Outcome.COMPLETE), 0
+    refined = run.plan.spec.refine is not None
+    for number, tiles in enumerate(rounds):
+        # What has failed in these tiles is reported with them once more.
+        failed = run.committed.failed - sum(run.committed.failed_of(tile.index) for tile in tiles)
+        wanted = sum(tile.points - tile.done for tile in tiles)
+        if refined:
+            progress.say(f"round {number + 1}: {wanted:,} points, {run.committed.computed:,} are computed")
+            progress.start(run.committed.computed + wanted, run.committed.computed, failed)
+        else:
+            progress.start(run.plan.spec.points, run.plan.spec.points - wanted, failed)
+        count += len(tiles)
+        end = Driver(run, job, cluster, lease, progress, tiles, failed, number).run()
+        if end.outcome is not Outcome.COMPLETE:
+            break
+    return end, count
 
 
 def _record_start(cluster: Cluster, result: RunResult, began: float, tiles: int, changes: Json) -> None:

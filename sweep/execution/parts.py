@@ -21,7 +21,7 @@ from sweep.plan.variables import ELAPSED
 
 @dataclass(frozen=True)
 class Part:
-    """The results of points `lo` to `hi` (in C order) of a tile."""
+    """The results of points `lo` to `hi` (in C order) of a tile: `seconds` that each took, `before` of them an earlier time."""
 
     lo: int
     hi: int
@@ -29,6 +29,7 @@ class Part:
     statuses: NDArray[np.uint8]
     seconds: NDArray[np.float64]
     remarks: tuple[PointRemark, ...] = field(default=())
+    before: float = 0.0
 
 
 def point_remark(place: int, status: int, remark: Remark) -> PointRemark:
@@ -60,7 +61,7 @@ def write_parts(store: Store, tile: Tile, parts: Sequence[Part], host: Host = HE
         tile=tile.index,
         codes=packed(np.concatenate([part.statuses for part in parts])),
         chunks=tuple((chunk.size, chunk.digest) for chunk in chunks),
-        seconds=float(np.nansum(arrays[ELAPSED])),
+        seconds=float(np.nansum(arrays[ELAPSED])) - sum(part.before for part in parts),
         host=host.name,
         pid=host.pid(),
         cpu=provenance.cpu_model(),

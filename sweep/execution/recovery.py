@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +14,7 @@ from sweep.errors import Cure, RunError
 from sweep.execution.open_run import OpenRun, TileToDo
 from sweep.execution.progress import Progress
 from sweep.folder import codes, files, journal, old_formats, provenance
-from sweep.folder.codes import PENDING, POINT_FAILED
+from sweep.folder.codes import INTERPOLATED, PENDING, POINT_FAILED
 from sweep.folder.committed import Committed
 from sweep.folder.journal import JournalEntry
 from sweep.folder.run_folder import RunFolder
@@ -26,6 +26,8 @@ from sweep.plan.costs import tile_costs
 from sweep.plan.tiling import Plan
 from sweep.plan.timings import Timings
 
+_CHANGING = (PENDING, POINT_FAILED, INTERPOLATED)
+"""Codes of points that may be computed, or interpolated, again."""
 _TOLD = 5
 """Tiles to be computed again that are named one by one."""
 
@@ -53,8 +55,8 @@ def recover(
     )
     entries = {tile: entry for tile, entry in entries.items() if not entry.taken_back}
     committed = Committed.read(folder, plan, entries)
-    lost = {tile: gone for tile, entry in entries.items() if (gone := _missing(store, tile, entry))}
-    unfinished = [tile for tile in lost if np.isin(committed.codes(tile), (PENDING, POINT_FAILED)).any()]
+    lost = _lost(store, committed, entries)
+    unfinished = [tile for tile in lost if np.isin(committed.codes(tile), _CHANGING).any()]
     rewritten = (_rewritten(store, tile, entries[tile]) for tile in unfinished)
     kept = [entry for entry in rewritten if entry is not None]
     journal.append(folder.journal, kept, folder.disk)
@@ -70,6 +72,18 @@ def recover(
         committed.put(tile, str(PENDING))
     StatusView(store, committed, folder.host.clock).rebuild()
     return OpenRun(folder, plan, store, committed)
+
+
+def _lost(store: Store, committed: Committed, entries: Mapping[int, JournalEntry]) -> dict[int, int]:
+    """The committed tiles of which files are not there with the size that they had, and of how many.
+
+    What a bucket has taken it has: there, only tiles of which some points may have been computed again are looked at.
+    """
+    tiles = list(entries)
+    if store.disk.safe_when_written:
+        tiles = [tile for tile in tiles if np.isin(committed.codes(tile), _CHANGING).any()]
+    gone = store.disk.map(lambda tile: _missing(store, tile, entries[tile]), tiles)
+    return {tile: count for tile, count in zip(tiles, gone, strict=True) if count}
 
 
 def _missing(store: Store, tile: int, entry: JournalEntry) -> int:
@@ -102,7 +116,7 @@ def _size(store: Store, path: Path) -> int:
 def tiles_to_do(committed: Committed, timings: Timings, retry: bool = False) -> list[TileToDo]:
     """The tiles with points that are not computed, or with `retry` failed, each with its predicted cost."""
     plan = committed.plan
-    wanted = (PENDING, POINT_FAILED) if retry else (PENDING,)
+    wanted = (PENDING, INTERPOLATED, POINT_FAILED) if retry else (PENDING, INTERPOLATED)
     todo = np.isin(committed.uniform, wanted)
     done = np.zeros(plan.tiles, dtype=np.int64)
     before: dict[int, str] = {}

@@ -6,13 +6,14 @@ from dataclasses import dataclass
 
 from sweep.errors import Cure, program, resume
 from sweep.execution.scheduling import End, Outcome
+from sweep.folder.codes import PENDING
 from sweep.folder.committed import Committed
 from sweep.folder.run_folder import RunFolder
 
 
 @dataclass(frozen=True)
 class RunResult:
-    """How a run ended."""
+    """How a run ended. `done` points are computed or `interpolated`; a refinement that is complete may have `left` some."""
 
     folder: RunFolder
     outcome: Outcome
@@ -21,6 +22,8 @@ class RunResult:
     done: int
     failed: int
     warned: int
+    interpolated: int = 0
+    left: int = 0
 
     @classmethod
     def of(cls, folder: RunFolder, committed: Committed, end: End) -> RunResult:
@@ -33,6 +36,8 @@ class RunResult:
             done=committed.done,
             failed=committed.failed,
             warned=committed.warned,
+            interpolated=committed.interpolated,
+            left=committed.count(PENDING) if end.outcome is Outcome.COMPLETE else 0,
         )
 
     @property
@@ -50,6 +55,11 @@ class RunResult:
     def sentence(self) -> str:
         """About the end."""
         counts = f"{self.done:,} of {self.points:,} points done"
+        if self.interpolated or self.left:
+            computed = self.done - self.interpolated
+            counts = f"{computed:,} of {self.points:,} points computed ({100 * computed / self.points:.1f} %)"
+            counts += f", {self.interpolated:,} interpolated" if self.interpolated else ""
+            counts += f", {self.left:,} left pending" if self.left else ""
         counts += f", {self.failed:,} failed" if self.failed else ""
         counts += f", {self.warned:,} with a warning" if self.warned else ""
         if self.outcome is Outcome.COMPLETE:
@@ -60,6 +70,8 @@ class RunResult:
         """About the end, and what to do next: typed into a terminal, or in Python."""
         if self.outcome is Outcome.COMPLETE:
             return self.sentence() if python else "\n".join([self.sentence(), *self._next()])
+        if not self.folder.exists():  # it was moved away
+            return self.sentence()
         return f"{self.sentence()}; {self.cure.python if python else self.cure.command}"
 
     def _next(self) -> list[str]:

@@ -7,7 +7,6 @@ import functools
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -18,8 +17,10 @@ from solvers.registry import module_of
 from sweep.errors import RunError
 from sweep.execution.messages import CannotServe, Job, Receipt
 from sweep.execution.parts import Part, point_remark, write_parts
-from sweep.folder.codes import PENDING, codes_of, unpacked
+from sweep.extras import missing
+from sweep.folder.codes import LEFT, PENDING, codes_of, unpacked
 from sweep.folder.host import HERE, Host
+from sweep.folder.places import place
 from sweep.folder.run_folder import RunFolder
 from sweep.folder.store import Store
 from sweep.plan.tiling import Plan, Tile
@@ -40,12 +41,14 @@ class _Context:
 def _context(job: Job, host: Host) -> _Context:
     """The plan and the open store of a run; CannotServe where there are none. Keyed by the run's id too: the same path can
     be a new store."""
-    folder = RunFolder(Path(job.folder), host)
     try:
+        folder = RunFolder(place(job.folder), host)
         record = folder.record()
         plan = folder.plan(record)
     except RunError as error:
         raise CannotServe(f"on {host.name}: {error.text}", _address()) from error
+    except ModuleNotFoundError as error:  # for a bucket
+        raise CannotServe(f"on {host.name}: {missing(error)}", _address()) from error
     if record.id != job.run_id:
         raise CannotServe(f"{job.folder} on {host.name} holds another run than the driver's", _address())
     if code_of(module_of(plan.model)) != job.code:
@@ -54,8 +57,8 @@ def _context(job: Job, host: Host) -> _Context:
             "install the same version of spinsweep on all workers",
             _address(),
         )
-    syncs = not job.synced or host.disk.shared_with(folder.data) != job.synced
-    store = Store(folder.data, plan, writable=True, disk=host.disk)
+    syncs = not job.synced or folder.disk.shared_with(folder.data) != job.synced
+    store = Store(folder.data, plan, writable=True, disk=folder.disk)
     return _Context(plan, store, host, dict(job.changes), syncs)
 
 
@@ -76,7 +79,7 @@ def probe(job: Job) -> str:
 def solve_tiles(job: Job, tiles: Sequence[tuple[int, str]], host: Host = HERE) -> tuple[Receipt, ...]:
     """Solve tiles and write their chunks.
 
-    `tiles` are (index, packed codes): points whose code is not 0 are taken from the store.
+    `tiles` are (index, packed codes): points whose code is not 0 are taken from the store, but for those that are LEFT.
     """
     context = _context(job, host)
     return tuple(_solve_tile(context, index, before) for index, before in tiles)
@@ -100,7 +103,7 @@ def _solve(context: _Context, tile: Tile, lo: int, hi: int, before: str) -> Part
     spec, store, clock = context.plan.spec, context.store, context.host.clock
     statuses = np.zeros(hi - lo, dtype=np.uint8)
     if before:
-        statuses[:] = unpacked(before, (tile.size,))[lo:hi]
+        statuses[:] = unpacked(before, (tile.size,), orders=True)[lo:hi]
     todo = np.flatnonzero(statuses == PENDING)
     began = clock.monotonic()
     found = evaluate(
@@ -114,16 +117,23 @@ def _solve(context: _Context, tile: Tile, lo: int, hi: int, before: str) -> Part
     each = (clock.monotonic() - began) / max(todo.size, 1)
     outputs = found.outputs
     seconds = np.full(hi - lo, each)
+    earlier = 0.0
     if todo.size < hi - lo:
-        kept = np.setdiff1d(np.arange(hi - lo), todo)
+        kept = np.flatnonzero((statuses != PENDING) & (statuses != LEFT))
         outputs = {}
         for name, values in found.outputs.items():
             own = values.shape[1:]
-            outputs[name] = store.read_tile(tile.index, name).reshape((tile.size, *own))[lo:hi]
+            outputs[name] = np.full((hi - lo, *own), np.nan, dtype=values.dtype)
+            if kept.size:
+                outputs[name][kept] = store.read_tile(tile.index, name).reshape((tile.size, *own))[lo:hi][kept]
             outputs[name][todo] = values
-        seconds[kept] = store.read_tile(tile.index, ELAPSED).ravel()[lo:hi][kept]
+        seconds[statuses == LEFT] = np.nan
+        if kept.size:
+            seconds[kept] = store.read_tile(tile.index, ELAPSED).ravel()[lo:hi][kept]
+            earlier = float(np.nansum(seconds[kept]))
+        statuses[statuses == LEFT] = PENDING
     statuses[todo] = codes_of(found.status)
     remarks = tuple(
         point_remark(lo + int(todo[i]), int(statuses[todo[i]]), remark) for i, remark in sorted(found.remarks.items())
     )
-    return Part(lo, hi, outputs, statuses, seconds, remarks)
+    return Part(lo, hi, outputs, statuses, seconds, remarks, earlier)

@@ -22,6 +22,10 @@ FLAGS = {
     POINT_WARNED: "done_with_warning",
     INTERPOLATED: "interpolated",
 }
+COMPUTED = (DONE, POINT_FAILED, POINT_WARNED)
+"""The codes of points that a solver has seen."""
+LEFT = len(FLAGS)
+"""In a worker's orders alone: a pending point that is left so."""
 _OF_SOLVER = np.zeros(3, dtype=np.uint8)
 _OF_SOLVER[[OK, WARNED, FAILED]] = DONE, POINT_WARNED, POINT_FAILED
 
@@ -44,15 +48,16 @@ def packed(codes: NDArray[np.uint8]) -> str:
     return base64.b64encode(zlib.compress(flat.tobytes(), 1)).decode()
 
 
-def unpacked(text: str, shape: Sequence[int]) -> NDArray[np.uint8]:
-    """The codes of a tile of this shape from their text; ValueError when it does not hold them."""
+def unpacked(text: str, shape: Sequence[int], orders: bool = False) -> NDArray[np.uint8]:
+    """The codes of a tile of this shape from their text; ValueError when it does not hold them. With `orders` some may be
+    LEFT."""
     if len(text) == 1:
         return np.full(shape, code(text), dtype=np.uint8)
     try:
         data = zlib.decompress(base64.b64decode(text, validate=True))
     except (binascii.Error, zlib.error) as error:
         raise ValueError(f"{text!r:.40} holds no codes: {error}") from None
-    if len(data) != math.prod(shape) or max(data, default=0) not in FLAGS:
+    if len(data) != math.prod(shape) or max(data, default=0) >= len(FLAGS) + orders:
         raise ValueError(f"{text!r:.40} does not hold codes of {math.prod(shape)} points")
     return np.frombuffer(data, dtype=np.uint8).reshape(shape)
 

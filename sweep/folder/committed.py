@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from sweep.errors import RunError
 from sweep.folder import codes, journal, old_formats
-from sweep.folder.codes import FLAGS, PENDING, POINT_FAILED, POINT_WARNED
+from sweep.folder.codes import COMPUTED, FLAGS, INTERPOLATED, PENDING, POINT_FAILED, POINT_WARNED
 from sweep.folder.journal import JournalEntry
 from sweep.folder.store import Store
 from sweep.plan.tiling import Plan
@@ -42,8 +42,8 @@ class Committed:
         found = cls(plan)
         if entries is None:
             entries = journal.latest(folder.journal, folder.disk)
-            if any(old_formats.is_old(entry) for entry in entries.values()):
-                entries = old_formats.completed(Store(folder.data, plan, disk=folder.disk), entries)
+        if any(old_formats.is_old(entry) for entry in entries.values()):
+            entries = old_formats.completed(Store(folder.data, plan, disk=folder.disk), entries)
         for tile, entry in entries.items():
             if not 0 <= tile < plan.tiles:
                 raise RunError(
@@ -85,6 +85,10 @@ class Committed:
         tile = int(np.ravel_multi_index(tuple(k // n for k, n in within), self.plan.grid))
         return int(self.codes(tile)[tuple(k % n for k, n in within)])
 
+    def failed_of(self, tile: int) -> int:
+        """How many points of a tile have failed."""
+        return int(codes.counts(self.text(tile), int(self.plan.sizes[tile]))[POINT_FAILED])
+
     @property
     def mixed(self) -> frozenset[int]:
         """The tiles whose points have several codes."""
@@ -103,6 +107,15 @@ class Committed:
     def done(self) -> int:
         """Points that are committed, whatever became of them."""
         return self.plan.spec.points - self.count(PENDING)
+
+    @property
+    def computed(self) -> int:
+        """Points that a solver has seen, failed ones counted in."""
+        return sum(self.count(code) for code in COMPUTED)
+
+    @property
+    def interpolated(self) -> int:
+        return self.count(INTERPOLATED)
 
     @property
     def failed(self) -> int:

@@ -21,7 +21,7 @@ SOLVER_IN = {1: "method", 2: SOLVER, FORMAT: SOLVER}
 class RunRecord(Record):
     """The run's spec and tile, from which its plan follows; hashes of the spec and of the model's sources; the pilot's
     timings, and where it was created. `code_before` are hashes of sources that the user has let go,
-    `changes` what `retry --set` has computed points with."""
+    `changes` what `retry --set` has computed points with; `left` the points that a refinement has left pending for good."""
 
     FIX: ClassVar[str] = "restore it from a copy, or start a new run in another folder"
 
@@ -37,3 +37,4 @@ class RunRecord(Record):
     environment: Mapping[str, str] = field(default_factory=dict)
     code_before: tuple[str, ...] = ()
     changes: tuple[Mapping[str, Any], ...] = ()
+    left: int = 0

@@ -68,14 +68,13 @@ class Store:
 
     def write_tile(self, index: int, outputs: Mapping[str, NDArray[Any]]) -> tuple[Written, ...]:
         """Write every variable of a tile but `status`; returns what the files of the results (`plan.outputs`) are now."""
-        written = {
-            variable.name: self._files.put(
-                self.chunk_key(variable, index), encoded(self._arrays[variable.name], outputs[variable.name])
-            )
+        contents = {
+            self.chunk_key(variable, index): encoded(self._arrays[variable.name], outputs[variable.name])
             for variable in self.plan.variables
             if variable.name != STATUS
         }
-        return tuple(written[variable.name] for variable in self.plan.outputs)
+        written = dict(zip(contents, self._files.put_all(contents), strict=True))
+        return tuple(written[self.chunk_key(variable, index)] for variable in self.plan.outputs)
 
     def sync_tile(self, index: int) -> None:
         """Make a tile that was written outlive a power cut, for where nobody syncs many at once."""
@@ -94,6 +93,10 @@ class Store:
         """One variable of a tile."""
         variable = next(v for v in self.plan.variables if v.name == name)
         return np.asarray(self._arrays[name][self._full(variable, self.plan.region(index))])
+
+    def read_region(self, name: str, region: tuple[slice, ...]) -> NDArray[Any]:
+        """One variable of a part of the grid."""
+        return np.asarray(self._arrays[name][region])
 
     def read_places(self, name: str, places: Sequence[NDArray[np.int64]]) -> NDArray[Any]:
         """One variable at the given places along each dimension of the grid (all combinations of them)."""
@@ -122,7 +125,9 @@ class Store:
         return self.path / self.chunk_key(variable, index)
 
     def remove_orphans(self) -> int:
-        """Remove the temporary files of writers that were killed; returns how many there were."""
+        """Remove the temporary files of writers that were killed; returns how many there were. A bucket has none."""
+        if self.disk.safe_when_written:
+            return 0
         orphans = list(self.disk.walk(self.path, files.PARTIAL))
         for path in orphans:
             self.disk.remove(path)

@@ -11,8 +11,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from sweep.folder.codes import INTERPOLATED
 from sweep.folder.dataset import open as open_run
-from sweep.folder.run_folder import RunFolder
+from sweep.folder.places import in_bucket
 from sweep.pictures.arrangement import Arrangement, arranged
 from sweep.pictures.curves import draw_curves
 from sweep.pictures.maps import draw_maps
@@ -36,7 +37,8 @@ def draw(
 ) -> Path:
     """Draw a variable of a run (None: its main output) into a file and return its path.
 
-    Without `output` the file is `<run>/plots/<variable, cut and style>.png`. Raises SpecError for what cannot be drawn and
+    Without `output` the file is `<run>/plots/<variable, cut and style>.png`, and below `plots/<run>` of the current folder
+    for a run in a bucket. Raises SpecError for what cannot be drawn and
     RunError for what cannot be read or written.
     """
     if output is not None:
@@ -45,7 +47,8 @@ def draw(
     dataset = open_run(folder)
     name = variable or main_output(dataset)
     figure = picture(dataset, name, selection, style)
-    return save(figure, output or RunFolder(folder).path / "plots" / file_name([name, *_words(selection, style)]))
+    own = Path("plots", folder.name) if in_bucket(folder) else folder / "plots"
+    return save(figure, output or own / file_name([name, *_words(selection, style)]))
 
 
 def picture(
@@ -72,7 +75,10 @@ def picture(
         value = whole.subject.data[whole.panel].values[k]
         axes.set_title(f"{whole.panel} = {said(value)}", fontsize="medium")
         panels.append((axes, _of_panel(whole, k)))
-    heading = str(dataset.attrs.get("title", "")) + (f" ({', '.join(whole.subject.cut)})" if whole.subject.cut else "")
+    said_of_it = [*whole.subject.cut]
+    if share := float((whole.subject.status == INTERPOLATED).mean()):
+        said_of_it.append(f"{100 * share:.3g} % interpolated")
+    heading = str(dataset.attrs.get("title", "")) + (f" ({', '.join(said_of_it)})" if said_of_it else "")
     figure.suptitle(heading if style.title is None else style.title, fontsize="medium")
     (draw_maps if whole.is_map else draw_curves)(figure, panels, whole, style)
     return figure

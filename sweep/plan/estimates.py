@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from sweep.plan.machine import cores
 from sweep.plan.pilot import Pilot
+from sweep.plan.refinement import Lattice
 from sweep.plan.tiling import OVERHEAD_SECONDS, Plan, tile_shape
 from sweep.plan.variables import check_size, point_bytes
 from sweep.quantities import duration, size
@@ -17,7 +18,7 @@ from sweep.spec.sweep_spec import SweepSpec
 
 @dataclass(frozen=True)
 class Estimate(Record):
-    """Size and cost of a sweep, from a pilot of a few points."""
+    """Size and cost of a sweep, from a pilot of a few points; of one with `[refine]` at most, from `start_points` on."""
 
     name: str
     model: str
@@ -36,17 +37,20 @@ class Estimate(Record):
     workers: int
     wall_seconds: float
     hash: str
+    start_points: int = 0
 
     def text(self) -> str:
         """For reading."""
         grid = " x ".join(f"{name} {count}" for name, count in self.dimensions.items())
         tile = " x ".join(str(n) for n in self.tile.values())
+        refined = [f"refined  from {self.start_points:,} points on, where results change; all that follows is the most"]
         seconds = ", ".join(f"{name} {duration(s)}" for name, s in self.pilot_seconds_per_point.items())
         return "\n".join(
             [
                 f"sweep    {self.name}",
                 f"model    {self.model} ({', '.join(self.methods)})",
                 f"points   {self.points:,} = {grid}",
+                *(refined if self.start_points else []),
                 f"tiles    {self.tiles:,} of {tile} points",
                 f"results  {size(self.bytes)} before compression: {', '.join(self.outputs)}",
                 f"memory   about {size(self.worker_bytes)} per worker",
@@ -84,4 +88,5 @@ def estimate(spec: SweepSpec, workers: int | None = None) -> Estimate:
         workers=workers,
         wall_seconds=core_seconds / workers,
         hash=spec.hash(),
+        start_points=0 if spec.refine is None else Lattice.of(spec).start_points,
     )

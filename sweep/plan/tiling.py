@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from solvers import find
 from solvers.model import Model
 from sweep.errors import SpecError
-from sweep.plan.shapes import block_of
+from sweep.plan.shapes import block_of, cube_of
 from sweep.plan.timings import Timings
 from sweep.plan.variables import Variable, point_bytes, variables_of
 from sweep.spec.sweep_spec import SweepSpec
@@ -36,6 +36,8 @@ LONGEST_TILE_SECONDS = 60.0
 """Longest work of the tile with the costliest points."""
 TILES_PER_WORKER = 8
 """Tiles per worker that leave a live picture and an even finish, when the work allows it."""
+REFINED_POINTS = 16384
+"""Points of a tile of a refined grid: a boundary touches few of them, and every round writes those anew that it touches."""
 MOST_TILES = 2_000_000
 """Tiles of a run; where there is more work than that, they are longer."""
 
@@ -147,8 +149,11 @@ def tile_shape(spec: SweepSpec, timings: Timings, workers: int) -> tuple[int, ..
         seconds = min(max(each * spec.points / (workers * TILES_PER_WORKER), SHORTEST_SECONDS), longest)
         seconds = min(seconds, max(LONGEST_TILE_SECONDS, longest) / timings.spread())
         points = max(1, int(min(seconds / each, TILE_BYTES / point_bytes(spec)[0])))
+        if spec.refine is not None:
+            points = min(points, REFINED_POINTS)
         points = max(points, math.ceil(spec.points / MOST_TILES))
-        while _tiles(spec, shape := block_of(spec, points)) > MOST_TILES:
+        block = block_of if spec.refine is None else cube_of
+        while _tiles(spec, shape := block(spec, points)) > MOST_TILES:
             points = math.ceil(1.1 * points)
     if (tiles := _tiles(spec, shape)) > MOST_TILES:
         raise SpecError(

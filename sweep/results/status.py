@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sweep.errors import SweepError, resume
-from sweep.folder import journal
-from sweep.folder.codes import FLAGS
+from sweep.folder import journal, starts
+from sweep.folder.codes import FLAGS, INTERPOLATED, PENDING
 from sweep.folder.committed import Committed
 from sweep.folder.lease import holder
 from sweep.folder.run_folder import RunFolder
@@ -31,7 +31,8 @@ class DriverStatus(Record):
 
 @dataclass(frozen=True)
 class RunStatus(Record):
-    """How far a run is: `counts` of points by status word, `starts` of drivers so far, `core_seconds` of computing."""
+    """How far a run is: `counts` of points by status word, `starts` of drivers so far, `core_seconds` of computing;
+    `left` are points that a refinement has left pending for good."""
 
     folder: str
     name: str
@@ -48,13 +49,14 @@ class RunStatus(Record):
     driver: DriverStatus | None
     starts: int
     hash: str
+    left: int = 0
 
     @property
     def state(self) -> str:
         """`running`, `complete` or `stopped`."""
         if self.running:
             return "running"
-        return "complete" if self.done == self.points else "stopped"
+        return "complete" if self.done + self.left == self.points else "stopped"
 
     def text(self) -> str:
         """For reading, with what to type next."""
@@ -69,10 +71,13 @@ class RunStatus(Record):
                 at = datetime.datetime.fromtimestamp(self.driver.heartbeat, datetime.UTC)
                 state += f"at {at:%Y-%m-%d %H:%M:%S} UTC by the clock of that machine"
         share = 100 * self.done / self.points
+        interpolated = self.counts.get(FLAGS[INTERPOLATED], 0)
+        between = f", {interpolated:,} of them interpolated" if interpolated else ""
+        between += f", {self.left:,} left pending by the refinement" if self.left else ""
         return "\n".join(
             [
                 f"sweep    {self.name} ({self.model})",
-                f"points   {self.done:,} of {self.points:,} done ({share:.0f} %), {self.failed:,} failed, "
+                f"points   {self.done:,} of {self.points:,} done ({share:.0f} %){between}, {self.failed:,} failed, "
                 f"{self.warned:,} with a warning",
                 f"tiles    {self.tiles_done:,} of {self.tiles:,}, {duration(self.core_seconds)} of computing",
                 f"state    {state}",
@@ -85,9 +90,9 @@ def status_of(path: Path) -> RunStatus:
     folder = RunFolder(path)
     record = folder.record()
     plan = folder.plan(record)
-    entries = list(journal.read(folder.journal))
-    committed = Committed.read(folder, plan)
-    driver = holder(folder.lease)
+    entries = list(journal.read(folder.journal, folder.disk))
+    committed = Committed.read(folder, plan, journal.counting(entries))
+    driver = holder(folder.lease, folder.disk)
     return RunStatus(
         folder=str(path),
         name=plan.spec.name,
@@ -104,8 +109,9 @@ def status_of(path: Path) -> RunStatus:
         driver=None
         if driver is None
         else DriverStatus(driver.host, driver.pid, driver.heartbeat, driver.alive() is not None),
-        starts=len(list(folder.runs.glob("*.json"))),
+        starts=starts.count(folder),
         hash=record.hash,
+        left=record.left if committed.count(PENDING) == record.left else 0,
     )
 
 
@@ -119,8 +125,12 @@ class Unreadable(Record):
 
 def runs_in(folder: Path) -> list[RunStatus | Unreadable]:
     """The runs directly below a folder, or the folder itself if it is one; one that cannot be read does not hide the others."""
-    places = [folder] if RunFolder(folder).exists() else sorted(folder.iterdir()) if folder.is_dir() else []
-    return [_status_or_why(place) for place in places if RunFolder(place).exists()]
+    whole = RunFolder(folder)
+    if whole.exists():
+        return [_status_or_why(folder)]
+    names = whole.disk.names(folder) if whole.in_bucket or folder.is_dir() else []
+    # What begins with a dot is being made, or was thrown away.
+    return [_status_or_why(folder / n) for n in names if not n.startswith(".") and RunFolder(folder / n).exists()]
 
 
 def _status_or_why(place: Path) -> RunStatus | Unreadable:

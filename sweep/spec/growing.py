@@ -1,7 +1,8 @@
-"""A spec with more values on its axes, as `extend` asks for them."""
+"""A spec with more values on its axes, as `extend` and `refine` ask for them."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,8 @@ from solvers.suggest import did_you_mean
 from sweep.errors import SpecError
 from sweep.records import Json
 from sweep.spec.axis_forms import axis_values
-from sweep.spec.sweep_spec import METHOD, SOLVER, SweepDimension, SweepSpec, plain
+from sweep.spec.parsing import parse
+from sweep.spec.sweep_spec import METHOD, REFINE, SOLVER, SweepDimension, SweepSpec, plain
 
 
 def grown(spec: SweepSpec, axes: Json) -> Json:
@@ -35,6 +37,59 @@ def grown(spec: SweepSpec, axes: Json) -> Json:
             raise SpecError(f"--axis {name}: {error}") from error
         raw["axes"][name] = {"values": plain(_with(dimension.columns[name], added))}
     return raw
+
+
+def refined(spec: SweepSpec, changes: Json) -> Json:
+    """The mapping of a spec with these entries of `[refine]`, its cells halved as often as the depth has grown.
+
+    A spec that was not refined is its own start grid (depth 0); without a depth, cells are halved once. Half-way is the
+    mean, of an axis that was written as a `logspace` the geometric one; whole numbers are halved where they can be.
+    """
+    before = spec.raw.get(REFINE, {})
+    table = {"depth": 1, **before, **changes}
+    found = parse({**spec.raw, REFINE: table}).refine
+    assert found is not None
+    times = max(0, found.depth - before.get("depth", 0))
+    raw = {**spec.raw, "axes": dict(spec.raw.get("axes", {})), REFINE: table}
+    halved = []
+    for dimension in spec.dimensions:
+        if dimension.name not in found.axes:
+            continue
+        form = raw["axes"].get(dimension.name)
+        geometric = isinstance(form, Mapping) and "logspace" in form
+        values = dimension.columns[dimension.name]
+        for _ in range(times):
+            if values.dtype.kind == "i" and (np.diff(values) % 2).any():
+                break
+            values = _with_means(values, geometric)
+        else:
+            halved.append(dimension.name)
+            if times:
+                raw["axes"][dimension.name] = {"values": plain(values)}
+            continue
+        if "axes" in table:
+            raise SpecError(
+                f"{dimension.name} takes whole numbers, and not all gaps between its values can be halved {times} times; "
+                f"refine other axes, or to a depth of less than {found.depth}"
+            )
+    if not halved:
+        raise SpecError(f"no axis can be halved {times} times; refine to a depth of less than {found.depth}")
+    table["axes"] = halved
+    return raw
+
+
+def _with_means(values: NDArray[Any], geometric: bool) -> NDArray[Any]:
+    """The values of an axis, and one between any two neighbours."""
+    left, right = values[:-1], values[1:]
+    if values.dtype.kind == "i":
+        means = left + (right - left) // 2
+    elif geometric and (values > 0).all():
+        means = np.sqrt(left) * np.sqrt(right)
+    else:
+        means = left + 0.5 * (right - left)
+    found = np.empty(2 * values.size - 1, dtype=values.dtype)
+    found[::2], found[1::2] = values, means
+    return found
 
 
 def _axis(spec: SweepSpec, name: str) -> SweepDimension:

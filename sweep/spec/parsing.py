@@ -6,6 +6,7 @@
     [zip.NAME]    parameters that vary together along one dimension NAME, or are drawn together
     [outputs]     keep = [...]
     [run]         tile, retries, max_failures
+    [refine]      depth, outputs, tolerance, axes, interpolate: compute only where results change
 
 Every mistake is a `SpecError` that names the key, what is allowed, what was given and the nearest valid name.
 """
@@ -25,7 +26,8 @@ from sweep.spec.array_files import zip_groups
 from sweep.spec.axis_forms import array_values
 from sweep.spec.derived import derive, is_formula
 from sweep.spec.dimensions import check_names, check_shapes, dimensions_of
-from sweep.spec.sweep_spec import METHOD, SOLVER, SweepDimension, SweepSpec
+from sweep.spec.refining import KEYS, refinement_of
+from sweep.spec.sweep_spec import METHOD, REFINE, SOLVER, SweepDimension, SweepSpec
 
 SECTIONS: Mapping[str, Mapping[str, str] | None] = {
     "sweep": {
@@ -43,6 +45,7 @@ SECTIONS: Mapping[str, Mapping[str, str] | None] = {
         "retries": "how often a tile is tried again after a lost worker or an input/output error, from 0 to 100; 2 where it is left out",
         "max_failures": 'the number of failed points, or their share (`"5%"`), beyond which the run ends as aborted; none where it is left out',
     },
+    REFINE: KEYS,
 }
 """The sections of a spec, and what their keys mean; None where the keys are names of parameters or of dimensions."""
 
@@ -80,6 +83,8 @@ def parse(raw: Json, solver: str = SOLVER) -> SweepSpec:
     name = head.get("name", model.title)
     if not isinstance(name, str):
         raise SpecError(f"[sweep] name must be a text, not {name!r}")
+    if not name.isprintable():
+        raise SpecError(f"[sweep] name must be one line without control characters; given was {name!r:.80}")
     options = tables["run"]
     return SweepSpec(
         name=name,
@@ -95,6 +100,7 @@ def parse(raw: Json, solver: str = SOLVER) -> SweepSpec:
         retries=_retries(options),
         max_failures=_max_failures(options),
         derived=derived,
+        refine=refinement_of(tables[REFINE], model, keep, dimensions),
     )
 
 

@@ -15,6 +15,8 @@ from sweep.records import Json
 
 METHOD = "method"
 """The key of a spec that names the methods."""
+REFINE = "refine"
+"""The section of a spec that says how a grid is refined."""
 SOLVER = "solver"
 """The dimension of a grid along which the method varies: `sel(method=...)` is an option of xarray's own."""
 
@@ -53,6 +55,39 @@ class Derived:
 
 
 @dataclass(frozen=True)
+class Tolerance:
+    """A change of a number that counts: in its own unit, or as a `share` of its range over the start grid."""
+
+    value: float
+    share: bool
+
+
+@dataclass(frozen=True)
+class Watched:
+    """An output, or its `sign`, by whose changes a grid is refined; a number has a `tolerance`, a class has none."""
+
+    output: str
+    sign: bool
+    tolerance: Tolerance | None
+
+    @property
+    def word(self) -> str:
+        """As a spec has it."""
+        return f"sign({self.output})" if self.sign else self.output
+
+
+@dataclass(frozen=True)
+class Refinement:
+    """How a grid is refined: from every 2^`depth`-th value of the `axes`, by what is `watched`; the rest is interpolated,
+    or left pending. It says which points are computed, and has no part in their numbers."""
+
+    depth: int
+    watched: tuple[Watched, ...]
+    axes: tuple[str, ...]
+    interpolate: bool = True
+
+
+@dataclass(frozen=True)
 class SweepSpec:
     """A validated sweep.
 
@@ -73,6 +108,7 @@ class SweepSpec:
     retries: int = 2
     max_failures: float | int | None = None
     derived: Mapping[str, Derived] = field(default_factory=dict)
+    refine: Refinement | None = None
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -138,7 +174,7 @@ class SweepSpec:
         }
 
     def hash(self) -> str:
-        """Hash of the canonical form; `name` and `[run]` do not enter."""
+        """Hash of the canonical form; `name`, `[run]` and `[refine]` do not enter."""
         text = json.dumps(self.canonical(), sort_keys=True, separators=(",", ":"))
         return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
 

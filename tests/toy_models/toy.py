@@ -1,5 +1,6 @@
 """Models for testing the sweep machinery alone: closed forms, and points that misbehave on purpose."""
 
+import math
 import os
 import signal
 import time
@@ -78,6 +79,23 @@ def _faulty(p):
     return {"sum": np.nan if p["kind"] == "nan" else p["a"] + p["b"], "status": OK}
 
 
+def _disc(p):
+    """Inside and outside of a disc, and a bump that is smooth; `hole` cuts a corner of failures."""
+    if counter := os.environ.get("TOY_COUNTER"):
+        with open(counter, "a") as stream:
+            stream.write(f"{p['a']!r} {p['b']!r} {p['r']!r}\n")
+    time.sleep(p["seconds"])
+    if p["a"] + p["b"] > p["hole"]:
+        raise ArithmeticError("in the hole")
+    inside = p["a"] ** 2 + p["b"] ** 2 < p["r"] ** 2
+    return {
+        "inside": float(inside),
+        "height": p["a"] - p["b"],
+        "depth": p["r"] - np.hypot(p["a"], p["b"]) if inside else np.nan,
+        "path": np.array([p["a"], p["b"], 0.0]),
+    }
+
+
 def _weighted(p):
     """Fails where the weights, as they are, cannot be normalised."""
     if not p["weights"].sum():
@@ -94,6 +112,27 @@ MODELS = (
         parameters=(A, Parameter(name="weights", meaning="weights", default=1.0, dims=(3,), kind="complex")),
         outputs=(Output(name="mean", meaning="mean"),),
         example={"a": 1.0},
+    ),
+    Model(
+        id="toy.disc",
+        title="A disc",
+        source="a closed form",
+        methods=(Method(name="only", meaning="the only one", solve=_disc),),
+        parameters=(
+            A,
+            B,
+            Parameter(name="r", meaning="radius", default=0.8, bounds=(0.0, 10.0)),
+            Parameter(name="hole", meaning="points of a + b beyond it fail", default=100.0),
+            Parameter(name="seconds", meaning="time a point takes", default=0.0, unit="s", physical=False),
+        ),
+        dimensions=(AXIS,),
+        outputs=(
+            Output(name="inside", meaning="1 inside the disc", bounds=(0.0, 1.0), codes=("outside", "inside")),
+            Output(name="height", meaning="a - b"),
+            Output(name="depth", meaning="distance from the edge", nan="outside", bounds=(0.0, math.inf)),
+            Output(name="path", meaning="a, b, 0", dims=("axis",)),
+        ),
+        example={"a": 0.3, "b": 0.5},
     ),
     Model(
         id="toy.waves",

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from solvers import SolverWarning, models, solve, solve_many
-    from sweep import AbortedError, Point, Run, RunError, SpecError, StoppedError, Sweep, SweepError, open
+    from sweep import AbortedError, Point, Run, RunError, SpecError, StoppedError, Sweep, SweepError, open, refine
 
     __version__: str
 
@@ -35,6 +35,7 @@ __all__ = [
     "__version__",
     "models",
     "open",
+    "refine",
     "solve",
     "solve_many",
 ]
