@@ -35,7 +35,7 @@ _SECTIONS = {
         "cluster": "clusters",
     },
     "Run without a file": {"anisotropy": "classic", "phase-diagram": "classic", "storage": "classic"},
-    "Look": {"status": "runs", "plot": "runs", "errors": "runs", "list": "runs", "reproduce": "papers"},
+    "Look": {"status": "runs", "plot": "runs", "view": "runs", "errors": "runs", "list": "runs", "reproduce": "papers"},
     "Keep": {"verify": "runs", "export": "runs", "completion": "completion"},
 }
 """What a person does -> commands -> the file beside this one whose `COMMANDS` each is among."""

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from sweep.errors import REPAIR, RunError
 from sweep.folder import files
-from sweep.folder.chunks import encoded
+from sweep.folder.chunks import decoded, encoded
 from sweep.folder.disk import Disk, LocalDisk
 from sweep.folder.zarr_files import Written, ZarrFiles
 from sweep.plan.tiling import Plan
@@ -93,6 +93,16 @@ class Store:
         """One variable of a tile."""
         variable = next(v for v in self.plan.variables if v.name == name)
         return np.asarray(self._arrays[name][self._full(variable, self.plan.region(index))])
+
+    def read_chunk(self, variable: Variable, index: int) -> NDArray[Any]:
+        """One variable of a tile, as `read_tile` and some twenty times faster: its file is decoded here.
+
+        At the edge of the grid there may be more values than the tile has. OSError or ValueError where the file is gone or
+        damaged.
+        """
+        array = self._arrays[variable.name]
+        values = decoded(array, self.disk.read(self.chunk_file(variable, index)))
+        return self.read_tile(index, variable.name) if values is None else values
 
     def read_region(self, name: str, region: tuple[slice, ...]) -> NDArray[Any]:
         """One variable of a part of the grid."""
