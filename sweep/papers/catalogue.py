@@ -12,7 +12,7 @@ from sweep.errors import SpecError
 if TYPE_CHECKING:
     from sweep.papers.figures import Figure, Paper
 
-NAMES = ("battery", "heisenberg")
+NAMES = ("battery", "spin_cat", "heisenberg", "spin_network")
 """The papers, each a file beside this one."""
 
 
