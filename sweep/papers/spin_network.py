@@ -108,7 +108,8 @@ def _errors(name: str, *solvers: str) -> Any:
     """Largest error of spins and of correlations against exact, for each method."""
 
     def find(data: Data) -> list[float]:
-        one, found = data[name][["spins", "correlations"]].isel(hbar=0), []
+        one = data[name][["spins", "correlations"]].isel(hbar=0)
+        found: list[float] = []
         for solver in solvers:
             off = abs(one.sel(solver=solver) - one.sel(solver="exact"))
             found.extend((float(off.spins.max()), float(off.correlations.max())))
