@@ -24,6 +24,7 @@ _SECTIONS = {
         "plan": "running",
         "check": "model_files",
         "new-model": "model_files",
+        "warm": "warming",
     },
     "Run": {
         "run": "running",
