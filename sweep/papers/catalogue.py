@@ -12,7 +12,7 @@ from sweep.errors import SpecError
 if TYPE_CHECKING:
     from sweep.papers.figures import Figure, Paper
 
-NAMES = ("battery", "spin_cat", "heisenberg", "spin_network")
+NAMES = ("battery", "spin_cat", "heisenberg", "spin_network", "phase_space")
 """The papers, each a file beside this one."""
 
 

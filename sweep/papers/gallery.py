@@ -9,7 +9,7 @@ from sweep.papers.figures import FULL, Paper
 from sweep.papers.reproducing import Reproduced
 from sweep.papers.tables import gallery
 
-WIDEST = 900
+WIDEST = 1300
 """Pixels of a small picture, from left to right."""
 COLOURS = 128
 """Different colours in a small picture; curves need far fewer, maps look the same."""
