@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -37,7 +38,7 @@ WORDS = {
 """Methods in a legend."""
 
 
-def look(method: str) -> dict[str, Any]:
+def look(method: str) -> Mapping[str, Any]:
     """Colour, dashes and label of a method's curve."""
     colour, dashes = METHODS[method]
     return {"color": colour, "linestyle": dashes, "label": WORDS.get(method, method)}
