@@ -1,4 +1,4 @@
-"""Commands about runs that are there: `status`, `errors`, `list`, `cancel`, `export`, `verify`, `plot`."""
+"""Commands about runs that are there: `status`, `errors`, `list`, `cancel`, `export`, `verify`, `finalize`, `plot`."""
 
 from __future__ import annotations
 
@@ -139,6 +139,19 @@ def verify(folder: Path, sample: int, seed: int, mend: bool, as_json: bool) -> N
 
 @click.command()
 @run_folder
+@click.option("--undo", is_flag=True, help="Give every chunk a file of its own again, so that the run can go on.")
+@click.option("--break-lease", is_flag=True, help="Take the run from another driver that you know is gone.")
+def finalize(folder: Path, undo: bool, break_lease: bool) -> None:
+    """Pack the chunks of RUN, which is complete, into few files; every chunk is compared before the old files go."""
+    from sweep.execution.finalizing import finalize as pack
+    from sweep.execution.finalizing import take_apart
+    from sweep.folder.run_folder import RunFolder
+
+    click.echo((take_apart if undo else pack)(RunFolder(folder), break_lease).text(folder))
+
+
+@click.command()
+@run_folder
 @click.argument("variable", metavar="[VAR]", required=False, shell_complete=complete_variable)
 @click.option(
     "-o",
@@ -193,4 +206,4 @@ def plot(
         click.launch(str(path))
 
 
-COMMANDS = (status, errors, list_runs, cancel, export, verify, plot)
+COMMANDS = (status, errors, list_runs, cancel, export, verify, finalize, plot)

@@ -64,6 +64,9 @@ class Disk(Protocol):
     def tail(self, path: Path, count: int) -> bytes:
         """The last bytes of a file."""
 
+    def part(self, path: Path, start: int, count: int) -> bytes:
+        """`count` bytes of a file, from `start` on; fewer where it ends before."""
+
     def size(self, path: Path) -> int:
         """The length of a file."""
 
@@ -146,6 +149,11 @@ class LocalDisk:
         with open(path, "rb") as stream:
             stream.seek(max(0, stream.seek(0, os.SEEK_END) - count))
             return stream.read()
+
+    def part(self, path: Path, start: int, count: int) -> bytes:
+        with open(path, "rb") as stream:
+            stream.seek(start)
+            return stream.read(count)
 
     def size(self, path: Path) -> int:
         return os.stat(path).st_size

@@ -61,17 +61,19 @@ class ZarrFiles(Store):
     async def get(
         self, key: str, prototype: BufferPrototype | None = None, byte_range: ByteRequest | None = None
     ) -> Buffer | None:
+        path = self.root / key
         try:
-            data = self.disk.read(self.root / key)
+            match byte_range:
+                case RangeByteRequest(start, end):
+                    data = self.disk.part(path, start, end - start)
+                case OffsetByteRequest(offset):
+                    data = self.disk.read(path)[offset:]
+                case SuffixByteRequest(suffix):
+                    data = self.disk.tail(path, suffix)
+                case _:
+                    data = self.disk.read(path)
         except (FileNotFoundError, IsADirectoryError, NotADirectoryError):
             return None
-        match byte_range:
-            case RangeByteRequest(start, end):
-                data = data[start:end]
-            case OffsetByteRequest(offset):
-                data = data[offset:]
-            case SuffixByteRequest(suffix):
-                data = data[max(0, len(data) - suffix) :]
         return (prototype or default_buffer_prototype()).buffer.from_bytes(data)
 
     async def get_partial_values(

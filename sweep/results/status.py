@@ -50,13 +50,15 @@ class RunStatus(Record):
     starts: int
     hash: str
     left: int = 0
+    finalized: bool = False
 
     @property
     def state(self) -> str:
-        """`running`, `complete` or `stopped`."""
+        """`running`, `complete`, `finalized` (complete, and its chunks packed into shards) or `stopped`."""
         if self.running:
             return "running"
-        return "complete" if self.done + self.left == self.points else "stopped"
+        complete = "finalized" if self.finalized else "complete"
+        return complete if self.done + self.left == self.points else "stopped"
 
     def text(self) -> str:
         """For reading, with what to type next."""
@@ -111,6 +113,7 @@ def status_of(path: Path) -> RunStatus:
         else DriverStatus(driver.host, driver.pid, driver.heartbeat, driver.alive() is not None),
         starts=len(list(folder.runs.glob("*.json"))),
         hash=record.hash,
+        finalized=bool(record.shards),
         left=record.left if committed.count(PENDING) == record.left else 0,
     )
 

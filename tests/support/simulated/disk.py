@@ -117,6 +117,9 @@ class View:
     def tail(self, path, count):
         return self.read(path)[-count:]
 
+    def part(self, path, start, count):
+        return self.read(path)[start : start + count]
+
     def size(self, path):
         self._do("read", path)
         return len(self.disk.file(path).data)
