@@ -65,6 +65,8 @@ OTHER_FOLDER = Cure("choose another folder with --out", "choose another folder, 
 """For a folder that cannot take the run."""
 GIVE_A_RUN = Cure("give the folder that `spinsweep run` made", "give the folder that Sweep.run or `spinsweep run` made")
 """For a folder that is no run."""
+AGAIN = Cure("start it again with the command that made it", "start it again with the same run()")
+"""For a run whose creation was interrupted."""
 REPAIR = Cure(
     "`spinsweep verify RUN` names what is damaged, with --repair it is made again",
     "`spinsweep verify RUN` names what is damaged, with --repair it is made again",

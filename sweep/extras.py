@@ -10,7 +10,7 @@ EXTRA_OF = {
     "pyarrow": "export",
     "dask_jobqueue": "slurm",
     "dask_kubernetes": "kubernetes",
-    "s3fs": "s3",
+    "obstore": "s3",
 }
 
 

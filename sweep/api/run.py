@@ -18,6 +18,7 @@ from sweep.folder.codes import FLAGS
 from sweep.folder.committed import Committed
 from sweep.folder.dataset import dimension_named, nearest
 from sweep.folder.dataset import open as open_data
+from sweep.folder.places import place
 from sweep.folder.run_folder import RunFolder
 from sweep.plan.tiling import Plan
 from sweep.results.failures import Group, groups
@@ -43,7 +44,7 @@ class Point:
 
 
 class Run:
-    """A run folder.
+    """A run, by its folder or its address in a bucket.
 
         run = sweep.Run("results/my")
         run.data.zeta.plot()
@@ -53,7 +54,7 @@ class Run:
     """
 
     def __init__(self, path: str | Path) -> None:
-        self.folder = RunFolder(Path(path))
+        self.folder = RunFolder(place(path))
         self.plan: Plan = self.folder.plan()
 
     def __repr__(self) -> str:

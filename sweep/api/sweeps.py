@@ -12,6 +12,7 @@ import numpy as np
 
 from sweep.errors import AbortedError, SpecError, StoppedError
 from sweep.folder.dataset import open as open_run
+from sweep.folder.places import place
 from sweep.records import Json
 from sweep.spec.parsing import parse
 from sweep.spec.sweep_spec import REFINE, SweepSpec, plain
@@ -87,7 +88,7 @@ class Sweep:
         ----------
         client : a Dask client to run on, connected and not asynchronous; None starts a local cluster for the time of the
             run, unless the sweep is so small that it needs none.
-        store : the run folder; by default `results/<name or model>`.
+        store : the run folder, or its address in a bucket, `s3://bucket/run`; by default `results/<name or model>`.
         workers : processes of the local cluster; by default one per core.
         quiet : say nothing on the way.
         accept_code_change : go on although the solver code has changed since the run was started; recorded.
@@ -106,7 +107,7 @@ class Sweep:
         """
         from sweep.execution import launch
 
-        out = Path(store) if store is not None else Path("results") / (self.name or self.model)
+        out = place(store) if store is not None else Path("results") / (self.name or self.model)
         options = launch.Options(
             workers=workers,
             quiet=quiet,
@@ -149,7 +150,7 @@ def refine(
     given = {"depth": depth, "outputs": outputs, "tolerance": tolerance, "axes": axes, "interpolate": interpolate}
     changes = {name: _form(value) for name, value in given.items() if value is not None}
     options = launch.Options(workers=workers, quiet=quiet, python=True)
-    return _opened(launch.refine(Path(store), changes, options, cluster=_cluster_of(client)))
+    return _opened(launch.refine(place(store), changes, options, cluster=_cluster_of(client)))
 
 
 def _cluster_of(client: Client | None) -> AbstractContextManager[Cluster] | None:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from sweep.cli.running import changed, overrides, running, start
+from sweep.cli.words import RunPlace
 
 if TYPE_CHECKING:
     from sweep.records import Json
@@ -21,7 +22,11 @@ def _classic(name: str, model: str, axes: Mapping[str, str], parameters: Mapping
     @overrides
     @running
     @click.option(
-        "--out", type=click.Path(path_type=Path), default=Path("results") / name, show_default=True, help="Run folder."
+        "--out",
+        type=RunPlace(),
+        default=f"results/{name}",
+        show_default=True,
+        help="Run folder, or s3://BUCKET/NAME.",
     )
     @click.option("--method", "methods", multiple=True, help="Method; several make an axis.")
     @click.option("--spec", "write_spec", is_flag=True, help="Print the sweep as a spec file instead of running it.")

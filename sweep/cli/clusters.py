@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from sweep.cli.running import certificates, certificates_of
+from sweep.cli.words import RunPlace
 
 
 @click.group()
@@ -19,10 +20,10 @@ def cluster() -> None:
 @click.argument("name", metavar="CLUSTER")
 @click.option(
     "--out",
-    type=click.Path(file_okay=False, path_type=Path),
-    default=Path("results"),
+    type=RunPlace(),
+    default="results",
     show_default=True,
-    help="Folder in which runs are to be.",
+    help="Folder in which runs are to be, or s3://BUCKET/PREFIX.",
 )
 @click.option(
     "--seconds", type=click.FloatRange(1.0), default=600.0, show_default=True, help="Wait so long for a worker."

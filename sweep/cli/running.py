@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable
 from contextlib import nullcontext
@@ -11,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from sweep.cli.model_names import complete_parameter
-from sweep.cli.words import Command, json_option, pairs, run_folder, say_json
+from sweep.cli.words import Command, RunPlace, json_option, pairs, run_folder, say_json
+from sweep.folder.places import in_bucket
 
 if TYPE_CHECKING:
     from sweep.clusters.tls import Certificates
@@ -128,7 +130,9 @@ def options_of(words: Json) -> Options:
 
 @click.command()
 @click.argument("spec")
-@click.option("--out", type=click.Path(path_type=Path), help="Run folder [default: results/<name of the spec file>].")
+@click.option(
+    "--out", type=RunPlace(), help="Run folder, or s3://BUCKET/NAME [default: results/<name of the spec file>]."
+)
 @click.option(
     "--overwrite", is_flag=True, help="Move another sweep's run in this folder to .trash beside it, and start anew."
 )
@@ -156,7 +160,8 @@ def start(mapping: Callable[[], Json], out: Path, words: Json) -> int:
         from sweep.clusters.kinds import enter
 
         enter(words["cluster"], "sweep.execution.local_worker")
-    with nullcontext() if out.exists() else ready() as companion:
+    there = not in_bucket(out) and os.path.exists(out / "meta" / "plan.json")
+    with nullcontext() if there else ready() as companion:
         raw = mapping()
         pilot = Pilot(raw, companion) if companion else None
         from sweep.execution import launch

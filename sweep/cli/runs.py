@@ -10,7 +10,7 @@ from typing import Any
 import click
 
 from sweep.cli.model_names import complete_dimension, complete_variable
-from sweep.cli.words import json_option, pairs, run_folder, say_json
+from sweep.cli.words import RunPlace, json_option, pairs, run_folder, say_json
 from sweep.errors import SpecError
 
 
@@ -57,10 +57,10 @@ def errors(folder: Path, as_json: bool, show: int | None) -> None:
 
 
 @click.command("list")
-@click.argument("folder", metavar="[FOLDER]", type=click.Path(path_type=Path), default=Path("results"))
+@click.argument("folder", metavar="[FOLDER]", type=RunPlace(), default="results")
 @json_option
 def list_runs(folder: Path, as_json: bool) -> None:
-    """List the runs in FOLDER [default: results]."""
+    """List the runs in FOLDER, or at s3://BUCKET/PREFIX [default: results]."""
     from sweep.results.status import runs_in, runs_text
 
     found = runs_in(folder)

@@ -3,18 +3,27 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable, Iterable, Mapping
-from pathlib import Path
 from typing import Any
 
 import click
 
 from sweep.errors import SpecError
+from sweep.folder.places import place
 from sweep.records import Record
 
 Command = Callable[..., Any]
 
-run_folder = click.argument("folder", metavar="RUN", type=click.Path(path_type=Path))
+
+class RunPlace(click.Path):
+    """A run folder, or an address in a bucket."""
+
+    def coerce_path_result(self, value: Any) -> Any:
+        return place(os.fsdecode(value))
+
+
+run_folder = click.argument("folder", metavar="RUN", type=RunPlace())
 json_option = click.option("--json", "as_json", is_flag=True, help="As JSON.")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import importlib.metadata
 import os
@@ -20,6 +21,8 @@ from sweep.clusters.kinds import connect
 from sweep.errors import AbortedError
 from sweep.execution.local_worker import __name__ as loaded_by_workers
 from sweep.folder import provenance
+from sweep.folder.host import HERE
+from sweep.folder.places import place
 
 CLOCK_SECONDS = 5.0
 """Clocks further apart than this mislead who reads the times in a journal."""
@@ -69,15 +72,16 @@ def look(folder: str = "", token: str = "") -> View:
         models=models,
         cpu=provenance.cpu_model(),
         clock=time.time(),
-        folder=_try_folder(Path(folder), token) if token else "",
+        folder=_try_folder(place(folder), token) if token else "",
     )
 
 
 def _try_folder(folder: Path, token: str) -> str:
     try:
-        if (folder / token).read_text() != token:
+        disk = HERE.at(folder).disk
+        if disk.read(folder / token) != token.encode():
             return "holds another file of the same name"
-        (folder / f"{token}.answer").write_text(token)
+        disk.write(folder / f"{token}.answer", token.encode())
     except OSError as error:
         return f"{error.strerror}: {error.filename}"
     return ""
@@ -100,9 +104,10 @@ def check_cluster(name: str, folder: Path, seconds: float, wanted: Wanted | None
             cluster.tend()
             time.sleep(_LOOK_SECONDS)
         yield Finding("worker", True, f"after {time.monotonic() - began:.1f} s")
-        folder.mkdir(parents=True, exist_ok=True)
+        disk = HERE.at(folder).disk
+        disk.make_folder(folder)
         path = folder.resolve() / token
-        path.write_text(token)
+        disk.write(path, token.encode())
         answer = path.with_name(f"{token}.answer")
         try:
             asked = time.time()
@@ -116,10 +121,11 @@ def check_cluster(name: str, folder: Path, seconds: float, wanted: Wanted | None
                     f"{type(error).__name__}: {error}; install the same version of spinsweep on the workers",
                 )
                 return
-            yield from _compare(here, there, asked, folder.resolve(), answer.exists())
+            yield from _compare(here, there, asked, folder.resolve(), disk.is_file(answer))
         finally:
-            path.unlink(missing_ok=True)
-            answer.unlink(missing_ok=True)
+            for made in (path, answer):
+                with contextlib.suppress(FileNotFoundError):
+                    disk.remove(made)
 
 
 def _compare(here: View, there: View, asked: float, folder: Path, answered: bool) -> Iterator[Finding]:

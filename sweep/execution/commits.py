@@ -16,7 +16,7 @@ from sweep.execution.progress import Progress
 from sweep.folder import files, journal, provenance
 from sweep.folder.codes import POINT_FAILED, POINT_WARNED
 from sweep.folder.journal import JournalEntry
-from sweep.folder.lease import TAKEN_OVER, Lease
+from sweep.folder.lease import Lease
 from sweep.folder.point_errors import FAILED, WARNED, PointError
 from sweep.folder.status_view import StatusView
 
@@ -87,7 +87,7 @@ class Commits:
             return
         group, self._waiting = self._waiting, []
         if not self._journal.append(_entry(receipt, now) for receipt, _ in group):
-            self.lease.lose(TAKEN_OVER)
+            self.lease.lose_it()
             return
         for receipt, done_before in group:
             self.run.committed.put(receipt.tile, receipt.codes)

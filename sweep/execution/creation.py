@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+import os
 import secrets
 import tempfile
 from pathlib import Path
@@ -12,7 +13,8 @@ from solvers.fingerprint import code_of
 from solvers.registry import module_of
 from sweep.errors import OTHER_FOLDER, RunError
 from sweep.execution.progress import Progress
-from sweep.folder import files, layout, provenance
+from sweep.folder import files, layout, placing, provenance
+from sweep.folder.placing import occupied, place_of
 from sweep.folder.run_folder import RunFolder
 from sweep.folder.run_record import RunRecord
 from sweep.plan.tiling import Plan, tile_shape
@@ -22,20 +24,34 @@ from sweep.spec.array_files import adopted
 from sweep.spec.sweep_spec import SweepSpec
 from sweep.spec.toml_text import spec_text
 
+_LONGEST_NAME = 200
+"""Bytes of a folder's name that its name in .trash keeps."""
+
 
 def check_place(folder: RunFolder) -> None:
-    """RunError unless the folder is free, or holds a run."""
-    if folder.occupied():
+    """RunError unless the folder is free, or holds a run or what an interrupted start has left of one."""
+    try:
+        taken = occupied(folder)
+    except (OSError, ValueError) as error:  # a name that is too long, a circle of links, a zero byte
+        words = getattr(error, "strerror", None) or str(error)
+        raise RunError(f"{str(folder.path)!r} cannot be a run folder ({words})", OTHER_FOLDER) from error
+    if taken:
         raise RunError(f"{folder.path} holds something that is no run of spinsweep", OTHER_FOLDER)
 
 
 def move_to_trash(folder: RunFolder) -> Path:
-    """Move a run away, into `.trash` beside it, and return where it is now."""
+    """Move a run away, into `.trash` beside it, and return where it is now. RunError in a bucket."""
+    if folder.in_bucket:
+        raise RunError(f"{folder.path} is in a bucket, where a run cannot be moved: remove it yourself", OTHER_FOLDER)
+    own = place_of(folder).path
+    if Path.cwd().is_relative_to(own):
+        raise RunError(f"{folder.path} is, or holds, the current folder, and cannot be moved to .trash", OTHER_FOLDER)
     stamp = provenance.now().replace(":", "").partition("+")[0]
-    place = folder.path.resolve().parent / ".trash" / f"{folder.path.resolve().name}-{stamp}-{secrets.token_hex(2)}"
+    name = os.fsdecode(os.fsencode(own.name)[:_LONGEST_NAME])
+    place = own.parent / ".trash" / f"{name}-{stamp}-{secrets.token_hex(2)}"
     try:
         folder.disk.make_folder(place.parent)
-        folder.disk.rename(folder.path.resolve(), place)
+        folder.disk.rename(own, place)
     except OSError as error:
         raise RunError(f"{folder.path} cannot be moved to {place} ({error.strerror})", OTHER_FOLDER) from error
     return place
@@ -43,13 +59,42 @@ def move_to_trash(folder: RunFolder) -> Path:
 
 def check_writable(folder: RunFolder) -> None:
     """RunError unless files can be made where the run is to be; finds out by making one."""
-    place = folder.path if folder.exists() else folder.path.parent
+    if folder.in_bucket:
+        _check_bucket(folder)
+        return
+    own = place_of(folder).path
+    place = own if own.is_dir() else own.parent
     try:
         place.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=place):
             pass
     except OSError as error:
         raise RunError(f"{place} cannot be written to ({error.strerror})", OTHER_FOLDER) from error
+
+
+def _check_bucket(folder: RunFolder) -> None:
+    """RunError unless objects can be made, and made only where there is none: what keeps two drivers apart."""
+    token = secrets.token_hex(4)
+    beside, path = (folder.meta / f"try-{token}{ending}" for ending in (files.PARTIAL, ""))
+    try:
+        for content, taken in ((b"one", False), (b"other", True)):
+            folder.disk.write(beside, content)
+            try:
+                folder.disk.link(beside, path)
+                refused = False
+            except FileExistsError:
+                refused = True
+            finally:
+                folder.disk.remove(beside)
+            if refused != taken:
+                raise RunError(
+                    f"the object store of {folder.path} does not keep to conditions of writing (If-None-Match), which keep "
+                    "two drivers apart; use one that does",
+                    OTHER_FOLDER,
+                )
+        folder.disk.remove(path)
+    except OSError as error:
+        raise RunError(f"{folder.path} cannot be written to: {error.strerror}", OTHER_FOLDER) from None
 
 
 def create(folder: RunFolder, spec: SweepSpec, timings: Timings, workers: int, progress: Progress) -> None:
@@ -74,7 +119,7 @@ def create(folder: RunFolder, spec: SweepSpec, timings: Timings, workers: int, p
         files.write_text(beside.spec_file, text, beside.disk)
         files.write_record(beside.plan_file, dataclasses.replace(record, spec=own), beside.disk)
 
-    folder.create(fill)
+    placing.create(folder, fill)
     wall = timings.of_one_core(spec.points) / workers
     tiles = "1 tile" if plan.tiles == 1 else f"{plan.tiles:,} tiles"
     on = "1 worker" if workers == 1 else f"{workers} workers"

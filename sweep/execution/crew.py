@@ -31,11 +31,13 @@ class Crew:
         self._asked: set[str] = set()
         self._told: dict[str, float] = {}
         self._news: dict[str, list[str]] = {}
+        self._some_went = False
         self._answers: queue.SimpleQueue[tuple[str, Any]] = queue.SimpleQueue()
 
     def look(self, now: float) -> None:
         """See who is there, hear what was answered, and ask who is new or was left out a while ago."""
-        self.present = self._cluster.workers()
+        before, self.present = self.present, self._cluster.workers()
+        self._note_losses(set(before), set(self.present))
         while not self._answers.empty():
             worker, answer = self._answers.get()
             self._asked.discard(worker)
@@ -54,6 +56,19 @@ class Crew:
             more = f" and {len(workers) - _NAMED:,} more" if len(workers) > _NAMED else ""
             self._say(f"left out, because it cannot serve this run: {', '.join(workers[:_NAMED])}{more}: {why}")
         self._news.clear()
+
+    def _note_losses(self, before: set[str], now: set[str]) -> None:
+        """Say who has gone, perhaps because its host was cut off, and who has come after that."""
+        gone = sorted((before - now) & self._fit)
+        if gone:
+            who, what = (
+                (f"{gone[0]} is", "it") if len(gone) == 1 else (f"{len(gone)} workers ({gone[0]}, ...) are", "they")
+            )
+            self._say(f"{who} gone; what {what} had is computed by others")
+        come = sorted(now - before)
+        if come and self._some_went:
+            self._say(f"{come[0]} has come" if len(come) == 1 else f"{len(come)} workers ({come[0]}, ...) have come")
+        self._some_went = self._some_went or bool(gone)
 
     def _take(self, worker: str) -> None:
         if self._unfit.pop(worker, None) is not None:
@@ -104,5 +119,5 @@ class Crew:
         more = f" (and {len(reasons) - 1} other reasons)" if len(reasons) > 1 else ""
         return (
             f"none of the {len(self.present):,} workers of {self._cluster.place} can serve this run: {reasons[0]}{more}; workers "
-            f"need the run folder {self._job.folder} on a shared file system and the same spinsweep"
+            f"need the run folder {self._job.folder} on a shared file system or in a bucket, and the same spinsweep"
         )

@@ -147,8 +147,8 @@ class Driver:
                     end = End(Outcome.ABORTED, self.lease.why)
             except OSError as error:  # a full disk, a folder that is gone: what is committed stays
                 name = f": {error.filename}" if error.filename else ""
-                end = End(Outcome.ABORTED, f"{error.strerror or error}{name}")
                 self.commits.give_up()
+                end = End(Outcome.ABORTED, self.lease.why or f"{error.strerror or error}{name}")
             finally:
                 self.commits.close()
                 self.progress.clear()
@@ -234,6 +234,8 @@ class Driver:
             for work, receipt in zip(works, news.result, strict=True):
                 self._receipts[work] = receipt
                 yield Finished(work, receipt.failed(work.size))
+        elif not self.cluster.lost_worker(news.error) and self._has_lost_lease():
+            yield EndAsked(self.lease.why, Outcome.ABORTED)  # its folder was moved away, say
         elif self._crew is not None and isinstance(news.error, CannotServe) and news.error.worker:
             self._crew.leave_out(news.error.worker, news.error.why)
             self._doubtful.append(works)
@@ -248,6 +250,10 @@ class Driver:
             kind = "" if isinstance(news.error, CannotServe) else f"{type(news.error).__name__}: "
             yield Erred(works[0], f"tile {works[0].tile}: {kind}{news.error}")
         news.future.release()
+
+    def _has_lost_lease(self) -> bool:
+        self.lease.held()
+        return self.lease.lost.is_set()
 
     def _fetch(self, future: Task) -> None:
         """Bring a result home. In Dask's callback thread, because a worker that stands still now would hold up the loop."""

@@ -42,6 +42,8 @@ def growth_of(folder: RunFolder, spec: SweepSpec) -> Growth | None:
         return None
     found = compare(folder.plan(record).spec, spec)
     if isinstance(found, Growth):
+        if folder.in_bucket:
+            raise RunError(f"{folder.path} is in a bucket, where a run cannot be extended", OTHER_FOLDER)
         return found
     raise RunError(
         f"{folder.path} holds another sweep ({record.name}): {'; '.join(found)}",

@@ -74,6 +74,9 @@ def take_apart(folder: RunFolder, break_lease: bool = False) -> Finalized:
 
 
 def _looked_at(folder: RunFolder) -> tuple[RunRecord, Plan]:
+    if folder.in_bucket:
+        words = "copy it into a folder and finalize that"
+        raise RunError(f"{folder.path} is in a bucket, where a run cannot be replaced in one step", Cure(words, words))
     record = folder.record()
     plan = folder.plan(record)
     if record.format != FORMAT:

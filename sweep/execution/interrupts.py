@@ -8,8 +8,11 @@ import threading
 from collections.abc import Iterator
 from enum import IntEnum
 
-from sweep.folder.cancelling import asked, forget
+from sweep.folder.cancelling import Wish, asked, forget
 from sweep.folder.run_folder import RunFolder
+
+_SHARE = 0.02
+"""Greatest share of the driver's time for looking."""
 
 
 class Stage(IntEnum):
@@ -31,10 +34,11 @@ class Interrupts:
         self._folder = folder
         self._token = token
         self._answered = False
+        self._next = 0.0
 
     def look(self) -> Stage:
         """Where things stand, a wish in the run folder counted in; a stop that was asked is answered once."""
-        wish = asked(self._folder, self._token) if self.stage is not Stage.END_ASKED else None
+        wish = self._wish() if self.stage is not Stage.END_ASKED else None
         if wish is not None:
             forget(self._folder)
             self.stage = Stage.END_ASKED if wish.now else max(self.stage, Stage.STOP_ASKED)
@@ -42,6 +46,19 @@ class Interrupts:
             answered, self._answered = self._answered, True
             return Stage.STOPPING if answered else Stage.STOP_ASKED
         return self.stage
+
+    def _wish(self) -> Wish | None:
+        """The wish in the run folder; in a bucket, where looking takes time, it is done less often."""
+        if not self._folder.in_bucket:
+            return asked(self._folder, self._token)
+        clock = self._folder.host.clock
+        began = clock.monotonic()
+        if began < self._next:
+            return None
+        wish = asked(self._folder, self._token)
+        now = clock.monotonic()
+        self._next = now + (now - began) / _SHARE
+        return wish
 
     @contextlib.contextmanager
     def signals(self) -> Iterator[None]:

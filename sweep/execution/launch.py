@@ -37,6 +37,7 @@ from sweep.folder.committed import Committed
 from sweep.folder.host import HERE as HERE_AND_NOW
 from sweep.folder.host import Host
 from sweep.folder.lease import Lease
+from sweep.folder.placing import clear_up
 from sweep.folder.run_folder import RunFolder
 from sweep.folder.run_record import RunRecord
 from sweep.folder.shards import check_open
@@ -137,6 +138,7 @@ def run(
     options.check()
     check_writable(folder)
     progress = Progress(stream or sys.stderr, spec.points, quiet=options.quiet)
+    clear_up(folder, progress.say, options.break_lease)
     if folder.exists() and not _replaced(folder, spec, options, progress):
         return _go_on(folder, options, cluster, progress)
     with Pilot(spec.raw) if pilot is None else nullcontext(pilot) as sent:
@@ -172,17 +174,17 @@ def _replaced(folder: RunFolder, spec: SweepSpec, options: Options, progress: Pr
     Returns whether it was moved away. Raises RunError when it is another sweep that is to stay.
     """
     if options.overwrite:
-        with Lease(folder.lease, options.break_lease):
+        with Lease(folder.lease, options.break_lease, folder.host):
             pass  # nobody is at work on it
         progress.say(f"the run that was here is now {move_to_trash(folder)}")
         return True
     if exchange.unfinished(folder):
-        with Lease(folder.lease, options.break_lease):
+        with Lease(folder.lease, options.break_lease, folder.host):
             exchange.finish(folder)
     growth = growth_of(folder, spec)
     if growth is None:
         if refines_otherwise(folder.record(), spec):
-            with Lease(folder.lease, options.break_lease):
+            with Lease(folder.lease, options.break_lease, folder.host):
                 check_open(folder, folder.record())
                 adopt(folder, spec, progress)
         return False
@@ -190,7 +192,7 @@ def _replaced(folder: RunFolder, spec: SweepSpec, options: Options, progress: Pr
         raise RunError(
             f"{folder.path} holds a smaller sweep; {growth.text()}: allow it with extend, or choose another folder"
         )
-    with Lease(folder.lease, options.break_lease):
+    with Lease(folder.lease, options.break_lease, folder.host):
         record = folder.record()
         check_open(folder, record)
         check_code(folder, record, folder.plan(record), options.accept_code_change, progress)
@@ -244,7 +246,11 @@ def _go_on(
     began = time.time()
     with Lease(folder.lease, options.break_lease, folder.host, progress.say) as lease:
         if lease.taken_over:
-            progress.say(f"taking over from {lease.taken_over}, which is gone")
+            progress.say(
+                f"this is a copy of a run that {lease.taken_over} was at work on; what was committed by then counts"
+                if lease.copied
+                else f"taking over from {lease.taken_over}, which is gone"
+            )
         exchange.finish(folder)
         record = folder.record()
         plan = folder.plan(record)
@@ -274,8 +280,7 @@ def _go_on(
                 folder.disk.shared_with(folder.data),
                 tuple((changes or {}).items()),
             )
-            page = folder.meta / "report.html"
-            with performance_report(connected, page, progress) if options.report else nullcontext():
+            with performance_report(connected, folder, progress) if options.report else nullcontext():
                 end, count = _drive(opened, job, connected, lease, progress, itertools.chain([tiles], todo))
             if end.outcome is Outcome.COMPLETE:
                 end = settle(opened, lease, progress)

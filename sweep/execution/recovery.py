@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -55,7 +55,7 @@ def recover(
     )
     entries = {tile: entry for tile, entry in entries.items() if not entry.taken_back}
     committed = Committed.read(folder, plan, entries)
-    lost = {tile: gone for tile, entry in entries.items() if (gone := _missing(store, tile, entry))}
+    lost = _lost(store, committed, entries)
     unfinished = [tile for tile in lost if np.isin(committed.codes(tile), _CHANGING).any()]
     rewritten = (_rewritten(store, tile, entries[tile]) for tile in unfinished)
     kept = [entry for entry in rewritten if entry is not None]
@@ -72,6 +72,18 @@ def recover(
         committed.put(tile, str(PENDING))
     StatusView(store, committed, folder.host.clock).rebuild()
     return OpenRun(folder, plan, store, committed)
+
+
+def _lost(store: Store, committed: Committed, entries: Mapping[int, JournalEntry]) -> dict[int, int]:
+    """The committed tiles of which files are not there with the size that they had, and of how many.
+
+    What a bucket has taken it has: there, only tiles of which some points may have been computed again are looked at.
+    """
+    tiles = list(entries)
+    if store.disk.safe_when_written:
+        tiles = [tile for tile in tiles if np.isin(committed.codes(tile), _CHANGING).any()]
+    gone = store.disk.map(lambda tile: _missing(store, tile, entries[tile]), tiles)
+    return {tile: count for tile, count in zip(tiles, gone, strict=True) if count}
 
 
 def _missing(store: Store, tile: int, entry: JournalEntry) -> int:

@@ -70,6 +70,8 @@ class RunResult:
         """About the end, and what to do next: typed into a terminal, or in Python."""
         if self.outcome is Outcome.COMPLETE:
             return self.sentence() if python else "\n".join([self.sentence(), *self._next()])
+        if not self.folder.exists():  # it was moved away
+            return self.sentence()
         return f"{self.sentence()}; {self.cure.python if python else self.cure.command}"
 
     def _next(self) -> list[str]:

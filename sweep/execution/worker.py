@@ -7,7 +7,6 @@ import functools
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -18,8 +17,10 @@ from solvers.registry import module_of
 from sweep.errors import RunError
 from sweep.execution.messages import CannotServe, Job, Receipt
 from sweep.execution.parts import Part, point_remark, write_parts
+from sweep.extras import missing
 from sweep.folder.codes import LEFT, PENDING, codes_of, unpacked
 from sweep.folder.host import HERE, Host
+from sweep.folder.places import place
 from sweep.folder.run_folder import RunFolder
 from sweep.folder.store import Store
 from sweep.plan.tiling import Plan, Tile
@@ -40,12 +41,14 @@ class _Context:
 def _context(job: Job, host: Host) -> _Context:
     """The plan and the open store of a run; CannotServe where there are none. Keyed by the run's id too: the same path can
     be a new store."""
-    folder = RunFolder(Path(job.folder), host)
     try:
+        folder = RunFolder(place(job.folder), host)
         record = folder.record()
         plan = folder.plan(record)
     except RunError as error:
         raise CannotServe(f"on {host.name}: {error.text}", _address()) from error
+    except ModuleNotFoundError as error:  # for a bucket
+        raise CannotServe(f"on {host.name}: {missing(error)}", _address()) from error
     if record.id != job.run_id:
         raise CannotServe(f"{job.folder} on {host.name} holds another run than the driver's", _address())
     if code_of(module_of(plan.model)) != job.code:
@@ -54,8 +57,8 @@ def _context(job: Job, host: Host) -> _Context:
             "install the same version of spinsweep on all workers",
             _address(),
         )
-    syncs = not job.synced or host.disk.shared_with(folder.data) != job.synced
-    store = Store(folder.data, plan, writable=True, disk=host.disk)
+    syncs = not job.synced or folder.disk.shared_with(folder.data) != job.synced
+    store = Store(folder.data, plan, writable=True, disk=folder.disk)
     return _Context(plan, store, host, dict(job.changes), syncs)
 
 

@@ -42,8 +42,8 @@ class Committed:
         found = cls(plan)
         if entries is None:
             entries = journal.latest(folder.journal, folder.disk)
-            if any(old_formats.is_old(entry) for entry in entries.values()):
-                entries = old_formats.completed(Store(folder.data, plan, disk=folder.disk), entries)
+        if any(old_formats.is_old(entry) for entry in entries.values()):
+            entries = old_formats.completed(Store(folder.data, plan, disk=folder.disk), entries)
         for tile, entry in entries.items():
             if not 0 <= tile < plan.tiles:
                 raise RunError(

@@ -11,7 +11,9 @@ from numpy.typing import NDArray
 
 from solvers.suggest import did_you_mean
 from sweep.errors import GIVE_A_RUN, REPAIR, RunError, SpecError
+from sweep.folder.places import place
 from sweep.folder.run_folder import RunFolder
+from sweep.folder.zarr_files import ZarrFiles
 from sweep.spec.sweep_spec import METHOD, SOLVER
 
 if TYPE_CHECKING:
@@ -23,19 +25,22 @@ def open(path: str | Path) -> xarray.Dataset:
 
     Parameters
     ----------
-    path : the run's folder, or the `data.zarr` in it.
+    path : the run's folder, or the `data.zarr` in it; in a bucket its address, `s3://bucket/run`.
 
     A list of methods is the dimension `solver`. Values are read when they are used; points that are not computed yet are NaN, and 0 in `status`. Open it again to
     see a store grow. Raises RunError when there is no run.
     """
     import xarray
 
-    given = Path(path)
-    data = given if given.name == "data.zarr" else RunFolder(given).data
-    if not (data / "zarr.json").is_file():
+    given = place(path)
+    folder = RunFolder(given.parent if given.name == "data.zarr" else given)
+    data = folder.data
+    if not folder.disk.is_file(data / "zarr.json"):
         raise RunError(f"{given} is not a run folder (no data.zarr)", GIVE_A_RUN)
     try:
-        dataset: xarray.Dataset = xarray.open_zarr(data, chunks=None)
+        dataset: xarray.Dataset = xarray.open_zarr(
+            ZarrFiles(data, folder.disk, read_only=True) if folder.in_bucket else data, chunks=None
+        )
     except Exception as error:  # there is no end to what a damaged file can be, and to what it raises
         words = str(error).splitlines()[:1]
         raise RunError(f"{data} cannot be read ({type(error).__name__}: {''.join(words)})", REPAIR) from error

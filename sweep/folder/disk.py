@@ -12,9 +12,12 @@ import errno
 import os
 import shutil
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import Protocol
+from typing import ClassVar, Protocol, TypeVar
+
+T = TypeVar("T")
+R = TypeVar("R")
 
 _LOCAL = frozenset(
     [
@@ -37,6 +40,8 @@ _LOCAL = frozenset(
     ]
 )
 """File systems of one machine. On any other a driver cannot sync what a worker elsewhere has written."""
+_NUMBERED_ANEW = {"exfat", "vfat"}
+"""Of these, those whose files have other numbers each time that they are looked up."""
 
 
 class Appender(Protocol):
@@ -58,14 +63,17 @@ class Appender(Protocol):
 class Disk(Protocol):
     """Files and folders; errors are those of the operating system (OSError and what is derived from it)."""
 
+    safe_when_written: ClassVar[bool]
+    """Whether a file outlives a power cut as soon as its writing has returned: in a bucket."""
+
     def read(self, path: Path) -> bytes:
         """The content of a file."""
 
+    def read_part(self, path: Path, start: int, end: int) -> bytes:
+        """The bytes `start` to `end` of a file."""
+
     def tail(self, path: Path, count: int) -> bytes:
         """The last bytes of a file."""
-
-    def part(self, path: Path, start: int, count: int) -> bytes:
-        """`count` bytes of a file, from `start` on; fewer where it ends before."""
 
     def size(self, path: Path) -> int:
         """The length of a file."""
@@ -88,8 +96,12 @@ class Disk(Protocol):
     def appender(self, path: Path) -> Appender:
         """The end of a file, which is made if need be."""
 
-    def rename(self, path: Path, to: Path) -> None:
-        """Give a file or a folder another name in one step; a file of that name is replaced."""
+    def version(self, path: Path) -> str:
+        """What is another one whenever a file is replaced; empty where the disk cannot tell, or there is no file."""
+
+    def rename(self, path: Path, to: Path, over: str = "") -> None:
+        """Give a file or a folder another name in one step; a file of that name is replaced. FileExistsError when that has
+        not the version `over` any more, if one is given."""
 
     def link(self, path: Path, to: Path) -> None:
         """Give a file a second name in one step; FileExistsError when that is taken."""
@@ -109,9 +121,16 @@ class Disk(Protocol):
     def sync_all(self, path: Path) -> None:
         """Make everything on the file system that `path` lies on outlive a power cut."""
 
+    def identity(self, folder: Path) -> str:
+        """A name of the folder itself, which it keeps when it is moved and a copy does not have; empty where there is none
+        that lasts."""
+
     def shared_with(self, path: Path) -> str:
         """A name of the file system that `path` lies on, equal wherever one `sync_all` reaches the same files; empty
         when it cannot (a network's, an unknown one)."""
+
+    def map(self, do: Callable[[T], R], things: Iterable[T]) -> list[R]:
+        """Do something with each of several files; all at once, where every single one is waited for."""
 
 
 class _LocalAppender:
@@ -141,19 +160,21 @@ class _LocalAppender:
 class LocalDisk:
     """The disk as this process sees it."""
 
+    safe_when_written: ClassVar[bool] = False
+
     def read(self, path: Path) -> bytes:
         with open(path, "rb") as stream:
             return stream.read()
+
+    def read_part(self, path: Path, start: int, end: int) -> bytes:
+        with open(path, "rb") as stream:
+            stream.seek(start)
+            return stream.read(end - start)
 
     def tail(self, path: Path, count: int) -> bytes:
         with open(path, "rb") as stream:
             stream.seek(max(0, stream.seek(0, os.SEEK_END) - count))
             return stream.read()
-
-    def part(self, path: Path, start: int, count: int) -> bytes:
-        with open(path, "rb") as stream:
-            stream.seek(start)
-            return stream.read(count)
 
     def size(self, path: Path) -> int:
         return os.stat(path).st_size
@@ -181,7 +202,10 @@ class LocalDisk:
     def appender(self, path: Path) -> Appender:
         return _LocalAppender(path)
 
-    def rename(self, path: Path, to: Path) -> None:
+    def version(self, path: Path) -> str:
+        return ""
+
+    def rename(self, path: Path, to: Path, over: str = "") -> None:
         os.replace(path, to)
 
     def link(self, path: Path, to: Path) -> None:
@@ -219,6 +243,13 @@ class LocalDisk:
         finally:
             os.close(handle)
 
+    def identity(self, folder: Path) -> str:
+        try:
+            lasts = sys.platform.startswith("linux") and _kind_of(folder) in _LOCAL - _NUMBERED_ANEW
+            return str(os.stat(folder).st_ino) if lasts else ""
+        except OSError:
+            return ""
+
     def shared_with(self, path: Path) -> str:
         if not sys.platform.startswith("linux"):  # elsewhere a sync of all only asks for one
             return ""
@@ -227,6 +258,9 @@ class LocalDisk:
             return f"{boot}:{os.stat(path).st_dev}" if _kind_of(path) in _LOCAL else ""
         except OSError:
             return ""
+
+    def map(self, do: Callable[[T], R], things: Iterable[T]) -> list[R]:
+        return [do(thing) for thing in things]
 
 
 def _kind_of(path: Path) -> str:

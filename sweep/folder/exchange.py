@@ -9,20 +9,24 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+from sweep.errors import OTHER_FOLDER, RunError
 from sweep.folder import files
 from sweep.folder.disk import Disk
 from sweep.folder.run_folder import RunFolder
 from sweep.folder.zarr_files import sync_tree
 
-_NEXT, _COMPLETE, _OLD = ".next", "complete", "old.zarr"
+NEXT = ".next"
+_COMPLETE, _OLD = "complete", "old.zarr"
 
 
 def exchange(folder: RunFolder, fill: Callable[[RunFolder], None]) -> None:
     """Replace the content of a run whose lease is held: `fill` makes the new one beside it.
 
-    `fill` may read the old one. Files of `meta` that it does not make stay as they are.
+    `fill` may read the old one. Files of `meta` that it does not make stay as they are. RunError in a bucket.
     """
-    beside = RunFolder(folder.path / _NEXT, folder.host)
+    if folder.in_bucket:
+        raise RunError(f"{folder.path} is in a bucket, where a run cannot be replaced in one step", OTHER_FOLDER)
+    beside = RunFolder(folder.path / NEXT, folder.host)
     disk = folder.disk
     disk.remove_tree(beside.path)
     try:
@@ -39,12 +43,14 @@ def exchange(folder: RunFolder, fill: Callable[[RunFolder], None]) -> None:
 
 def unfinished(folder: RunFolder) -> bool:
     """Whether an exchange was declared complete and not finished."""
-    return folder.disk.is_file(folder.path / _NEXT / _COMPLETE)
+    return not folder.in_bucket and folder.disk.is_file(folder.path / NEXT / _COMPLETE)
 
 
 def finish(folder: RunFolder) -> bool:
     """Finish an exchange that was declared complete, or throw away one that was not; whether there was one to finish."""
-    beside = RunFolder(folder.path / _NEXT, folder.host)
+    if folder.in_bucket:  # where nothing can be renamed there is none
+        return False
+    beside = RunFolder(folder.path / NEXT, folder.host)
     disk = folder.disk
     if not disk.is_file(beside.path / _COMPLETE):
         disk.remove_tree(beside.path)

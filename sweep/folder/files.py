@@ -18,14 +18,17 @@ PARTIAL = ".partial"
 _THIS = LocalDisk()
 
 
-def write_bytes(path: Path, data: bytes, disk: Disk = _THIS, synced: bool = True) -> None:
-    """Replace a file in one step; a crash leaves the old one or the new one. Without `synced` a power cut may leave less."""
+def write_bytes(path: Path, data: bytes, disk: Disk = _THIS, synced: bool = True, over: str = "") -> None:
+    """Replace a file in one step; a crash leaves the old one or the new one. Without `synced` a power cut may leave less.
+
+    FileExistsError when it has not the version `over` any more, if one is given (see `Disk.rename`).
+    """
     beside = path.with_name(f".{path.name}.{secrets.token_hex(4)}{PARTIAL}")
     try:
         disk.write(beside, data)
         if synced:
             disk.sync(beside)
-        disk.rename(beside, path)
+        disk.rename(beside, path, over)
     except BaseException:
         with contextlib.suppress(OSError):
             disk.remove(beside)
@@ -34,14 +37,14 @@ def write_bytes(path: Path, data: bytes, disk: Disk = _THIS, synced: bool = True
         disk.sync(path.parent)
 
 
-def write_text(path: Path, text: str, disk: Disk = _THIS) -> None:
+def write_text(path: Path, text: str, disk: Disk = _THIS, over: str = "") -> None:
     """Replace a text file in one step."""
-    write_bytes(path, text.encode(), disk)
+    write_bytes(path, text.encode(), disk, over=over)
 
 
-def write_record(path: Path, record: Record, disk: Disk = _THIS) -> None:
+def write_record(path: Path, record: Record, disk: Disk = _THIS, over: str = "") -> None:
     """Replace a JSON file in one step."""
-    write_text(path, json.dumps(record.to_json(), indent=1, allow_nan=True) + "\n", disk)
+    write_text(path, json.dumps(record.to_json(), indent=1, allow_nan=True) + "\n", disk, over)
 
 
 def read_json(path: Path, disk: Disk = _THIS) -> Any:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import functools
 import os
 import queue
@@ -19,6 +20,7 @@ from typing import Protocol, TypeVar
 import psutil
 
 from sweep.folder.disk import Disk, LocalDisk
+from sweep.folder.places import BucketPath
 
 T = TypeVar("T")
 _CLOCK = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
@@ -108,6 +110,14 @@ class Host:
     machine: Callable[[], str] = machine
     process_start: Callable[[int], float | None] = process_start
     token: Callable[[], str] = lambda: secrets.token_hex(8)
+
+    def at(self, path: Path) -> Host:
+        """This host with the disk that a path is on, where that is a bucket."""
+        if not isinstance(path, BucketPath):
+            return self
+        from sweep.folder.bucket import disk_of
+
+        return dataclasses.replace(self, disk=disk_of(path.bucket))
 
 
 HERE = Host()

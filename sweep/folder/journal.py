@@ -5,6 +5,7 @@ A line is the commit of its tile: it is written once the tile's data are safe, a
 
 from __future__ import annotations
 
+import secrets
 import sys
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -74,7 +75,11 @@ class Writer:
 
 
 def fence(path: Path, disk: Disk = _THIS) -> None:
-    """Put a copy of the journal in its place, so that who has it open writes into nothing."""
+    """Put a copy of the journal in its place, so that who has it open writes into nothing; in a bucket, take the next place
+    in it, so that they find it taken."""
+    if disk.safe_when_written:
+        disk.append(path, f"# taken over {secrets.token_hex(8)}\n".encode())  # no line of JSON: passed over
+        return
     for name in disk.names(path.parent):  # copies that were not finished
         if name.startswith(f".{path.name}.") and name.endswith(files.PARTIAL):
             disk.remove(path.parent / name)
@@ -105,5 +110,10 @@ def read(path: Path, disk: Disk = _THIS) -> Iterator[JournalEntry]:
 
 def latest(path: Path, disk: Disk = _THIS) -> Mapping[int, JournalEntry]:
     """The entry that counts, by tile; tiles that were taken back have none."""
-    found = {entry.tile: entry for entry in read(path, disk)}
+    return counting(read(path, disk))
+
+
+def counting(entries: Iterable[JournalEntry]) -> Mapping[int, JournalEntry]:
+    """Of entries in their order those that count, by tile."""
+    found = {entry.tile: entry for entry in entries}
     return {tile: entry for tile, entry in found.items() if not entry.taken_back}

@@ -8,6 +8,7 @@ sure that nobody else does so at the same time, and a holder makes sure before e
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import json
 import threading
 from collections.abc import Callable
@@ -31,17 +32,22 @@ CLAIM_SECONDS = 30.0
 SETTLE_SECONDS = 0.2
 _LOOK_SECONDS = 1.0
 TAKEN_OVER = "another driver has taken over this run"
+GONE = "{} is not there any more: it was moved or removed; a run that was moved goes on where it is now"
 _BREAK = Cure(
     "wait for it, stop it, or use --break-lease if you know that it is gone",
     "wait for it, stop it, or run(break_lease=True) if you know that it is gone",
 )
+_ANOTHER = "another folder"
+_LET_GO: set[str] = set()
+"""Tokens of leases that this very process does not hold any more; the file of one may still be in a folder that was moved."""
 _THIS = LocalDisk()
 
 
 @dataclass(frozen=True)
 class Holder(Record):
     """The driver that holds a lease: its host, process, when that started, the machine that host and process are on, and
-    how often it has renewed the lease. `heartbeat` is its own clock's time of that, for the record alone."""
+    how often it has renewed the lease. `heartbeat` is its own clock's time of that, for the record alone. `folder` is what
+    the disk knows the folder of the lease by: a copy of it is another."""
 
     FIX: ClassVar[str] = "remove the file if you know that no driver is at work"
 
@@ -52,14 +58,24 @@ class Holder(Record):
     token: str = ""
     machine: str = ""
     beats: int = 0
+    folder: str = ""
 
     def alive(self, host: Host = HERE) -> bool | None:
         """Whether the driver is there; None where that cannot be seen from this host."""
         same = self.machine == host.machine() if self.machine else self.host == host.name
         if not same:
             return None
+        if self.copied:
+            return False
+        if self.token in _LET_GO:
+            return False
         start = host.process_start(self.pid)
         return start is not None and abs(start - (self.started or 0.0)) < 1.0
+
+    @property
+    def copied(self) -> bool:
+        """Whether the lease came with a copy of the run's folder: its driver is at work on the other one."""
+        return self.folder == _ANOTHER
 
     @property
     def live(self) -> bool:
@@ -76,13 +92,15 @@ def holder(path: Path, disk: Disk = _THIS) -> Holder | None:
         found = files.read_json(path, disk)
     except (FileNotFoundError, NotADirectoryError, ValueError):
         return None
-    return Holder.from_json(found, path)
+    read = Holder.from_json(found, path)
+    own = disk.identity(path.parent) if read.folder else ""
+    return dataclasses.replace(read, folder=_ANOTHER) if own and own != read.folder else read
 
 
 class Lease:
     """Hold a run's lease for the time of a `with` block, renewing its heartbeat.
 
-    `taken_over` says whose lease it replaced, for the user's eyes. `lost` is set, and `why` says the reason, when another
+    `taken_over` says whose lease it replaced, for the user's eyes, and `copied` that it came with a copy of the folder. `lost` is set, and `why` says the reason, when another
     driver has the run or the heartbeat cannot be kept up. `say` is told what is waited for.
     """
 
@@ -95,6 +113,7 @@ class Lease:
     ) -> None:
         self.path = path
         self.taken_over = ""
+        self.copied = False
         self.lost = threading.Event()
         self.why = ""
         self.token = host.token()
@@ -117,6 +136,7 @@ class Lease:
         return self
 
     def __exit__(self, *_: object) -> None:
+        _LET_GO.add(self.token)
         self._beating.close()
         with contextlib.suppress(OSError, RunError):
             if self._is_ours(holder(self.path, self._disk)):
@@ -129,7 +149,7 @@ class Lease:
         if self._clock.monotonic() - self._renewed > TRUST_SECONDS:
             self._beat()
         if not self._is_ours(holder(self.path, self._disk)):
-            self.lose(TAKEN_OVER)
+            self.lose_it()
             return False
         return not self.lost.is_set() and not self._claimed()
 
@@ -137,6 +157,20 @@ class Lease:
         """Count the lease for lost."""
         self.why = self.why or why
         self.lost.set()
+
+    def lose_it(self) -> None:
+        """Count the lease for lost because it is not there any more, or is another's."""
+        if self._disk.safe_when_written:  # in a bucket nothing is moved
+            self.lose(TAKEN_OVER)
+            return
+        try:
+            self._disk.names(self.path.parent)
+        except (FileNotFoundError, NotADirectoryError):
+            self.lose(GONE.format(self.path.parent.parent))
+        except OSError:
+            self.lose(TAKEN_OVER)
+        else:
+            self.lose(TAKEN_OVER)
 
     def _is_ours(self, found: Holder | None) -> bool:
         return found is not None and found.token == self.token
@@ -146,7 +180,8 @@ class Lease:
     def _content(self) -> Holder:
         host, pid = self._host, self._host.pid()
         started = host.process_start(pid)
-        return Holder(host.name, pid, started, self._clock.time(), self.token, host.machine(), self._beats)
+        folder = self._disk.identity(self.path.parent)
+        return Holder(host.name, pid, started, self._clock.time(), self.token, host.machine(), self._beats, folder)
 
     def _create(self) -> bool:
         """Put the lease in place unless there is one."""
@@ -176,9 +211,12 @@ class Lease:
             self._outlast(claim)
             return False
         try:
+            version = self._disk.version(self.path)
             if holder(self.path, self._disk) != found or not self._is_ours(holder(claim, self._disk)):
                 return False
-            files.write_record(self.path, self._content(), self._disk)
+            files.write_record(self.path, self._content(), self._disk, over=version)
+        except FileExistsError:
+            return False
         finally:
             if self._is_ours(holder(claim, self._disk)):
                 self._disk.remove(claim)
@@ -186,6 +224,7 @@ class Lease:
         if not self._is_ours(holder(self.path, self._disk)):
             return False
         self.taken_over = str(found) if found is not None else "a driver that left no name"
+        self.copied = found is not None and found.copied
         return True
 
     def _is_gone(self, found: Holder) -> bool:
@@ -232,11 +271,16 @@ class Lease:
                 self.lose(f"the lease cannot be renewed ({error.strerror or error}), so another driver may take over")
 
     def _renew(self) -> None:
+        version = self._disk.version(self.path)
         if not self._is_ours(holder(self.path, self._disk)):
-            self.lose(TAKEN_OVER)
+            self.lose_it()
             return
         self._beats += 1
-        files.write_record(self.path, self._content(), self._disk)
+        try:
+            files.write_record(self.path, self._content(), self._disk, over=version)
+        except FileExistsError:  # replaced since we looked
+            self.lose(TAKEN_OVER)
+            return
         self._renewed = self._clock.monotonic()
 
     def _claimed(self) -> bool:

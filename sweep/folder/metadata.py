@@ -17,8 +17,10 @@ import zarr
 
 from sweep.errors import RunError
 from sweep.folder import layout
+from sweep.folder.disk import Disk, LocalDisk
 from sweep.folder.run_folder import RunFolder
 from sweep.folder.run_record import RunRecord
+from sweep.folder.zarr_files import ZarrFiles
 from sweep.plan.tiling import Plan
 from sweep.spec.toml_text import spec_text
 
@@ -35,7 +37,7 @@ def damaged(folder: RunFolder, record: RunRecord, plan: Plan) -> Mapping[str, by
         other = 0
         for path in sorted(p for p in sound.rglob("zarr.json") if p.is_file()):
             name = path.relative_to(sound).as_posix()
-            same = _same_metadata(folder.data / name, path)
+            same = _same_metadata(_content(folder.disk, folder.data / name), path)
             if not same:
                 found[name] = path.read_bytes()
                 other += same is not None and path.parent.name in {v.name for v in plan.variables}
@@ -45,16 +47,24 @@ def damaged(folder: RunFolder, record: RunRecord, plan: Plan) -> Mapping[str, by
                 f"another run's; {RunRecord.FIX}"
             )
         for coordinate in layout.coordinates(plan):
-            if f"{coordinate.name}/zarr.json" not in found and not _same_values(folder.data, sound, coordinate.name):
+            if f"{coordinate.name}/zarr.json" not in found and not _same_values(folder, sound, coordinate.name):
                 chunks = (p for p in (sound / coordinate.name).rglob("*") if p.is_file() and p.name != "zarr.json")
                 found |= {p.relative_to(sound).as_posix(): p.read_bytes() for p in chunks}
         return found
 
 
-def _same_metadata(path: Path, sound: Path) -> bool | None:
+def _content(disk: Disk, path: Path) -> bytes:
+    """Of a file; empty where it cannot be read."""
+    try:
+        return disk.read(path)
+    except OSError:
+        return b""
+
+
+def _same_metadata(content: bytes, sound: Path) -> bool | None:
     """Whether they say the same; None when one cannot be read."""
     try:
-        own, good = _read(path), _read(sound)
+        own, good = json.loads(content), json.loads(sound.read_bytes())
         consolidated = own.get("consolidated_metadata", {}).get("metadata", {})
         wanted = good.get("consolidated_metadata", {}).get("metadata", {})
         return _decisive(own) == _decisive(good) and {name: _decisive(node) for name, node in consolidated.items()} == {
@@ -64,16 +74,15 @@ def _same_metadata(path: Path, sound: Path) -> bool | None:
         return None
 
 
-def _read(path: Path) -> Any:
-    return json.loads(path.read_bytes())
-
-
 def _decisive(node: Any) -> Any:
     return {key: node.get(key) for key in _DECIDES}
 
 
-def _same_values(data: Path, sound: Path, name: str) -> bool:
+def _same_values(folder: RunFolder, sound: Path, name: str) -> bool:
     with contextlib.suppress(Exception):  # a damaged chunk is whatever its decoder makes of it
-        own, good = (zarr.open_array(place / name, mode="r")[...] for place in (data, sound))
+        places = ((folder.data, folder.disk), (sound, LocalDisk()))
+        own, good = (
+            zarr.open_array(ZarrFiles(path, disk, read_only=True), path=name, mode="r")[...] for path, disk in places
+        )
         return bool(np.array_equal(own, good, equal_nan=np.asarray(good).dtype.kind in "fc"))
     return False

@@ -2,29 +2,38 @@
 
 from __future__ import annotations
 
+import atexit
 import contextlib
-import secrets
-from collections.abc import Callable, Mapping
+import functools
+import tempfile
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from sweep.errors import GIVE_A_RUN, RunError, SpecError
+from sweep.errors import AGAIN, GIVE_A_RUN, RunError, SpecError
 from sweep.folder import files
 from sweep.folder.disk import Disk
 from sweep.folder.host import HERE, Host
+from sweep.folder.places import in_bucket
 from sweep.folder.run_record import SOLVER_IN, RunRecord
-from sweep.folder.zarr_files import sync_tree
 from sweep.plan.tiling import Plan
-from sweep.spec.array_files import resolved
+from sweep.spec.array_files import files_of, resolved
 from sweep.spec.parsing import parse
 
 
 @dataclass(frozen=True)
 class RunFolder:
-    """Paths of a run folder `<out>`, and the host that it is seen from."""
+    """Paths of a run folder `<out>`, and the host that it is seen from; in a bucket, with that for its disk."""
 
     path: Path
     host: Host = field(default=HERE, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "host", self.host.at(self.path))
+
+    @property
+    def in_bucket(self) -> bool:
+        return in_bucket(self.path)
 
     @property
     def disk(self) -> Disk:
@@ -66,17 +75,15 @@ class RunFolder:
         """Whether a run is here."""
         return self.disk.is_file(self.plan_file)
 
-    def occupied(self) -> bool:
-        """Whether something that is no run of ours is here."""
-        if not self.path.exists():
-            return False
-        return not self.exists() and (not self.path.is_dir() or any(self.path.iterdir()))
-
     def record(self) -> RunRecord:
         """The content of plan.json; RunError when there is no run, or one that cannot be read."""
         try:
             found = files.read_json(self.plan_file, self.disk)
         except (FileNotFoundError, NotADirectoryError):
+            if self.disk.is_file(self.lease):
+                raise RunError(
+                    f"{self.path} is not a run yet: its start was interrupted, or is under way", AGAIN
+                ) from None
             raise RunError(f"{self.path} is not a run folder (no meta/plan.json)", GIVE_A_RUN) from None
         except (OSError, ValueError, RecursionError) as error:
             raise RunError(f"{self.plan_file} cannot be read: {error}; {RunRecord.FIX}") from error
@@ -93,7 +100,7 @@ class RunFolder:
         """The plan of the run, as it was created."""
         record = record or self.record()
         try:
-            spec = parse(resolved(record.spec, self.meta), SOLVER_IN[record.format])
+            spec = parse(resolved(record.spec, self._arrays_of(record)), SOLVER_IN[record.format])
         except SpecError as error:
             raise RunError(f"the run's spec is refused by this version of spinsweep: {error}") from error
         sizes = list(zip(record.tile, spec.shape, strict=False))
@@ -104,29 +111,26 @@ class RunFolder:
             )
         return Plan(spec, record.tile)
 
+    def _arrays_of(self, record: RunRecord) -> Path:
+        """The folder that the array files of the run's spec are named from; those in a bucket are brought here."""
+        if not self.in_bucket:
+            return self.meta
+        return _fetched(self, record.id, tuple(files_of(record.spec)))
+
     def keep_name(self) -> None:
         """Make the name of the folder outlive a power cut, and those of the folders above that may have been made for it."""
         for place in self.path.absolute().parents:
             with contextlib.suppress(OSError):  # what is above may not be ours to open
                 self.disk.sync(place)
 
-    def create(self, fill: Callable[[RunFolder], None]) -> None:
-        """Make the folder in one step: `fill` writes it beside its place, then it is renamed in."""
-        self.disk.make_folder(self.path.parent)
-        beside = RunFolder(self.path.with_name(f".{self.path.name}.{secrets.token_hex(4)}"), self.host)
-        try:
-            self.disk.make_folder(beside.runs)
-            fill(beside)
-            sync_tree(beside.path, self.disk)
-            try:
-                self.disk.rename(beside.path, self.path)
-            except OSError as error:
-                if not self.exists():  # a full disk, a folder that may not be written to
-                    raise
-                raise RunError(
-                    f"{self.path} appeared while this run was being created ({error.strerror}); start it again to continue that one"
-                ) from error
-        except BaseException:
-            self.disk.remove_tree(beside.path)
-            raise
-        self.keep_name()
+
+@functools.lru_cache(maxsize=16)
+def _fetched(folder: RunFolder, run_id: str, names: tuple[str, ...]) -> Path:
+    """Copies of files of `meta` in a folder that goes with this process."""
+    place = tempfile.TemporaryDirectory(prefix="spinsweep-")
+    atexit.register(place.cleanup)
+    for name in names:
+        copy = Path(place.name, name)
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        copy.write_bytes(folder.disk.read(folder.meta / name))
+    return Path(place.name)

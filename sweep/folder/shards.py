@@ -91,4 +91,4 @@ class Shard:
         offset, length = (int(n) for n in self._index[place])
         if offset == _NONE:
             raise FileNotFoundError(2, "no such chunk", str(self._path))
-        return self._disk.part(self._path, offset, length)
+        return self._disk.read_part(self._path, offset, offset + length)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from sweep.folder.codes import INTERPOLATED
 from sweep.folder.dataset import open as open_run
-from sweep.folder.run_folder import RunFolder
+from sweep.folder.places import in_bucket
 from sweep.pictures.arrangement import Arrangement, arranged
 from sweep.pictures.curves import draw_curves
 from sweep.pictures.maps import draw_maps
@@ -37,7 +37,8 @@ def draw(
 ) -> Path:
     """Draw a variable of a run (None: its main output) into a file and return its path.
 
-    Without `output` the file is `<run>/plots/<variable, cut and style>.png`. Raises SpecError for what cannot be drawn and
+    Without `output` the file is `<run>/plots/<variable, cut and style>.png`, and below `plots/<run>` of the current folder
+    for a run in a bucket. Raises SpecError for what cannot be drawn and
     RunError for what cannot be read or written.
     """
     if output is not None:
@@ -46,7 +47,8 @@ def draw(
     dataset = open_run(folder)
     name = variable or main_output(dataset)
     figure = picture(dataset, name, selection, style)
-    return save(figure, output or RunFolder(folder).path / "plots" / file_name([name, *_words(selection, style)]))
+    own = Path("plots", folder.name) if in_bucket(folder) else folder / "plots"
+    return save(figure, output or own / file_name([name, *_words(selection, style)]))
 
 
 def picture(

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sweep.errors import SweepError, resume
-from sweep.folder import journal
+from sweep.folder import journal, starts
 from sweep.folder.codes import FLAGS, INTERPOLATED, PENDING
 from sweep.folder.committed import Committed
 from sweep.folder.lease import holder
@@ -92,9 +92,9 @@ def status_of(path: Path) -> RunStatus:
     folder = RunFolder(path)
     record = folder.record()
     plan = folder.plan(record)
-    entries = list(journal.read(folder.journal))
-    committed = Committed.read(folder, plan)
-    driver = holder(folder.lease)
+    entries = list(journal.read(folder.journal, folder.disk))
+    committed = Committed.read(folder, plan, journal.counting(entries))
+    driver = holder(folder.lease, folder.disk)
     return RunStatus(
         folder=str(path),
         name=plan.spec.name,
@@ -111,7 +111,7 @@ def status_of(path: Path) -> RunStatus:
         driver=None
         if driver is None
         else DriverStatus(driver.host, driver.pid, driver.heartbeat, driver.alive() is not None),
-        starts=len(list(folder.runs.glob("*.json"))),
+        starts=starts.count(folder),
         hash=record.hash,
         finalized=bool(record.shards),
         left=record.left if committed.count(PENDING) == record.left else 0,
@@ -128,8 +128,12 @@ class Unreadable(Record):
 
 def runs_in(folder: Path) -> list[RunStatus | Unreadable]:
     """The runs directly below a folder, or the folder itself if it is one; one that cannot be read does not hide the others."""
-    places = [folder] if RunFolder(folder).exists() else sorted(folder.iterdir()) if folder.is_dir() else []
-    return [_status_or_why(place) for place in places if RunFolder(place).exists()]
+    whole = RunFolder(folder)
+    if whole.exists():
+        return [_status_or_why(folder)]
+    names = whole.disk.names(folder) if whole.in_bucket or folder.is_dir() else []
+    # What begins with a dot is being made, or was thrown away.
+    return [_status_or_why(folder / n) for n in names if not n.startswith(".") and RunFolder(folder / n).exists()]
 
 
 def _status_or_why(place: Path) -> RunStatus | Unreadable:

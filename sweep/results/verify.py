@@ -24,6 +24,7 @@ from sweep.folder.codes import INTERPOLATED, PENDING, POINT_FAILED, codes_of
 from sweep.folder.committed import Committed
 from sweep.folder.journal import JournalEntry
 from sweep.folder.lease import Lease
+from sweep.folder.places import in_bucket
 from sweep.folder.run_folder import RunFolder
 from sweep.folder.run_record import FORMAT, RunRecord
 from sweep.folder.shards import check_open
@@ -34,6 +35,7 @@ from sweep.records import Record
 
 TOLERANCE = 1e-6
 """Relative agreement that is asked for where bits cannot be: another processor or other versions."""
+_AT_ONCE = 64
 _NOT_ANEW = (PENDING, POINT_FAILED, INTERPOLATED)
 
 
@@ -66,17 +68,21 @@ def verify(
     if broken:  # without them nothing else can be read with certainty
         words = tuple(f"{folder.data / name} is damaged or gone" for name in broken)
         return Verdict(0, 0, False, words, damaged_files=broken)
-    store = Store(folder.data, plan)
-    entries = journal.latest(folder.journal)
+    store = Store(folder.data, plan, disk=folder.disk)
+    entries = journal.latest(folder.journal, folder.disk)
     committed = Committed.read(folder, plan)
     indices = np.flatnonzero(committed.uniform).tolist()
     problems: list[str] = []
     damaged: list[int] = []
-    for done, index in enumerate(indices):
+    for done in range(0, len(indices), _AT_ONCE):
         tell(done, len(indices))
-        if found := list(_damage(store, index, entries[index])):
-            problems += [f"tile {index}: {what}" for what in found]
-            damaged.append(index)
+        group = indices[done : done + _AT_ONCE]
+        for index, found in zip(
+            group, folder.disk.map(lambda k: list(_damage(store, k, entries[k])), group), strict=True
+        ):
+            if found:
+                problems += [f"tile {index}: {what}" for what in found]
+                damaged.append(index)
     tell(len(indices), len(indices))
     bitwise = not record.changes and _same_makers(record, entries)
     points, differing = _sample(store, committed, frozenset(damaged), sample, seed, bitwise)
@@ -88,7 +94,7 @@ def repair(folder: RunFolder, verdict: Verdict, options: launch.Options) -> RunR
 
     Returns how the run ended that computed tiles, None where there were none.
     """
-    with Lease(folder.lease, options.break_lease):
+    with Lease(folder.lease, options.break_lease, folder.host):
         record = folder.record()
         if verdict.damaged_tiles:
             check_open(folder, record)
@@ -97,7 +103,7 @@ def repair(folder: RunFolder, verdict: Verdict, options: launch.Options) -> RunR
         for name, content in wanted.items():
             path = folder.data / name
             _make_room(path)
-            path.parent.mkdir(parents=True, exist_ok=True)
+            folder.disk.make_folder(path.parent)
             files.write_bytes(path, content, folder.disk)
         if verdict.damaged_tiles:
             store = Store(folder.data, plan, disk=folder.disk)
@@ -111,7 +117,7 @@ def repair(folder: RunFolder, verdict: Verdict, options: launch.Options) -> RunR
 
 def _make_room(path: Path) -> None:
     """Remove a folder that is where a file should be."""
-    if path.is_dir():
+    if not in_bucket(path) and path.is_dir():
         shutil.rmtree(path)
 
 

@@ -63,6 +63,18 @@ def adopted(raw: Json, meta: Path) -> Json:
     return _with_files(raw, copy)
 
 
+def files_of(raw: Json) -> list[str]:
+    """The array files of a spec's mapping, without the row or the name of an array in them."""
+    found: list[str] = []
+
+    def note(_: str, value: str) -> str:
+        found.append(_ROW.sub("", value).partition(".npz:")[0] + (".npz" if ".npz:" in value else ""))
+        return value
+
+    _with_files(raw, note)
+    return list(dict.fromkeys(found))
+
+
 def stacks(raw: Json) -> dict[str, str]:
     """The parameters whose values along an axis are the arrays of one file: name -> file."""
     tables = [raw.get("axes", {}), *zip_groups(raw.get("zip", {})).values()]

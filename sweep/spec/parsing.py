@@ -83,6 +83,8 @@ def parse(raw: Json, solver: str = SOLVER) -> SweepSpec:
     name = head.get("name", model.title)
     if not isinstance(name, str):
         raise SpecError(f"[sweep] name must be a text, not {name!r}")
+    if not name.isprintable():
+        raise SpecError(f"[sweep] name must be one line without control characters; given was {name!r:.80}")
     options = tables["run"]
     return SweepSpec(
         name=name,

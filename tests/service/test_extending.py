@@ -177,9 +177,9 @@ def test_an_exchange_that_is_cut_off_is_finished_or_thrown_away(raw, run, tmp_pa
         pass
 
     class Deadly(type(folder.disk)):
-        def rename(self, path, to):
+        def rename(self, path, to, over=""):
             self.tick(path)
-            super().rename(path, to)
+            super().rename(path, to, over)
 
         def remove(self, path):
             self.tick(path)

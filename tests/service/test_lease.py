@@ -110,9 +110,9 @@ class Racing(LocalDisk):
         self._step()
         super().write(path, data)
 
-    def rename(self, path, to):
+    def rename(self, path, to, over=""):
         self._step()
-        super().rename(path, to)
+        super().rename(path, to, over)
 
     def link(self, path, to):
         self._step()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import itertools
 import os
 from pathlib import Path
 
@@ -28,9 +29,12 @@ class File:
 
 
 class Folder:
-    """Its names, those that would outlive a power cut, and the changes in between, in their order."""
+    """Its number, its names, those that would outlive a power cut, and the changes in between, in their order."""
+
+    numbers = itertools.count()
 
     def __init__(self):
+        self.number = next(self.numbers)
         self.now = {}
         self.kept = {}
         self.log = []
@@ -102,6 +106,8 @@ class SimulatedDisk:
 class View:
     """A disk as one process sees it. `before` is told of every operation and may raise, or have a part of it done."""
 
+    safe_when_written = False
+
     def __init__(self, disk, before=lambda view, what, path: None):
         self.disk = disk
         self.before = before
@@ -114,11 +120,11 @@ class View:
         self._do("read", path)
         return self.disk.file(path).data
 
+    def read_part(self, path, start, end):
+        return self.read(path)[start:end]
+
     def tail(self, path, count):
         return self.read(path)[-count:]
-
-    def part(self, path, start, count):
-        return self.read(path)[start : start + count]
 
     def size(self, path):
         self._do("read", path)
@@ -167,7 +173,10 @@ class View:
         if part is not None:
             self.before(self, "broken off", None)
 
-    def rename(self, path, to):
+    def version(self, path):
+        return ""
+
+    def rename(self, path, to, over=""):
         self._do("rename", path)
         assert path.parent == to.parent, "never across folders"
         folder, node = self.disk.find(path.parent), self.disk.find(path)
@@ -213,6 +222,13 @@ class View:
         self._do("sync", path)
         self.disk.find(path)
         self.disk.root.sync_all()
+
+    def map(self, do, things):
+        return [do(thing) for thing in things]
+
+    def identity(self, folder):
+        node = self.disk.there(folder)
+        return "" if node is None else str(node.number)
 
     def shared_with(self, path):
         return "one file system" if self.disk.local else ""
