@@ -2,6 +2,7 @@
 # One command on a machine with only Python >= 3.11: make .venv when absent or outdated, then
 #   local.sh run SPEC ...     spinsweep run SPEC ...
 #   local.sh test [ARGS ...]  ruff, mypy and the everyday tests; ARGS go to pytest (-m slow, say, chooses others)
+#   local.sh bench [ARGS ...] what peers and spinsweep take for the same work, one table; --page FILE keeps it as a page
 #   local.sh docs             the documentation site, into build/docs/html
 #   local.sh WORD ...         spinsweep WORD ...
 # PYTHON chooses the interpreter (default: python3).
@@ -42,6 +43,13 @@ case $word in
     "$venv/bin/mypy"
     exec "$venv/bin/python" -m pytest -m "not slow and not faults and not integration" --durations=15 "$@"
     ;;
+  bench)
+    shift
+    ensure test
+    cd "$top"
+    export OPENBLAS_NUM_THREADS=1
+    exec "$venv/bin/python" -m pytest -q -m slow tests/benchmarks/test_bench_table.py "$@"
+    ;;
   docs)
     ensure docs
     export OPENBLAS_NUM_THREADS=1
@@ -49,7 +57,7 @@ case $word in
     echo "local.sh: open $top/build/docs/html/index.html" >&2
     ;;
   help | -h | --help)
-    sed -n '2,7s/^# \{0,1\}//p' "${BASH_SOURCE[0]}"
+    sed -n '2,8s/^# \{0,1\}//p' "${BASH_SOURCE[0]}"
     ;;
   *)
     ensure plot

@@ -2,6 +2,7 @@
 
 import ast
 import contextlib
+import csv
 import io
 import json
 import os
@@ -255,3 +256,30 @@ def test_figure_7_of_the_phase_space_paper(cluster, tmp_path):
     assert found[-0.45, "Sxx_over_S"] == pytest.approx(2.99, abs=0.6)
     assert float(re.search(r"<S_z> = (-[\d.]+) S", said)[1]) == pytest.approx(-0.63, abs=0.06)
     assert "down to J_y = -0.49 Gamma, physical -1.96 (paper: -0.5 Gamma)" in said
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("name", "axes"),
+    [
+        ("atlas_lattice", {"N": [2, 4], "h_x": [1.0], "gamma_minus": [0.5, 2.0]}),
+        ("atlas_collective", {"N": [4], "h_x": [0.5], "gamma_minus": [0.0, 0.5]}),
+        ("atlas_release", {"N": [2, 10], "tau_s": [0.1], "window": [1e-3]}),
+        ("atlas_cycle", {"N": [4], "tau_s": [0.1], "tau_d": [0.1, 1.0]}),
+        ("atlas_magnet", {"V_x": [0.5], "Gamma": [0.1, 1.0]}),
+        ("atlas_spin", {"S": [2.0], "Omega": [1.0], "variant": ["positive_diffusion", "conserving"]}),
+    ],
+)
+def test_error_atlas_is_what_the_product_computes(cluster, tmp_path, name, axes):
+    """Some of its points again: the committed table has their errors, of random methods too."""
+    raw = with_overrides(
+        read(ROOT / "examples" / f"{name}.toml"), axes={axis: {"values": values} for axis, values in axes.items()}
+    )
+    launch.run(parse(raw), tmp_path / "run", stream=io.StringIO(), cluster=contextlib.nullcontext(cluster))
+    script = runpy.run_path(str(ROOT / "examples" / "error_atlas.py"))
+    found = {row[:3]: row[3] for row in script["rows"](*script["errors"](tmp_path / "run", name))}
+    with (ROOT / "examples" / "atlas.csv").open() as file:
+        kept = {(row["sweep"], row["method"], row["point"]): row["error"] for row in csv.DictReader(file)}
+    assert len(found) >= 4
+    for key, error in found.items():
+        assert float(error) == pytest.approx(float(kept[key]), rel=0.02, abs=1e-6), key

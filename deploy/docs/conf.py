@@ -40,6 +40,7 @@ nb_execution_in_temp = True
 nb_execution_timeout = 300
 nb_execution_raise_on_error = True
 nb_merge_streams = True
+nb_render_markdown_format = "myst"  # tables and formulas in what cells show
 
 autodoc_member_order = "bysource"
 autodoc_typehints = "description"

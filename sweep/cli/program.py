@@ -24,6 +24,7 @@ _SECTIONS = {
         "plan": "running",
         "check": "model_files",
         "new-model": "model_files",
+        "warm": "warming",
     },
     "Run": {
         "run": "running",
@@ -35,7 +36,7 @@ _SECTIONS = {
         "cluster": "clusters",
     },
     "Run without a file": {"anisotropy": "classic", "phase-diagram": "classic", "storage": "classic"},
-    "Look": {"status": "runs", "plot": "runs", "errors": "runs", "list": "runs"},
+    "Look": {"status": "runs", "plot": "runs", "view": "runs", "errors": "runs", "list": "runs"},
     "Keep": {"verify": "runs", "export": "runs", "finalize": "runs", "completion": "completion"},
 }
 """What a person does -> commands -> the file beside this one whose `COMMANDS` each is among."""

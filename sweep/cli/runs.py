@@ -1,4 +1,4 @@
-"""Commands about runs that are there: `status`, `errors`, `list`, `cancel`, `export`, `verify`, `finalize`, `plot`."""
+"""Commands about runs that are there: `status`, `errors`, `list`, `cancel`, `export`, `verify`, `finalize`, `plot`, `view`."""
 
 from __future__ import annotations
 
@@ -206,4 +206,14 @@ def plot(
         click.launch(str(path))
 
 
-COMMANDS = (status, errors, list_runs, cancel, export, verify, finalize, plot)
+@click.command()
+@click.argument("folders", metavar="RUN...", type=RunPlace(), nargs=-1, required=True)
+@click.option("--port", type=click.IntRange(0, 65535), help="Of the page, on loopback [default: 8790 if it is free].")
+def view(folders: tuple[Path, ...], port: int | None) -> None:
+    """Serve the live page of RUN, finished or being computed anywhere, on this machine's loopback; Ctrl-C ends it."""
+    from sweep.pictures.page.viewing import view as serve
+
+    serve(folders, port, click.echo)
+
+
+COMMANDS = (status, errors, list_runs, cancel, export, verify, finalize, plot, view)

@@ -59,7 +59,11 @@ def cluster_spec(profile: KubernetesProfile, wanted: Wanted) -> Json:
     if wanted.preload:
         command += ["--preload", wanted.preload]
     # The root of a pod's file system is read-only; /tmp is where kernels are kept and workers spill.
-    environment = {"HOME": "/tmp", "SPINSWEEP_CACHE_DIR": "/tmp/spinsweep", "DASK_TEMPORARY_DIRECTORY": "/tmp"}
+    environment = {
+        "HOME": "/tmp",
+        "SPINSWEEP_CACHE_DIR": "/tmp/spinsweep:/opt/spinsweep/cache",
+        "DASK_TEMPORARY_DIRECTORY": "/tmp",
+    }
     spec: dict[str, Any] = make_cluster_spec(
         name=profile.name,
         image=profile.image,

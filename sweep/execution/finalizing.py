@@ -138,7 +138,7 @@ def _pack(
             continue
         there = [tile for tile in wanted if tile is not None]
         for tile in there:
-            if target.read_chunk(variable, tile) != source.read_chunk(variable, tile):
+            if target.chunk_bytes(variable, tile) != source.chunk_bytes(variable, tile):
                 raise _damaged(folder, f"the shard {shard} does not hold what was written into it")
         for tile in (there[0], there[-1]):
             one, other = (store.read_tile(tile, variable.name) for store in (source, target))
@@ -149,7 +149,7 @@ def _pack(
 def _sound(folder: RunFolder, variable: Variable, source: Store, tile: int, entry: JournalEntry) -> bytes:
     """A chunk that is what its digest says, or of a variable without digests, one that can be read."""
     try:
-        data = source.read_chunk(variable, tile)
+        data = source.chunk_bytes(variable, tile)
         check_whole(data, variable.chunks, variable.dtype)
     except Exception as error:  # a damaged chunk is whatever its decoder makes of it
         raise _damaged(folder, f"the chunk of {variable.name} of tile {tile} cannot be read: {error}") from error
@@ -163,7 +163,7 @@ def _unpack(variable: Variable, source: Store, target: Store, entries: Mapping[i
     lost = 0
     for tile, entry in sorted(entries.items()):
         try:
-            data = source.read_chunk(variable, tile)
+            data = source.chunk_bytes(variable, tile)
         except (OSError, ValueError):
             lost += 1
             continue

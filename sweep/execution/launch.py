@@ -18,6 +18,7 @@ from sweep.clusters import bystanders
 from sweep.clusters.cluster import Cluster, Wanted
 from sweep.clusters.here import HERE, SMALL_SECONDS, here
 from sweep.clusters.kinds import LOCAL, check_name, connect, enter
+from sweep.clusters.page import announce
 from sweep.clusters.tls import NONE_GIVEN, Certificates
 from sweep.errors import RunError, SpecError
 from sweep.execution.changes import checked_changes, record_changes
@@ -148,7 +149,7 @@ def run(
             seconds = share * sent.result(spec.methods).of_one_core(spec.points) if options.open else math.inf
             cluster = options.suited(seconds, progress, sent.companion)
         with cluster as connected:
-            _introduce(connected, options, progress)
+            _introduce(connected, folder, options, progress)
             timings = sent.result(spec.methods)
             if connected.place != HERE:
                 sent.companion.close()
@@ -200,12 +201,13 @@ def _replaced(folder: RunFolder, spec: SweepSpec, options: Options, progress: Pr
     return False
 
 
-def _introduce(cluster: Cluster, options: Options, progress: Progress) -> None:
+def _introduce(cluster: Cluster, folder: RunFolder, options: Options, progress: Progress) -> None:
     """Say where the run can be watched, or that there is no cluster."""
     if cluster.place == HERE:
         progress.say(NO_CLUSTER if options.open else "computing here, without a cluster")
     else:
         progress.say(f"dashboard: {cluster.dashboard}")
+        progress.say(announce(cluster, folder.path))
 
 
 def resume(
@@ -270,7 +272,7 @@ def _go_on(
             return result
         with cluster or options.suited(rounds.seconds(tiles), progress) as connected:
             if not introduced:
-                _introduce(connected, options, progress)
+                _introduce(connected, folder, options, progress)
             if changes:
                 record_changes(folder, changes)
             job = Job(

@@ -13,7 +13,7 @@ _RATE_SECONDS = 30.0
 """The rate is that of about the last half minute."""
 _SURE_SECONDS = 1.0
 """So long after the first tile a rate says something."""
-STARTING = "starting workers, compiling"
+STARTING = "starting, compiling"
 
 
 class Progress:

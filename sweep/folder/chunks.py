@@ -22,10 +22,13 @@ COMPRESSOR = ZstdCodec(level=0, checksum=False)
 """How the arrays of a store are encoded, whatever a user's configuration of Zarr says."""
 
 
+_DECODER = Zstd()
+
+
 def check_whole(data: bytes, shape: Sequence[int], dtype: np.dtype[Any]) -> None:
     """ValueError unless the file of a chunk can be decoded, and holds a chunk of this shape."""
     try:
-        length = len(Zstd().decode(data))
+        length = len(_DECODER.decode(data))
     except RuntimeError as error:
         raise ValueError(f"it cannot be decompressed: {error}") from None
     if length != math.prod(shape) * dtype.itemsize:
@@ -47,3 +50,13 @@ def encoded(array: Any, values: NDArray[Any]) -> bytes:
     little = np.ascontiguousarray(values, dtype=array.dtype.newbyteorder("<"))
     data: bytes = Zstd(level=codecs[1].level, checksum=codecs[1].checksum).encode(little)
     return bytes(data)
+
+
+def decoded(array: Any, data: bytes) -> NDArray[Any] | None:
+    """The values in the file of a chunk of a Zarr array, of the shape of a whole chunk; None when it is encoded in another
+    way than those of our stores."""
+    codecs = array.metadata.codecs
+    if len(codecs) != 2 or codecs[0] != SERIALIZER or not isinstance(codecs[1], ZstdCodec):
+        return None
+    values = np.frombuffer(_DECODER.decode(data), dtype=array.dtype.newbyteorder("<"))
+    return values.reshape(array.chunks)

@@ -129,7 +129,7 @@ def _damage(store: Store, index: int, entry: JournalEntry) -> Iterator[str]:
     for variable, (size, digest) in zip(store.plan.outputs, entry.chunks, strict=True):
         path = store.chunk_file(variable, index)
         try:
-            content = store.read_chunk(variable, index)
+            content = store.chunk_bytes(variable, index)
         except FileNotFoundError:
             yield f"its chunk of {variable.name} is gone ({path})"
         except OSError as error:
@@ -144,7 +144,7 @@ def _damage(store: Store, index: int, entry: JournalEntry) -> Iterator[str]:
     elapsed = next(v for v in store.plan.variables if v.name == ELAPSED)  # no digest is kept of it by itself
     path = store.chunk_file(elapsed, index)
     try:
-        check_whole(store.read_chunk(elapsed, index), elapsed.chunks, elapsed.dtype)
+        check_whole(store.chunk_bytes(elapsed, index), elapsed.chunks, elapsed.dtype)
     except FileNotFoundError:
         yield f"its chunk of {ELAPSED} is gone ({path})"
     except (OSError, ValueError) as error:

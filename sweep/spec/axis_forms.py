@@ -43,6 +43,7 @@ def counted(where: str, form: str, value: Any) -> int:
     if (
         isinstance(value, bool)
         or not isinstance(value, (int, float))
+        or not np.isfinite(value)
         or value != int(value)
         or not 1 <= value <= LARGEST
     ):

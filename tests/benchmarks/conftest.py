@@ -3,11 +3,32 @@
 from pathlib import Path
 
 import pytest
+from comparison import Table
 
 HERE = Path(__file__).parent
+_TABLE = Table()
+
+
+def pytest_addoption(parser):
+    parser.addoption("--page", type=Path, help="Write the table as a page of the documentation.")
 
 
 def pytest_collection_modifyitems(items):
     for item in items:
         if item.path.is_relative_to(HERE):
             item.add_marker(pytest.mark.slow)
+
+
+@pytest.fixture
+def table():
+    """Where a benchmark puts its row."""
+    return _TABLE
+
+
+def pytest_terminal_summary(terminalreporter, config):
+    if _TABLE.rows:
+        terminalreporter.write_line("")
+        terminalreporter.write_line(_TABLE.machine.text())
+        terminalreporter.write_line(_TABLE.text())
+        if page := config.getoption("--page", default=None):
+            page.write_text(_TABLE.page())

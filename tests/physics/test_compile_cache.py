@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 import solvers
+from solvers.numerics import machine_code
 
 CALLEE = """from solvers.numerics.compile import kernel
 
@@ -116,3 +117,67 @@ def test_cache_between_processes(copy: Copy) -> None:
     values, ours, _, _ = copy.run(2.0)
     assert values == "7.0 5.0"
     assert ours == "1 0", "going back to the old sources finds their machine code again"
+
+
+BOTH = """import sys
+from solvers.numerics.probe_caller import caller
+print(*(repr(caller(kind(7.0))) for kind in {"float": [float], "int": [int], "both": [float, int]}[sys.argv[1]]))
+print(sum(caller.stats.cache_misses.values()))
+"""
+
+
+def test_two_processes_that_add_argument_types_at_a_time(copy: Copy, tmp_path: Path) -> None:
+    """Numba's index of one function would let the later of two writers put its code under the other's types."""
+    (copy.folder / "solvers/numerics/probe_callee.py").write_text(CALLEE.replace("FACTOR", "2"))
+    environment = os.environ | {"SPINSWEEP_CACHE_DIR": str(tmp_path), "PYTHONPATH": str(copy.folder)}
+
+    def start(which: str) -> subprocess.Popen[str]:
+        command = [sys.executable, "-c", BOTH, which]
+        return subprocess.Popen(command, cwd=copy.folder, env=environment, stdout=subprocess.PIPE, text=True)
+
+    processes = [start(which) for which in ("float", "int", "float", "int")]
+    said = [process.communicate()[0].splitlines()[0] for process in processes]
+    assert said == ["15.0"] * 4, "x + 1.0 is a float for both"
+    assert start("both").communicate()[0].splitlines()[1] == "0", "both are found"
+    files = [path for path in tmp_path.rglob("*") if path.is_file()]
+    assert len(files) == 2, "one file per argument types, nothing partial left"
+
+
+def test_only_folders_of_ours_are_removed_when_they_are_old(tmp_path: Path) -> None:
+    old = ["0123456789abcdef", "68021a887bddb4d09c851368", "thesis", "0123456789abcdeg"]
+    for name in old:
+        (tmp_path / name).mkdir()
+        os.utime(tmp_path / name, (0, 0))
+    command = [sys.executable, "-c", "from solvers.numerics.machine_code import cache_directory; cache_directory()"]
+    subprocess.run(command, env=os.environ | {"SPINSWEEP_CACHE_DIR": str(tmp_path)}, check=True)
+    assert {name for name in old if (tmp_path / name).exists()} == {"thesis", "0123456789abcdeg"}
+
+
+def test_what_is_damaged_counts_as_absent(tmp_path: Path) -> None:
+    """Cut short, empty, changed in one byte, or under the name of another: the next folder serves, or none."""
+    own, shipped = tmp_path / "own", tmp_path / "shipped"
+    for folder in (own, shipped):
+        machine_code.write(folder, "key", folder.name)
+    machine_code.write(own, "other", "not asked for")
+    mine, other = (own / _name(tmp_path / "names", key) for key in ("key", "other"))
+    whole = mine.read_bytes()
+    assert list(machine_code.read((own, shipped), "key")) == ["own", "shipped"]
+    for content in (whole[:-1], b"", whole[:-1] + bytes([whole[-1] ^ 1]), other.read_bytes()):
+        mine.write_bytes(content)
+        assert list(machine_code.read((own, shipped), "key")) == ["shipped"]
+    mine.unlink()
+    assert list(machine_code.read((own,), "key")) == []
+
+
+def _name(folder: Path, key: str) -> str:
+    """The name of the file that writing under a key makes."""
+    machine_code.write(folder, key, None)
+    (file,) = folder.iterdir()
+    file.unlink()
+    return file.name
+
+
+def test_code_that_cannot_be_kept_is_said(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.warns(machine_code.CacheNotWritten, match="every process compiles it again"):
+        machine_code.write(tmp_path / "file" / "folder", "key", 1)

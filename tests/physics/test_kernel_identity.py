@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 
 import solvers
+from solvers.numerics import machine_code
 from solvers.numerics.compile import FASTMATH, kernel
 from solvers.numerics.identity import SEPARATOR, content_digest, named_by_content
 
@@ -132,7 +133,7 @@ def symbols_of(cache: Path) -> set[str]:
     """Names of all functions that the files of a cache folder define."""
     found = set()
     for path in cache.rglob("*.nbc"):
-        (_, _, (_, bitcode)), *_ = pickle.loads(path.read_bytes())
+        _, ((_, _, (_, bitcode)), *_) = pickle.loads(path.read_bytes()[machine_code.DIGEST_BYTES :])
         found |= {f.name for f in llvmlite.binding.parse_bitcode(bitcode).functions if not f.is_declaration}
     return found
 

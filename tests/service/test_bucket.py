@@ -1,5 +1,6 @@
 """Runs in a bucket of a local S3 server: their whole life, two drivers at once, and a store that is busy, slow and silent."""
 
+import base64
 import io
 import json
 import logging
@@ -24,6 +25,7 @@ from sweep.folder.journal import JournalEntry
 from sweep.folder.lease import TAKEN_OVER, Lease
 from sweep.folder.places import BucketPath, in_bucket, place
 from sweep.folder.run_folder import RunFolder
+from sweep.pictures.page.site import Site
 from sweep.results.verify import verify
 from sweep.spec.parsing import parse
 
@@ -386,3 +388,22 @@ def test_bucket_paths_of_reading_are_lazy(root):
         before = len(asked)
         assert float(data["sum"][0, 0]) == 0.0
         assert len(asked) == before + 1
+
+
+def test_page_of_a_run_in_a_bucket(root, monkeypatch):
+    run(faulty("raise"), root)
+    monkeypatch.setattr("sweep.folder.tail.BUCKET_SECONDS", 0.0)
+    site = Site()
+    name = site.add(place(root))
+    found = site._answer("run", {"run": name})[1]()
+    assert (found["folder"], found["state"], found["done"], found["counts"]["failed"]) == (root, "complete", 60, 6)
+    data = sweep.open(root)
+    answer = site._answer("slice", {"run": name, "output": "sum", "x": "a", "y": "b"})[1]()
+    values = np.frombuffer(base64.b64decode(answer["values"])).reshape(10, 6)
+    np.testing.assert_array_equal(values, data["sum"].values)
+    (group,) = site._answer("failures", {"run": name})[1]()["groups"]
+    assert (group["count"], group["type"]) == (6, "ArithmeticError")
+    resumed = launch.resume(place(root), HERE, io.StringIO(), retry=True)
+    assert resumed.failed == 6
+    site._answer("run", {"run": name})
+    assert site._known[name].followed.versions.max() == 2, "the tiles that were computed again are seen"

@@ -86,7 +86,7 @@ def confined(pod):
         assert {mount["name"] for mount in container["volumeMounts"]} <= volumes
         for size in ("requests", "limits"):
             assert {"cpu", "memory"} == set(container["resources"][size])
-        assert {"name": "SPINSWEEP_CACHE_DIR", "value": "/tmp/spinsweep"} in container["env"]
+        assert {"name": "SPINSWEEP_CACHE_DIR", "value": "/tmp/spinsweep:/opt/spinsweep/cache"} in container["env"]
         assert "/tmp" in [mount["mountPath"] for mount in container["volumeMounts"]]
 
 

@@ -27,7 +27,7 @@ def test_no_start_up_in_what_is_left(clock):
     """Half a minute of start-up, then 10 points a second: 90 points are left after the second tile, which is 9 s."""
     counted = Progress(io.StringIO())
     counted.start(110, 0, 0)
-    assert counted.line() == "0/110 points (0 %), starting workers, compiling, 0 failed"
+    assert counted.line() == "0/110 points (0 %), starting, compiling, 0 failed"
     clock.now += 30
     counted.add(10)
     assert counted.line() == "10/110 points (9 %), 0 failed"  # nobody can know yet

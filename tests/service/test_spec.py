@@ -142,6 +142,10 @@ BAD = {
     "infinite axis": (change(axes={"b": [0.0, float("inf")]}), ["b", "finite"]),
     "unknown form": (change(axes={"a": {"linspce": [0, 1, 2]}}), ["linspce", "did you mean linspace?"]),
     "two forms": (change(axes={"a": {"linspace": [0, 1, 2], "values": [1]}}), ["exactly one", "linspace, values"]),
+    "count that is no number": (
+        change(axes={"a": {"linspace": [0, 1, float("nan")]}}),
+        ["count of linspace", "whole number", "nan"],
+    ),
     "no form": (change(axes={"a": 3.0}), ["write a list or one of values, linspace"]),
     "empty axis": (change(axes={"a": []}), ["a", "at least one value"]),
     "repeated value": (change(axes={"a": [1.0, 2.0, 1.0]}), ["a", "1.0", "repeated"]),

@@ -23,6 +23,7 @@ def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 
 def write(app: Any) -> None:
     """Write what is new or changed, and remove what is no page any more."""
+    from atlas_table import atlas_table
     from model_pages import limits, model_pages
     from spec_page import spec_page
 
@@ -34,6 +35,7 @@ def write(app: Any) -> None:
     pages = {**model_pages(costs), "spec": spec_page()}
     wanted = {target / f"{name}.md": text for name, text in pages.items()}
     wanted[target / "limits.txt"] = limits()
+    wanted[target / "atlas.txt"] = atlas_table(top / "examples" / "atlas.csv")
     wanted[target / "template.py"] = template("rabi")
     for path, text in wanted.items():
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -134,7 +134,11 @@ MODELS = (
             declare.energy("individual_loss_storage", "energy lost by individual decay during storage", PER_CYCLE),
             declare.energy("individual_loss_discharge", "energy lost by individual decay during discharge", PER_CYCLE),
             Output(
-                name="efficiency", meaning="efficiency released/charged", dims=PER_CYCLE, nan=declare.NOTHING_CHARGED
+                name="efficiency",
+                label="efficiency",
+                meaning="efficiency released/charged",
+                dims=PER_CYCLE,
+                nan=declare.NOTHING_CHARGED,
             ),
         ),
         example={"N": 140, "Gamma": 1600.0, "tau_s": 0.0187, "tau_d": 0.0187, "cycles": 80},

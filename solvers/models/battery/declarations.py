@@ -139,6 +139,14 @@ NO_LENGTH = "<S^2> is negative in this closure"
 NOTHING_CHARGED = "nothing is charged"
 
 
+_LABELS = {
+    "released": "released energy",
+    "charged": "charged energy",
+    "individual_loss_storage": "loss in storage",
+    "individual_loss_discharge": "loss in discharge",
+}
+
+
 def energy(name: str, meaning: str, dims: tuple[str, ...] = (), symbol: str = "") -> Output:
     """An energy of all emitters together."""
     return Output(
@@ -147,7 +155,7 @@ def energy(name: str, meaning: str, dims: tuple[str, ...] = (), symbol: str = ""
         dims=dims,
         unit="hbar*omega_s",
         symbol=symbol,
-        label=name.replace("_", " ").replace("released", "released energy"),
+        label=_LABELS.get(name, name.replace("_", " ")),
     )
 
 

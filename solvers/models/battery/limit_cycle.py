@@ -276,12 +276,20 @@ MODELS = (
             replace(declare.energy("charged", "energy that a pulse adds"), nan=PERIOD_2),
             Output(
                 name="efficiency",
+                label="efficiency",
                 meaning="efficiency released/charged",
                 nan=f"{declare.NOTHING_CHARGED}, or {PERIOD_2}",
             ),
-            Output(name="power", meaning="power released/(tau_s+tau_d)", unit="hbar*omega_s*gamma", symbol="P"),
+            Output(
+                name="power",
+                label="power",
+                meaning="power released/(tau_s+tau_d)",
+                unit="hbar*omega_s*gamma",
+                symbol="P",
+            ),
             Output(
                 name="cycles_to_converge",
+                label="cycles to converge",
                 meaning="first cycle, from the ground state, whose released energy is within 1 % of the limit",
                 nan="more than max_cycles, or the limit was not found to the tolerance",
                 bounds=(1.0, math.inf),
@@ -293,8 +301,15 @@ MODELS = (
                 symbol=r"\lambda_2",
                 methods=("chain",),
             ),
-            Output(name="S_equation_8", meaning="S after discharge by Eq. (8), corrected", symbol="S"),
-            Output(name="S_equation_8_printed", meaning="S after discharge by Eq. (8) as printed", symbol="S"),
+            Output(
+                name="S_equation_8", label="S by Eq. (8)", meaning="S after discharge by Eq. (8), corrected", symbol="S"
+            ),
+            Output(
+                name="S_equation_8_printed",
+                label="S by Eq. (8) as printed",
+                meaning="S after discharge by Eq. (8) as printed",
+                symbol="S",
+            ),
         ),
         example={"N": 140, "Gamma": 1600.0, "tau_s": 0.0187, "tau_d": 0.0375},
         checks=(

@@ -147,7 +147,12 @@ MODELS = (
             Output(name="t", meaning="time", dims=("sample",), unit="1/gamma", symbol="t"),
             Output(name="M", meaning="M = <S_z>", label="inversion", dims=("sample",), symbol="M"),
             Output(
-                name="S", meaning="S from S(S+1) = <S^2>, Eq. (7)", dims=("sample",), symbol="S", nan=declare.NO_LENGTH
+                name="S",
+                label="effective spin",
+                meaning="S from S(S+1) = <S^2>, Eq. (7)",
+                dims=("sample",),
+                symbol="S",
+                nan=declare.NO_LENGTH,
             ),
         ),
         example={"N": 140, "Gamma": 1600.0, "tau_s": 0.0187, "tau_d": 0.0187, "cycles": 10, "samples": 5},

@@ -174,6 +174,7 @@ def monitors(dims: tuple[str, ...] = ("time",)) -> tuple[Output, ...]:
     return (
         Output(
             name="length_mean",
+            label="mean length",
             meaning="mean of N = |alpha|^2 + |beta|^2; exact: 2S (P), 2S+1 (Wigner), 2S+2 (Q)",
             dims=dims,
             methods=("twoqs",),

@@ -212,6 +212,7 @@ MODELS = (
             *declare.moments(),
             Output(
                 name="xi2",
+                label="squeezing parameter",
                 meaning="squeezing 2S min Var(S_perp)/|<S>|^2",
                 dims=("time",),
                 methods=("twoqs", "exact"),

@@ -207,6 +207,7 @@ MODELS = (
             ),
             Output(
                 name="t_min",
+                label="time of the best squeezing",
                 meaning="when that is",
                 unit=declare.UNIT_OF_TIME,
                 symbol=r"t_\mathrm{min}",

@@ -138,6 +138,7 @@ MODELS = (
             ),
             Output(
                 name="plateau",
+                label="amplitude of the slow mode",
                 meaning="amplitude of that mode at t = 0",
                 symbol=r"A_0",
                 bounds=(0.0, math.inf),

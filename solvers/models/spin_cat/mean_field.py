@@ -261,6 +261,7 @@ MODELS = (
             ),
             Parameter(
                 name="follow_beyond",
+                label="far detuning",
                 meaning="Lorentzian spins detuned by more than this follow their field instead of precessing; 0: none",
                 default=3.0,
                 unit="Gamma2",

@@ -258,6 +258,7 @@ MODELS = (
             ),
             Output(
                 name="settle_time",
+                label="settling time",
                 meaning=f"last time at which max(|A'|, |zeta'|, |z'|) fell below {REST:g}",
                 nan="not at rest at the end",
                 # 1e-6 is a few hundred tolerances of the state, over the rate of the decay, about .05

@@ -267,6 +267,7 @@ MODELS = (
             declare.sem("second", ("time", "axis", "axis2")),
             Output(
                 name="length_mean",
+                label="mean length",
                 meaning="mean of N = |alpha|^2 + |beta|^2 per site",
                 dims=("time",),
                 methods=("twoqs",),

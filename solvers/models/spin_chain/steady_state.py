@@ -368,6 +368,7 @@ MODELS = (
             ),
             Output(
                 name="correlation_length",
+                label="correlation length",
                 meaning="xi of C(s) ~ exp(-s/xi); trajectories: fitted to even s >= 2 where C is above its noise",
                 methods=("twoqs", "holstein_primakoff"),
                 symbol=r"\xi",
@@ -377,7 +378,12 @@ MODELS = (
                 declare.sem(name, ("distance",) if name == "correlation" else (), nan="a single trajectory has none")
                 for name in WITH_ERROR
             ),
-            Output(name="length_mean", meaning="mean of N = |alpha|^2 + |beta|^2 per site", methods=("twoqs",)),
+            Output(
+                name="length_mean",
+                label="mean length",
+                meaning="mean of N = |alpha|^2 + |beta|^2 per site",
+                methods=("twoqs",),
+            ),
             Output(
                 name="length_variance",
                 meaning="variance of N over sites, times and trajectories; its growth is an error of the method",

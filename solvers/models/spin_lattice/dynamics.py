@@ -321,6 +321,7 @@ MODELS = (
             ),
             Output(
                 name="squeezing",
+                label="squeezing parameter",
                 meaning="N min Var(S_perp) / |<S>|^2",
                 nan="<S> vanishes and has no direction",
                 nan_if_warned=AFTER_BUDGET,

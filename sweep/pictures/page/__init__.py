@@ -1,0 +1,1 @@
+"""The live page: runs in a browser while they fill, on Dask's dashboard or on a server of our own; it can only look."""
