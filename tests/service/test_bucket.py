@@ -6,6 +6,7 @@ import json
 import logging
 import pickle
 import signal
+import subprocess
 import time
 from pathlib import Path
 
@@ -211,6 +212,39 @@ def refused(call, *given):
     with pytest.raises(RunError) as caught:
         call(*given)
     return str(caught.value)
+
+
+def test_refined_run(root, tmp_path):
+    raw = {
+        "sweep": {"model": "toy.disc"},
+        "axes": {name: {"linspace": [0.0, 1.0, 9]} for name in ("a", "b")},
+        "refine": {"depth": 2, "outputs": ["inside"]},
+    }
+    assert run(raw, root)[0].exit_status == run(raw, tmp_path / "near")[0].exit_status == 0
+    assert_same_bits(root, tmp_path / "near")
+
+
+def test_copy_whose_journal_is_joined_is_a_run_folder(root, server, tmp_path):
+    """As deploy/docs/clusters.md says."""
+    run(faulty("raise"), root)
+    for key, content in objects(server, root).items():
+        path = tmp_path / "copy" / key
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content)
+    for name in ("journal.jsonl", "errors.jsonl"):
+        words = f"cd {tmp_path}/copy/meta && cat {name}/0* > joined && rm -r {name} && mv joined {name}"
+        subprocess.run(["sh", "-c", words], check=True)
+    assert_same_bits(tmp_path / "copy", root)
+    found = sweep.Run(tmp_path / "copy")
+    assert found.status().failed == 6 and found.errors()[0].count == 6
+    assert not verify(found.folder).problems
+
+
+@pytest.mark.slow
+def test_check_of_a_cluster_tries_the_bucket(remote, root):
+    """A worker reads what is written here, and the other way round."""
+    done = remote("cluster", "check", "local", "--out", root)
+    assert done.returncode == 0 and f"ok    folder: {root} on" in done.stdout, done.stdout + done.stderr
 
 
 def test_from_python(root, tmp_path):

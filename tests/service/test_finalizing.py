@@ -79,7 +79,8 @@ def test_few_files_with_the_same_content(run, tmp_path):
     verdict = verify(RunFolder(tmp_path / "out"))
     assert (verdict.problems, verdict.tiles) == ((), 2 * 4 * 5)
     assert (tmp_path / "out" / "meta" / "journal.jsonl").read_bytes() == lines
-    assert sweep.Run(tmp_path / "out").status().state == "finalized"
+    status = sweep.Run(tmp_path / "out").status()
+    assert (status.state, status.finalized) == ("complete", True)
     assert "packed into shards" in data.attrs["history"]
     assert not finalize(RunFolder(tmp_path / "out")).done
     take_apart(RunFolder(tmp_path / "out"))

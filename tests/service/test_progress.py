@@ -1,6 +1,7 @@
 """What is said while a sweep runs."""
 
 import io
+import re
 
 import pytest
 
@@ -46,6 +47,75 @@ def test_rate_is_that_of_the_last_half_minute(clock):
         clock.now += 2
         counted.add(20)
     assert "10 points/s" in counted.line()
+
+
+def test_costly_points_first_do_not_make_it_long(clock):
+    """Ten tiles of 100 points, the first five predicted, and found, to take 9 s each and the others 1 s: after three there are
+    23 s and 7/10 of the points left. By points alone it would be 63 s."""
+    counted = Progress(io.StringIO())
+    counted.start(1000, 0, 0, cost=0.9 * 5 + 0.1 * 5)  # in the pilot's seconds, ten times too short
+    for _ in range(3):
+        clock.now += 9
+        counted.add(100, cost=0.9)
+    # 5.0 - 2.7 = 2.3 pilot's seconds are left; the pace is 0.1 of them per second.
+    assert "23 s left" in counted.line()
+    clock.now += 8
+    assert "15 s left" in counted.line(), "it counts down while tiles are computed"
+    assert counted.line().startswith("300/1,000 points (30 %), 11 points/s")
+
+
+def test_warnings_are_counted(clock):
+    counted = Progress(io.StringIO())
+    counted.start(100, 10, 1, warned=2)
+    counted.add(10, failed=1, warned=3)
+    assert counted.line() == "20/100 points (20 %), 2 failed, 5 with a warning"
+
+
+class Terminal(io.StringIO):
+    """Text that knows where its last line stands."""
+
+    encoding = "utf-8"
+
+    def isatty(self):
+        return True
+
+    def screen(self):
+        """The last line, as a terminal would have it after all carriage returns, colours apart."""
+        line = ""
+        for part in re.sub(r"\x1b\[\d+m", "", self.getvalue()).split("\n")[-1].split("\r"):
+            line = part + line[len(part) :]
+        return line.rstrip()
+
+
+@pytest.mark.parametrize("columns", [200, 80, 50, 20])
+def test_one_line_of_a_terminal(clock, monkeypatch, columns):
+    monkeypatch.setenv("COLUMNS", str(columns))
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    terminal = Terminal()
+    counted = Progress(terminal)
+    counted.start(1000, 0, 0)
+    for _ in range(2):
+        clock.now += 1
+        counted.add(250, failed=1)
+        counted.tick()
+        assert len(terminal.screen()) < columns, "it would go on in the next line"
+    assert ("━" in terminal.screen()) == (columns >= 80)
+    assert "\x1b[31m2 failed\x1b[0m" in terminal.getvalue() or columns < 80
+    counted.say("a word")
+    assert terminal.getvalue().endswith("\ra word\n")
+    assert "\n" not in terminal.getvalue().removesuffix("a word\n")
+
+
+def test_no_colour_where_it_is_not_wanted(clock, monkeypatch):
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setenv("NO_COLOR", "1")
+    terminal = Terminal()
+    terminal.encoding = "ascii"
+    counted = Progress(terminal)
+    counted.start(10, 5, 1)
+    counted.tick()
+    assert "\x1b" not in terminal.getvalue() and terminal.getvalue().isascii() and "##.." in terminal.getvalue()
 
 
 @pytest.mark.parametrize(
