@@ -84,7 +84,7 @@ class RunStatus(Record):
         parts = [counts if self.state != "submitted" else f"{counts}, waiting for a driver at {self.submitted}"]
         if self.rate > 0:
             parts.append(f"{self.rate:,.0f} points/s" if self.rate >= 10 else f"{self.rate:.2g} points/s")
-        if self.seconds_left is not None:
+        if self.seconds_left is not None and self.done < self.points:
             parts.append(f"{duration(self.seconds_left)} left")
         parts.append(f"{self.failed:,} failed")
         if self.warned:
