@@ -36,8 +36,13 @@ _SECTIONS = {
         "cancel": "runs",
         "cluster": "clusters",
     },
-    "Run without a file": {"anisotropy": "classic", "phase-diagram": "classic", "storage": "classic"},
-    "Look": {"status": "runs", "plot": "runs", "view": "runs", "errors": "runs", "list": "runs", "reproduce": "papers"},
+    "Run without a file": {
+        "anisotropy": "classic",
+        "phase-diagram": "classic",
+        "storage": "classic",
+        "reproduce": "papers",
+    },
+    "Look": {"status": "runs", "plot": "runs", "view": "runs", "errors": "runs", "list": "runs"},
     "Keep": {"verify": "runs", "export": "runs", "finalize": "runs", "completion": "completion"},
 }
 """What a person does -> commands -> the file beside this one whose `COMMANDS` each is among."""
