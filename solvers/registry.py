@@ -112,8 +112,25 @@ def models() -> dict[str, Model]:
     return found
 
 
+@functools.cache
+def _in_own_file(model_id: str) -> Model | None:
+    """The model of that id in the file of the same name, as ours mostly are: the rest of its system, which may take ten
+    times as long to import, is then not read."""
+    system, _, name = model_id.partition(".")
+    file = ROOT / "models" / system / f"{name}.py"
+    if not (system.isidentifier() and name.isidentifier() and file.is_file()) or _place_of(system) != file.with_name(
+        "__init__.py"
+    ):
+        return None
+    declared = getattr(importlib.import_module(f"{_FOLDER.__name__}.{model_id}"), "MODELS", ())
+    return next((model for model in declared if model.id == model_id), None)
+
+
 def find(model_id: str) -> Model:
     """The model of that id; ValueError with the nearest id if there is none."""
+    own = _in_own_file(str(model_id))
+    if own is not None:
+        return own
     system = str(model_id).partition(".")[0]
     if system in systems() and model_id in (of_system := models_of(system)):
         return of_system[model_id]
@@ -125,6 +142,8 @@ def find(model_id: str) -> Model:
 
 def module_of(model: Model) -> str:
     """Name of the module that declares a model."""
+    if _in_own_file(model.id) is model:
+        return f"{_FOLDER.__name__}.{model.id}"
     for name in _modules(model.id.partition(".")[0]):
         if model in getattr(importlib.import_module(name), "MODELS", ()):
             return name

@@ -49,6 +49,10 @@ class RunError(SweepError, RuntimeError):
     exit_status = 2
 
 
+class InUseError(RunError):
+    """Another driver is at work on the run."""
+
+
 class AbortedError(SweepError, RuntimeError):
     """A run ended before its points did; what is committed is kept."""
 

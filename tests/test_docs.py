@@ -8,6 +8,7 @@ import pytest
 
 from solvers import models
 from solvers.physics import physics_of
+from sweep.spec.parsing import SECTIONS
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "deploy" / "docs" / "extensions"))
@@ -16,6 +17,7 @@ from docstrings import page, sentence  # noqa: E402
 from equations import mathtext, split_tag  # noqa: E402
 from inline_math import svg  # noqa: E402
 from model_pages import model_page  # noqa: E402
+from spec_page import spec_page  # noqa: E402
 
 OURS = sorted(name for name in models() if not name.startswith("toy."))
 
@@ -63,6 +65,14 @@ def test_every_model_has_a_page(name):
             assert svg(line.strip()).startswith("<svg")
     for inline in set(re.findall(r"\{math\}`([^`]+)`", text)):
         assert svg(inline).startswith("<svg")
+
+
+def test_the_spec_page_has_every_key():
+    text = spec_page()
+    for section, keys in SECTIONS.items():
+        assert f"## `[{section}]`" in text
+        for key in keys or ():
+            assert f"| `{key}` |" in text
 
 
 def test_methods_and_what_they_do_become_a_list():

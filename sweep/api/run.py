@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from solvers import solve
 from solvers.suggest import did_you_mean
 from sweep.errors import RunError, SpecError
+from sweep.folder.cancelling import ask
 from sweep.folder.codes import FLAGS
 from sweep.folder.committed import Committed
 from sweep.folder.dataset import dimension_named, nearest
@@ -83,6 +84,13 @@ class Run:
     def status(self) -> RunStatus:
         """Points done, failed, warned; whether a driver is at work."""
         return status_of(self.folder.path)
+
+    def cancel(self, now: bool = False) -> str:
+        """Ask the driver, wherever it is, to stop: when the tiles that run are finished, or `now`; says what will happen.
+
+        RunError when no driver is at work.
+        """
+        return ask(self.folder.path, now)
 
     def errors(self) -> list[Group]:
         """Failed points grouped by cause, each with an example and the command that repeats it."""

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     import xarray
     from distributed import Client
 
+    from sweep.api.run import Run
     from sweep.clusters.cluster import Cluster
     from sweep.execution.result import RunResult
 
@@ -107,7 +108,7 @@ class Sweep:
         """
         from sweep.execution import launch
 
-        out = place(store) if store is not None else Path("results") / (self.name or self.model)
+        out = self._place(store)
         options = launch.Options(
             workers=workers,
             quiet=quiet,
@@ -118,6 +119,55 @@ class Sweep:
             python=True,
         )
         return _opened(launch.run(self.spec(), out, options, cluster=_cluster_of(client)))
+
+    def submit(
+        self,
+        client: Client | None = None,
+        store: str | Path | None = None,
+        cluster: str | None = None,
+        workers: int | None = None,
+        quiet: bool = False,
+        accept_code_change: bool = False,
+        break_lease: bool = False,
+        overwrite: bool = False,
+        extend: bool = True,
+    ) -> Run:
+        """Run, or continue, the sweep in the background, and return at once; this process may end meanwhile.
+
+        Parameters
+        ----------
+        client : a Dask client of a cluster that goes on without this process; the driver itself runs there.
+        cluster : instead, the address of such a scheduler or the path of its scheduler file; or a cluster that is made for
+            the run, as ``--cluster`` names them. Without either, a process of its own on this machine computes.
+
+        The others are those of `run`, which also says what is raised.
+
+        Returns
+        -------
+        The run: ``status()``, ``errors()``, ``data`` as it fills, ``cancel()``.
+        """
+        from sweep.api.run import Run
+        from sweep.execution import submitting
+        from sweep.execution.launch import Options
+
+        if client is not None and cluster is not None:
+            raise SpecError("give submit(client=...) or submit(cluster=...), not both")
+        options = Options(
+            cluster=cluster,
+            workers=workers,
+            quiet=quiet,
+            accept_code_change=accept_code_change,
+            break_lease=break_lease,
+            overwrite=overwrite,
+            extend=extend,
+            python=True,
+        )
+        out = self._place(store)
+        submitting.submit(self.spec(), out, options, cluster=_cluster_of(client))
+        return Run(out)
+
+    def _place(self, store: str | Path | None) -> Path:
+        return place(store) if store is not None else Path("results") / (self.name or self.model)
 
 
 def refine(

@@ -28,6 +28,7 @@ _SECTIONS = {
     },
     "Run": {
         "run": "running",
+        "submit": "running",
         "extend": "running",
         "refine": "running",
         "resume": "running",

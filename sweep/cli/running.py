@@ -149,6 +149,39 @@ def run(spec: str, out: Path | None, values: tuple[str, ...], axes: tuple[str, .
     sys.exit(start(mapping, out or Path("results") / Path(spec).stem, words))
 
 
+@click.command()
+@click.argument("spec", metavar="SPEC_OR_RUN")
+@click.option(
+    "--out", type=RunPlace(), help="Run folder, or s3://BUCKET/NAME [default: results/<name of the spec file>]."
+)
+@click.option(
+    "--overwrite", is_flag=True, help="Move another sweep's run in this folder to .trash beside it, and start anew."
+)
+@overrides
+@running
+def submit(spec: str, out: Path | None, values: tuple[str, ...], axes: tuple[str, ...], **words: Any) -> None:
+    """Run the sweep of SPEC, or go on with RUN, in the background, and return.
+
+    On a scheduler that is there (--cluster with an address or a scheduler file) the driver itself runs, and is started
+    again elsewhere when it dies; this machine may sleep. Otherwise a process of its own on this machine computes, or has
+    the jobs of --cluster compute: it does not need the terminal, but the machine has to stay on. `status --watch`,
+    `cancel`, `errors` and `list` work from anywhere.
+    """
+    from sweep.execution import submitting
+    from sweep.folder.places import place
+    from sweep.folder.run_folder import RunFolder
+    from sweep.spec.documents import read
+    from sweep.spec.parsing import parse
+
+    given = place(spec)
+    there = RunFolder(given)
+    if in_bucket(given) or (given.is_dir() and there.exists()):
+        raw, out = changed(there.plan().spec.raw, values, axes), out or given
+    else:
+        raw, out = changed(read(spec), values, axes), out or Path("results") / Path(spec).stem
+    submitting.submit(parse(raw), out, options_of(words))
+
+
 def start(mapping: Callable[[], Json], out: Path, words: Json) -> int:
     """Run a spec into a folder and return the exit status.
 
@@ -294,4 +327,4 @@ def plan(spec: str, values: tuple[str, ...], axes: tuple[str, ...], workers: int
         click.echo(found.text())
 
 
-COMMANDS = (run, extend, refine, resume, retry, plan)
+COMMANDS = (run, submit, extend, refine, resume, retry, plan)

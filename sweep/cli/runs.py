@@ -17,23 +17,38 @@ from sweep.errors import SpecError
 @click.command()
 @run_folder
 @json_option
-@click.option("--watch", is_flag=True, help="Look again every few seconds until the run is complete or stops.")
+@click.option(
+    "--watch", is_flag=True, help="Go on saying so, with rate and time left, until the run is complete or stops."
+)
 @click.option("--every", type=click.FloatRange(0.1), default=2.0, show_default=True, help="Seconds between looks.")
 def status(folder: Path, as_json: bool, watch: bool, every: float) -> None:
     """Say how far the run in the folder RUN is."""
+    from sweep.execution.terminal_line import TerminalLine
     from sweep.results.status import status_of
 
-    while True:
+    now = status_of(folder)
+    if as_json:
+        say_json(now)
+    else:
+        click.echo(now.text())
+    live = TerminalLine(sys.stdout) if sys.stdout.isatty() and not as_json else None
+    said = ""
+    watched = False
+    while watch and now.state in ("running", "submitted"):
+        watched = True
+        if live is not None:
+            live.show(now.done / now.points, now.line())
+        elif not as_json and now.line() != said:
+            said = now.line()
+            click.echo(said)
+        time.sleep(every)
         now = status_of(folder)
-        if watch and sys.stdout.isatty() and not as_json:
-            click.clear()
         if as_json:
             say_json(now)
-        else:
-            click.echo(now.text())
-        if not watch or not now.running:
-            return
-        time.sleep(every)
+    if live is not None:
+        live.clear()
+    if watched and not as_json:
+        click.echo(now.text())
 
 
 @click.command()

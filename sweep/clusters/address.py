@@ -79,4 +79,5 @@ KIND = Kind(
     lambda name: _is_address(name) or name.endswith(".json") or (os.path.isfile(name) and not name.endswith(SUFFIX)),
     _connect,
     _check,
+    lasting=True,
 )

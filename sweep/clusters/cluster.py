@@ -17,6 +17,9 @@ _ANSWER_SECONDS = 60.0
 """A worker that is asked and does not answer for so long does not."""
 
 
+SCHEDULER_LOST = "the connection to the scheduler is lost"
+
+
 @dataclass(frozen=True)
 class Wanted:
     """What a run asks of a cluster that is made for it: workers, memory of each (like 2GiB), a module that every worker
@@ -129,6 +132,7 @@ class Cluster:
 class Kind:
     """A kind of cluster.
 
+    `lasting`: it goes on without the process that has connected to it, so that a driver can be left with it.
     `accepts` whether a name means this kind; `check` raises SpecError for one that does and cannot be used; `connect`
     makes or finds the cluster and leaves its end to the stack. `written` is how a user writes its name. `enter` is called
     before anything else is done: where every process of a job is started with the same command, it turns all but one
@@ -140,6 +144,7 @@ class Kind:
     connect: Callable[[contextlib.ExitStack, str, Wanted], Cluster]
     check: Callable[[str, Wanted], None] = lambda name, wanted: wanted.certificates.check(name)
     enter: Callable[[Wanted], None] = lambda wanted: None
+    lasting: bool = False
 
 
 def quietly(close: Callable[[], Any]) -> None:

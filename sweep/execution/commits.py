@@ -39,13 +39,14 @@ class Commits:
         self.view = StatusView(run.store, run.committed, run.folder.host.clock)
         self._syncs = syncs
         self._journal = journal.Writer(run.folder.journal, run.folder.disk)
-        self._waiting: list[tuple[Receipt, int]] = []
+        self._waiting: list[tuple[Receipt, int, float]] = []
         self._clock = run.folder.host.clock
         self._next = self._clock.monotonic() + GROUP_SECONDS
 
-    def add(self, receipt: Receipt, done_before: int = 0) -> None:
-        """A tile's data are written; `done_before` of its points were counted as done already."""
-        self._waiting.append((receipt, done_before))
+    def add(self, receipt: Receipt, done_before: int = 0, cost: float = 0.0) -> None:
+        """A tile's data are written; `done_before` of its points were counted as done already, `cost` is what the others
+        were predicted to take."""
+        self._waiting.append((receipt, done_before, cost))
 
     @property
     def seconds_left(self) -> float | None:
@@ -80,20 +81,20 @@ class Commits:
         folder, disk = self.run.folder, self.run.folder.disk
         if self._syncs:
             disk.sync_all(folder.data)
-        errors = [error for receipt, _ in self._waiting for error in self._errors(receipt)]
+        errors = [error for receipt, *_ in self._waiting for error in self._errors(receipt)]
         files.append_records(folder.errors, errors, disk)
         now = provenance.now()
         if not self._may():
             return
         group, self._waiting = self._waiting, []
-        if not self._journal.append(_entry(receipt, now) for receipt, _ in group):
+        if not self._journal.append(_entry(receipt, now) for receipt, *_ in group):
             self.lease.lose_it()
             return
-        for receipt, done_before in group:
+        for receipt, done_before, cost in group:
             self.run.committed.put(receipt.tile, receipt.codes)
             self.view.touch(receipt.tile)
             size = int(self.run.plan.sizes[receipt.tile])
-            self.progress.add(size - done_before, receipt.failed(size))
+            self.progress.add(size - done_before, receipt.failed(size), receipt.warned(size), cost)
         ended = self._clock.monotonic()
         self._next = ended + max(GROUP_SECONDS, (ended - began) * (1 / SHARE - 1))
 

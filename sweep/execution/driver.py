@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from solvers.outcome import Remark
-from sweep.clusters.cluster import Cluster, Task
+from sweep.clusters.cluster import SCHEDULER_LOST, Cluster, Task
 from sweep.errors import AbortedError
 from sweep.execution.commits import LARGEST_GROUP, Commits
 from sweep.execution.crew import Crew
@@ -79,7 +79,13 @@ def bundle_of(tiles: Sequence[TileToDo], threads: int) -> int:
 
 
 def _name(sweep: str, method: str, run_id: str) -> str:
-    """What the tiles of a method are called in Dask's dashboard, which cuts a key at what is not letters behind a dash."""
+    """What the tiles of a method are called in Dask's dashboard, which cuts a key at what is not letters behind a dash.
+
+    The dashboard's progress bar shows the tiles that wait, run or are to be fetched, not the sweep: it counts the tasks that
+    the scheduler has (`AllProgress`), forgets them when the scheduler does, and reads no total from anywhere, neither an
+    annotation nor a name. To show the sweep every tile would have to stay a task of the scheduler from the beginning to the
+    end: at 10^6 tiles gigabytes, which is what the window is for. How far a sweep is, `status --watch` says.
+    """
     return f"{re.sub(r'[^0-9A-Za-z]+', '_', f'{sweep} {method}').strip('_')}-{run_id[:6]}"
 
 
@@ -117,6 +123,7 @@ class Driver:
         )
         self.interrupts = Interrupts(run.folder, lease.token)
         self._clock = run.folder.host.clock
+        self._costs = {tile.index: tile.cost for tile in tiles}
         self._done_before = {tile.index: tile.done for tile in tiles if tile.done}
         self._befores = {tile.index: tile.before for tile in tiles if tile.before}
         self._frozen: set[int] = set()
@@ -268,7 +275,7 @@ class Driver:
             yield EndAsked(self.lease.why, Outcome.ABORTED)
             return
         if not self.cluster.connected:
-            yield EndAsked("the connection to the scheduler is lost", Outcome.ABORTED)
+            yield EndAsked(SCHEDULER_LOST, Outcome.ABORTED)
             return
         for pid in self.cluster.replace(self._frozen):
             self.progress.say(f"worker process {pid} stood still and is replaced")
@@ -382,4 +389,4 @@ class Driver:
         return receipt
 
     def _commit(self, receipt: Receipt) -> None:
-        self.commits.add(receipt, self._done_before.get(receipt.tile, 0))
+        self.commits.add(receipt, self._done_before.get(receipt.tile, 0), self._costs.get(receipt.tile, 0.0))

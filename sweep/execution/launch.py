@@ -14,8 +14,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TextIO
 
+from solvers.fingerprint import code_of
+from solvers.registry import find, module_of
 from sweep.clusters import bystanders
-from sweep.clusters.cluster import Cluster, Wanted
+from sweep.clusters.cluster import SCHEDULER_LOST, Cluster, Wanted
 from sweep.clusters.here import HERE, SMALL_SECONDS, here
 from sweep.clusters.kinds import LOCAL, check_name, connect, enter
 from sweep.clusters.page import announce
@@ -33,7 +35,7 @@ from sweep.execution.refining import Rounds, adopt, refines_otherwise, settle
 from sweep.execution.reporting import performance_report
 from sweep.execution.result import RunResult
 from sweep.execution.scheduling import End, Outcome
-from sweep.folder import exchange, point_errors, provenance, starts
+from sweep.folder import exchange, point_errors, provenance, starts, submission
 from sweep.folder.host import HERE as HERE_AND_NOW
 from sweep.folder.host import Host
 from sweep.folder.lease import Lease
@@ -129,17 +131,12 @@ def run(
     options = options or Options()
     bystanders.leave_if_one()
     enter(options.cluster, LOADED_BY_WORKERS)
-    check_size(spec)
     folder = RunFolder(out)
-    check_place(folder)
-    options.check()
-    check_writable(folder)
     progress = Progress(stream or sys.stderr, spec.points, quiet=options.quiet)
-    clear_up(folder, progress.say, options.break_lease)
-    if folder.exists() and not _replaced(folder, spec, options, progress):
+    if is_there(folder, spec, options, progress):
         return _go_on(folder, options, cluster, progress)
     with Pilot(spec.raw) if pilot is None else nullcontext(pilot) as sent:
-        threading.Thread(target=provenance.environment, daemon=True).start()  # finds it out while the pilot is away
+        threading.Thread(target=_find_out, args=(spec,), daemon=True).start()  # while the pilot is away
         if cluster is None:
             share = 1.0 if spec.refine is None else EXPECTED_SHARE
             seconds = share * sent.result(spec.methods).of_one_core(spec.points) if options.open else math.inf
@@ -147,10 +144,21 @@ def run(
         with cluster as connected:
             _introduce(connected, folder, options, progress)
             timings = sent.result(spec.methods)
+            sent.companion.call(f"{LOADED_BY_WORKERS}:know", spec.model)  # while the folder is made
             if connected.place != HERE:
                 sent.companion.close()
             create(folder, spec, timings, connected.threads() or options.workers or cores(), progress)
             return _go_on(folder, options, nullcontext(connected), progress, introduced=True)
+
+
+def is_there(folder: RunFolder, spec: SweepSpec, options: Options, progress: Progress) -> bool:
+    """Check that a spec can be run in a folder, and return whether its run is there already, made fit for the spec."""
+    check_size(spec)
+    check_place(folder)
+    options.check()
+    check_writable(folder)
+    clear_up(folder, progress.say, options.break_lease)
+    return folder.exists() and not _replaced(folder, spec, options, progress)
 
 
 def refine(
@@ -163,6 +171,12 @@ def refine(
     """Refine the run in a folder: `changes` are entries of `[refine]`, with a depth that may be larger than it was."""
     spec = parse(refined(RunFolder(out).plan().spec, changes))
     return run(spec, out, options, stream, cluster)
+
+
+def _find_out(spec: SweepSpec) -> None:
+    """What the record of a run will need, and takes a moment to find out; it is kept."""
+    provenance.environment()
+    code_of(module_of(find(spec.model)))
 
 
 def _replaced(folder: RunFolder, spec: SweepSpec, options: Options, progress: Progress) -> bool:
@@ -260,6 +274,7 @@ def _go_on(
         tiles = next(todo, [])
         if not tiles:
             result = RunResult.of(folder, opened.committed, settle(opened, lease, progress))
+            submission.end(folder)
             progress.say(result.text(options.python))
             return result
         with cluster or options.suited(rounds.seconds(tiles), progress) as connected:
@@ -282,6 +297,8 @@ def _go_on(
             progress.say(result.text(options.python))
             with suppress(OSError):  # on a full disk the words above matter more
                 _record_start(connected, result, began, count, changes or {})
+            if end.reason != SCHEDULER_LOST and not lease.lost.is_set():
+                submission.end(folder)  # while the lease is ours: nobody is to go on by himself with what has ended
     return result
 
 
@@ -294,12 +311,14 @@ def _drive(
     for number, tiles in enumerate(rounds):
         # What has failed in these tiles is reported with them once more.
         failed = run.committed.failed - sum(run.committed.failed_of(tile.index) for tile in tiles)
+        warned = run.committed.warned - sum(run.committed.warned_of(tile.index) for tile in tiles)
+        cost = sum(tile.cost for tile in tiles)
         wanted = sum(tile.points - tile.done for tile in tiles)
         if refined:
             progress.say(f"round {number + 1}: {wanted:,} points, {run.committed.computed:,} are computed")
-            progress.start(run.committed.computed + wanted, run.committed.computed, failed)
+            progress.start(run.committed.computed + wanted, run.committed.computed, failed, warned, cost)
         else:
-            progress.start(run.plan.spec.points, run.plan.spec.points - wanted, failed)
+            progress.start(run.plan.spec.points, run.plan.spec.points - wanted, failed, warned, cost)
         count += len(tiles)
         end = Driver(run, job, cluster, lease, progress, tiles, failed, number).run()
         if end.outcome is not Outcome.COMPLETE:

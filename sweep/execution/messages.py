@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from sweep.folder.codes import POINT_FAILED, counts
+from sweep.folder.codes import POINT_FAILED, POINT_WARNED, counts
 from sweep.records import Record
 
 
@@ -51,6 +51,10 @@ class Receipt(Record):
     def failed(self, size: int) -> int:
         """How many points of the tile, which has so many, failed."""
         return int(counts(self.codes, size)[POINT_FAILED])
+
+    def warned(self, size: int) -> int:
+        """How many of its points have a warning."""
+        return int(counts(self.codes, size)[POINT_WARNED])
 
 
 class CannotServe(RuntimeError):

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import ClassVar
 
 from sweep.errors import RunError, resume
-from sweep.folder import files, provenance
+from sweep.folder import files, provenance, submission
 from sweep.folder.lease import holder
 from sweep.folder.run_folder import RunFolder
 from sweep.records import Record
@@ -29,11 +29,13 @@ class Wish(Record):
 
 
 def ask(path: Path, now: bool) -> str:
-    """Leave the wish; returns a sentence about it. RunError when no driver is at work."""
+    """Leave the wish, or withdraw a submission; returns a sentence about it. RunError when no driver is at work."""
     folder = RunFolder(path)
     folder.record()
     found = holder(folder.lease, folder.disk)
     if found is None or found.alive(folder.host) is False:
+        if submission.end(folder):
+            return f"no driver has begun on {path} yet, and none will any more; {resume(path).command}"
         raise RunError(f"no driver is working on {path}", resume(path))
     files.write_record(folder.meta / _NAME, Wish(now, provenance.now(), found.token), folder.disk)
     manner = "drops what runs" if now else "finishes the tiles that run"

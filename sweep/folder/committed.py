@@ -89,6 +89,10 @@ class Committed:
         """How many points of a tile have failed."""
         return int(codes.counts(self.text(tile), int(self.plan.sizes[tile]))[POINT_FAILED])
 
+    def warned_of(self, tile: int) -> int:
+        """How many points of a tile have a warning."""
+        return int(codes.counts(self.text(tile), int(self.plan.sizes[tile]))[POINT_WARNED])
+
     @property
     def mixed(self) -> frozenset[int]:
         """The tiles whose points have several codes."""

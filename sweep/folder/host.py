@@ -81,9 +81,13 @@ class RealClock:
 
 
 def process_start(pid: int) -> float | None:
-    """When a process of this host started, or None when there is none; tells a reused process id."""
+    """When a process of this host started, or None when there is none; tells a reused process id.
+
+    One that is dead and that nobody has asked how it ended (a zombie, as they gather in containers) is none.
+    """
     try:
-        return float(psutil.Process(pid).create_time())
+        process = psutil.Process(pid)
+        return None if process.status() == psutil.STATUS_ZOMBIE else float(process.create_time())
     except psutil.Error:
         return None
 

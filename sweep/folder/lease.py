@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
-from sweep.errors import Cure, RunError
+from sweep.errors import Cure, InUseError, RunError
 from sweep.folder import files
 from sweep.folder.disk import Disk, LocalDisk
 from sweep.folder.host import HERE, Host
@@ -153,6 +153,11 @@ class Lease:
             return False
         return not self.lost.is_set() and not self._claimed()
 
+    def free(self) -> bool:
+        """Whether nobody holds the lease, or a holder that is gone; one on another host is watched for a while."""
+        found = holder(self.path, self._disk)
+        return found is None or self._is_gone(found)
+
     def lose(self, why: str) -> None:
         """Count the lease for lost."""
         self.why = self.why or why
@@ -200,12 +205,12 @@ class Lease:
         return True
 
     def _take_over(self) -> bool:
-        """Replace a lease whose holder is gone; RunError when it is not, False when things have changed meanwhile."""
+        """Replace a lease whose holder is gone; InUseError when it is not, False when things have changed meanwhile."""
         found = holder(self.path, self._disk)
         if found is None and not self._disk.is_file(self.path):
             return False
         if found is not None and not self._break and not self._is_gone(found):
-            raise RunError(f"another driver is working on {self.path.parent.parent}: {found}", _BREAK)
+            raise InUseError(f"another driver is working on {self.path.parent.parent}: {found}", _BREAK)
         claim = self._claim_on(found.token if found is not None else "")
         if not self._put(claim):
             self._outlast(claim)

@@ -3,19 +3,28 @@
 from __future__ import annotations
 
 import datetime
+import os
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from sweep.errors import SweepError, resume
-from sweep.folder import journal, starts
+from sweep.execution.pace import Pace
+from sweep.execution.watching import log_of
+from sweep.folder import journal, starts, submission
 from sweep.folder.codes import FLAGS, INTERPOLATED, PENDING
 from sweep.folder.committed import Committed
+from sweep.folder.journal import JournalEntry
 from sweep.folder.lease import holder
 from sweep.folder.run_folder import RunFolder
+from sweep.folder.run_record import RunRecord
+from sweep.plan.costs import tile_costs
 from sweep.quantities import duration
 from sweep.records import Record
+
+_LATE_ENTRIES = 5000
+"""Lines at the end of the journal that a pace is taken from."""
 
 
 @dataclass(frozen=True)
@@ -49,20 +58,49 @@ class RunStatus(Record):
     driver: DriverStatus | None
     starts: int
     hash: str
+    submitted: str = ""
+    """The cluster that looks after the driver, and starts it where none is at work."""
+    log: str = ""
+    """What a detached driver has said, where there was one."""
+    rate: float = 0.0
+    """Points per second of late, while a driver is at work; 0 where that cannot be known yet."""
+    seconds_left: float | None = None
+    """How long it may still take at this pace, the predicted costs of what is left weighed in."""
     left: int = 0
 
     @property
     def state(self) -> str:
-        """`running`, `complete` or `stopped`."""
+        """`running`, `submitted` (its driver is to begin, maybe again), `complete` or `stopped`."""
         if self.running:
             return "running"
-        return "complete" if self.done + self.left == self.points else "stopped"
+        if self.done + self.left == self.points:
+            return "complete"
+        return "submitted" if self.submitted else "stopped"
+
+    def line(self) -> str:
+        """How far it is, in a line for who watches."""
+        counts = f"{self.done:,}/{self.points:,} points ({100 * self.done / self.points:.0f} %)"
+        parts = [counts if self.state != "submitted" else f"{counts}, waiting for a driver at {self.submitted}"]
+        if self.rate > 0:
+            parts.append(f"{self.rate:,.0f} points/s" if self.rate >= 10 else f"{self.rate:.2g} points/s")
+        if self.seconds_left is not None and self.done < self.points:
+            parts.append(f"{duration(self.seconds_left)} left")
+        parts.append(f"{self.failed:,} failed")
+        if self.warned:
+            parts.append(f"{self.warned:,} with a warning")
+        return ", ".join(parts)
 
     def text(self) -> str:
         """For reading, with what to type next."""
         state = self.state
         if state == "stopped":
             state = f"not running; {resume(self.folder).command}"
+            state += f"; what its driver has said: {self.log}" if self.log else ""
+        elif state == "submitted":
+            state = (
+                f"submitted to {self.submitted}, whose workers start its driver; where that cluster is gone, "
+                f"{resume(self.folder).command}"
+            )
         elif self.running and self.driver is not None:
             state = f"running: process {self.driver.pid} on {self.driver.host}, heartbeat "
             if self.driver.here:
@@ -93,6 +131,9 @@ def status_of(path: Path) -> RunStatus:
     entries = list(journal.read(folder.journal, folder.disk))
     committed = Committed.read(folder, plan, journal.counting(entries))
     driver = holder(folder.lease, folder.disk)
+    sent = submission.read(folder)
+    running = driver is not None and driver.live
+    pace = _pace(record, committed, entries, driver.started or 0.0) if driver is not None and running else Pace(0)
     return RunStatus(
         folder=str(path),
         name=plan.spec.name,
@@ -105,14 +146,39 @@ def status_of(path: Path) -> RunStatus:
         tiles=plan.tiles,
         tiles_done=committed.tiles,
         core_seconds=float(sum(entry.seconds for entry in entries)),
-        running=driver is not None and driver.live,
+        running=running,
         driver=None
         if driver is None
         else DriverStatus(driver.host, driver.pid, driver.heartbeat, driver.alive() is not None),
         starts=starts.count(folder),
         hash=record.hash,
+        submitted="" if sent is None else sent.cluster,
+        log=str(log_of(folder)) if os.path.isfile(log_of(folder)) else "",
+        rate=pace.rate,
+        seconds_left=None if plan.spec.refine is not None else pace.left(),
         left=record.left if committed.count(PENDING) == record.left else 0,
     )
+
+
+def _pace(record: RunRecord, committed: Committed, entries: Sequence[JournalEntry], since: float) -> Pace:
+    """The pace of the driver that began at `since`, by the times in its journal, which are of its own clock."""
+    plan = committed.plan
+    costs = tile_costs(plan, record.pilot)
+    late = []
+    for entry in reversed(entries[-_LATE_ENTRIES:]):
+        at = datetime.datetime.fromisoformat(entry.time).timestamp() if entry.time else 0.0
+        if at < since:
+            break
+        if not entry.taken_back:
+            late.append((at, int(plan.sizes[entry.tile]), float(costs[entry.tile])))
+    todo = committed.uniform == PENDING
+    for tile in committed.mixed:
+        todo[tile] = bool((committed.codes(tile) == PENDING).any())
+    points = committed.count(PENDING) + sum(size for _, size, _ in late)
+    pace = Pace(points, float(costs[todo].sum()) + sum(cost for *_, cost in late))
+    for mark in reversed(late):
+        pace.add(*mark)
+    return pace
 
 
 @dataclass(frozen=True)

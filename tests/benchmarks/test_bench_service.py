@@ -7,11 +7,14 @@ import io
 import itertools
 import os
 import resource
+import sys
 import time
+from pathlib import Path
 
 import numpy as np
 import psutil
 import pytest
+from support.bits import assert_same_bits
 from support.virtual_workers import VirtualCluster
 
 import sweep
@@ -179,3 +182,28 @@ def test_two_thousand_quick_tiles(benchmark, tmp_path):
     data = sweep.open(tmp_path / "run")
     for name in data.data_vars.keys() - {"status", "elapsed_seconds"}:
         np.testing.assert_array_equal(data[name].values.ravel(), once[name])
+
+
+def test_small_sweep_here_against_local_workers(benchmark, tmp_path):
+    """The quickstart, from its command to its end, without a cluster and with two local workers: the processor time of all
+    processes, the kernels being compiled; the bits are the same."""
+    spec = Path(__file__).parents[2] / "examples" / "quickstart.toml"
+
+    def seconds(name, *words):
+        """Processor time and time of the clock."""
+        began = time.perf_counter()
+        words = [sys.executable, "-m", "sweep.cli", "run", str(spec), "--out", str(tmp_path / name), "--quiet", *words]
+        process = os.posix_spawn(sys.executable, words, os.environ)
+        _, status, used = os.wait4(process, 0)
+        assert os.waitstatus_to_exitcode(status) == 0
+        return used.ru_utime + used.ru_stime, time.perf_counter() - began
+
+    seconds("first", "--cluster", "here")
+    here, here_wall = benchmark.pedantic(seconds, args=("here",), rounds=1)
+    local, local_wall = seconds("local", "--workers", "2")
+    assert_same_bits(tmp_path / "here", tmp_path / "local")
+    benchmark.extra_info.update(here=here, local=local, ratio=local / here, ratio_of_clock=local_wall / here_wall)
+    print(
+        f"\nquickstart without a cluster: {here:.2f} s of processor time ({here_wall:.2f} s), {local / here:.1f} times less than "
+        f"with two local workers ({local_wall / here_wall:.1f} times by the clock)"
+    )

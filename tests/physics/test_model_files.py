@@ -173,3 +173,16 @@ def test_names_that_cannot_be_a_system_are_refused(folder):
         add_file(folder / "nowhere.py")
     with pytest.raises(ValueError, match="cannot be the name"):
         template("my-spin")
+
+
+def test_a_model_is_found_without_reading_the_rest_of_its_system():
+    """To import it all would take a good part of the time of a small sweep; what is found is what the whole list has."""
+    code = (
+        "import sys; from solvers.registry import find, models, module_of\n"
+        "model = find('spin_cat.two_ensembles')\n"
+        "print(module_of(model), 'solvers.models.spin_cat.lindblad' in sys.modules)\n"
+        "print(all(find(name) is each for name, each in models().items()))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[0].startswith("solvers.models.spin_cat.two_ensembles False")
+    assert done.stdout.splitlines()[1] == "True"

@@ -6,6 +6,7 @@ import json
 import logging
 import pickle
 import signal
+import subprocess
 import time
 from pathlib import Path
 
@@ -13,13 +14,14 @@ import numpy as np
 import pytest
 from support import bucket_here
 from support.bits import assert_same_bits
+from support.dask_processes import start_dask
 from support.toy_specs import faulty
 from support.watching import write_spec
 
 import sweep
 from sweep.errors import RunError, SpecError
 from sweep.execution import launch
-from sweep.folder import journal, segments
+from sweep.folder import journal, segments, submission
 from sweep.folder.bucket import BucketDisk, disk_of
 from sweep.folder.journal import JournalEntry
 from sweep.folder.lease import TAKEN_OVER, Lease
@@ -211,6 +213,39 @@ def refused(call, *given):
     with pytest.raises(RunError) as caught:
         call(*given)
     return str(caught.value)
+
+
+def test_refined_run(root, tmp_path):
+    raw = {
+        "sweep": {"model": "toy.disc"},
+        "axes": {name: {"linspace": [0.0, 1.0, 9]} for name in ("a", "b")},
+        "refine": {"depth": 2, "outputs": ["inside"]},
+    }
+    assert run(raw, root)[0].exit_status == run(raw, tmp_path / "near")[0].exit_status == 0
+    assert_same_bits(root, tmp_path / "near")
+
+
+def test_copy_whose_journal_is_joined_is_a_run_folder(root, server, tmp_path):
+    """As deploy/docs/clusters.md says."""
+    run(faulty("raise"), root)
+    for key, content in objects(server, root).items():
+        path = tmp_path / "copy" / key
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content)
+    for name in ("journal.jsonl", "errors.jsonl"):
+        words = f"cd {tmp_path}/copy/meta && cat {name}/0* > joined && rm -r {name} && mv joined {name}"
+        subprocess.run(["sh", "-c", words], check=True)
+    assert_same_bits(tmp_path / "copy", root)
+    found = sweep.Run(tmp_path / "copy")
+    assert found.status().failed == 6 and found.errors()[0].count == 6
+    assert not verify(found.folder).problems
+
+
+@pytest.mark.slow
+def test_check_of_a_cluster_tries_the_bucket(remote, root):
+    """A worker reads what is written here, and the other way round."""
+    done = remote("cluster", "check", "local", "--out", root)
+    assert done.returncode == 0 and f"ok    folder: {root} on" in done.stdout, done.stdout + done.stderr
 
 
 def test_from_python(root, tmp_path):
@@ -407,3 +442,24 @@ def test_page_of_a_run_in_a_bucket(root, monkeypatch):
     assert resumed.failed == 6
     site._answer("run", {"run": name})
     assert site._known[name].followed.versions.max() == 2, "the tiles that were computed again are seen"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("on", ["a cluster", "this machine"])
+def test_submitted_run(remote, root, tmp_path, on):
+    """Its driver goes on by itself, and is withdrawn from in the end."""
+    write_spec(tmp_path)
+    started, address, _ = start_dask(remote, tmp_path) if on == "a cluster" else ([], "local", None)
+    try:
+        where = ("--cluster", address, *(() if started else ("--workers", "1")))
+        done = remote("submit", "spec.toml", "--set", "seconds=0.001", "--out", root, *where)
+        assert done.returncode == 0 and f"status {root} --watch" in done.stderr, done.stderr
+        until = time.monotonic() + 60
+        while sweep.Run(root).status().state in ("running", "submitted") and time.monotonic() < until:
+            time.sleep(0.5)
+        assert sweep.Run(root).status().state == "complete"
+        assert submission.read(sweep.Run(root).folder) is None
+    finally:
+        for process in reversed(started):
+            process.terminate()
+            process.wait(timeout=30)

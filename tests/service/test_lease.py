@@ -4,8 +4,11 @@ import contextlib
 import errno
 import io
 import json
+import subprocess
+import sys
 import time
 
+import psutil
 import pytest
 from support.simulated_time import StandingClock
 
@@ -14,7 +17,7 @@ from sweep.execution import launch
 from sweep.execution.interrupts import Interrupts, Stage
 from sweep.folder import cancelling, journal, lease
 from sweep.folder.disk import LocalDisk
-from sweep.folder.host import Host, RealClock
+from sweep.folder.host import Host, RealClock, process_start
 from sweep.folder.lease import Holder, Lease, holder
 from sweep.folder.run_folder import RunFolder
 from sweep.results.status import DriverStatus, status_of
@@ -314,3 +317,15 @@ def test_status_compares_no_clocks_of_two_hosts(raw, cluster, tmp_path):
     assert now.driver == DriverStatus("far away", 7, 1.7e9, here=False)
     assert "at 2023-11-14 22:13:20 UTC by the clock of that machine" in now.text()
     folder.lease.unlink()
+
+
+def test_a_dead_process_that_nobody_has_reaped_is_gone():
+    """As they gather in containers whose first process does not wait for orphans."""
+    child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
+    assert process_start(child.pid) is not None
+    child.kill()
+    until = time.monotonic() + 30
+    while psutil.Process(child.pid).status() != psutil.STATUS_ZOMBIE and time.monotonic() < until:
+        time.sleep(0.01)
+    assert process_start(child.pid) is None
+    child.wait()

@@ -1,20 +1,17 @@
 """The live page: what it is told about runs that fill, and that it can only look."""
 
-import asyncio
 import base64
 import json
 import os
 import re
 import signal
 import time
-import urllib.error
-import urllib.request
-from contextlib import contextmanager
 from types import SimpleNamespace
 
 import numpy as np
 import psutil
 import pytest
+from support.pages import ask, served
 from support.written_runs import WrittenRun
 
 from solvers import find, models
@@ -284,53 +281,6 @@ def test_palettes_are_those_of_plot():
 # The server
 
 
-@contextmanager
-def served(*paths, before=()):
-    """The page on a server in a thread: its address."""
-    import threading
-
-    from tornado.httpserver import HTTPServer
-    from tornado.netutil import bind_sockets
-    from tornado.web import Application
-
-    from sweep.pictures.page.handlers import routes
-
-    site = Site()
-    for path in reversed(paths):
-        site.add(path)
-    loop = asyncio.new_event_loop()
-    sockets = bind_sockets(0, "127.0.0.1")
-
-    async def start():
-        HTTPServer(Application([*before, *routes(site)])).add_sockets(sockets)
-
-    def go():
-        asyncio.set_event_loop(loop)
-        loop.run_until_complete(start())
-        loop.run_forever()
-
-    thread = threading.Thread(target=go, daemon=True)
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{sockets[0].getsockname()[1]}"
-    finally:
-        loop.call_soon_threadsafe(loop.stop)
-        thread.join()
-        for one in sockets:
-            one.close()
-
-
-def ask(address, method="GET", **headers):
-    request = urllib.request.Request(
-        address, method=method, headers={k.replace("_", "-"): v for k, v in headers.items()}
-    )
-    try:
-        with urllib.request.urlopen(request, timeout=30) as answer:
-            return SimpleNamespace(status=answer.status, headers=answer.headers, body=answer.read(), address=answer.url)
-    except urllib.error.HTTPError as error:
-        return SimpleNamespace(status=error.code, headers=error.headers, body=error.read(), address=error.url)
-
-
 def test_the_server_only_answers_and_writes_nothing(run):
     run.commit_all()
     before = {p: (p.stat().st_mtime_ns, p.stat().st_size) for p in sorted(run.folder.path.rglob("*"))}
@@ -433,8 +383,7 @@ def test_polling_does_not_grow_memory(tmp_path):
         "run": {"tile": {"a": 20, "b": 20}},
     }
     run = WrittenRun(tmp_path / "run", raw)
-    for tile in range(1000):
-        run.commit(tile)
+    run.commit_all(1000)
     site = Site()
     name = site.add(run.folder.path)
     process = psutil.Process()

@@ -6,10 +6,10 @@ import sys
 import time
 
 
-def start_dask(spinsweep, folder, more=()):
-    """A scheduler and a worker of their own, as an operator would start them: (processes, address, scheduler file).
+def start_dask(spinsweep, folder, more=(), count=1):
+    """A scheduler and workers of their own, as an operator would start them: (processes, address, scheduler file).
 
-    `more` are words for both.
+    `more` are words for all.
     """
     file = folder / "scheduler.json"
     scheduler = [sys.executable, "-m", "distributed.cli.dask_scheduler", "--host", "127.0.0.1", "--port", "0"]
@@ -23,5 +23,5 @@ def start_dask(spinsweep, folder, more=()):
     until = time.monotonic() + 60
     while not file.exists() and time.monotonic() < until:
         time.sleep(0.1)
-    started.append(subprocess.Popen(worker, **quiet))
+    started += [subprocess.Popen(worker, **quiet) for _ in range(count)]
     return started, json.loads(file.read_text())["address"], file

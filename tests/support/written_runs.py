@@ -36,6 +36,10 @@ class WrittenRun:
 
     def commit(self, tile, codes=None, seconds=0.5, time="2026-01-01T00:00:00+00:00"):
         """Write a tile and its line; `codes` of its points, all done by default."""
+        journal.append(self.folder.journal, [self.written(tile, codes, seconds, time)])
+
+    def written(self, tile, codes=None, seconds=0.5, time="2026-01-01T00:00:00+00:00"):
+        """Write a tile; returns its line."""
         region = self.plan.region(tile)
         shape = self.plan.shape_of(tile)
         codes = np.ones(shape, dtype=np.uint8) if codes is None else np.broadcast_to(np.uint8(codes), shape)
@@ -48,15 +52,14 @@ class WrittenRun:
                 self.values[variable.name][region] = block
                 outputs[variable.name] = block
         written = tuple((w.size, w.digest) for w in self.store.write_tile(tile, outputs))
-        entry = JournalEntry(tile, packed(codes), written, seconds, "host", 1, "cpu", time)
-        journal.append(self.folder.journal, [entry])
         self.codes[region] = codes
+        return JournalEntry(tile, packed(codes), written, seconds, "host", 1, "cpu", time)
 
     def fail(self, tile, place, message):
         """Record why a point failed."""
         error = PointError(tile, place, "failed", self.plan.spec.methods[0], {"a": 1.0}, "ArithmeticError", message)
         files.append_records(self.folder.errors, [error])
 
-    def commit_all(self):
-        for tile in range(self.plan.tiles):
-            self.commit(tile)
+    def commit_all(self, tiles=None):
+        """Commit the first tiles, or all, together."""
+        journal.append(self.folder.journal, [self.written(k) for k in range(tiles or self.plan.tiles)])

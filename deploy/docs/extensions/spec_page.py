@@ -23,6 +23,8 @@ SECTION_MEANING = {
     "zip": "`[zip.NAME]`: parameters that vary together along one dimension NAME. They have equally many values. Random "
     "designs that are written here are drawn together. `[[zip]]` is a group without a name.",
     "outputs": "What is stored.",
+    "refine": "A grid of which only those points are computed where results change between neighbours; with this section the run begins "
+    "coarse and ends fine. `spinsweep refine RUN` does it afterwards.",
     "run": "How it is computed. Nothing here changes a number, and none of it enters the hash of a run.",
 }
 
