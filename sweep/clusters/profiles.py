@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import dataclasses
 import tomllib
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from solvers.suggest import did_you_mean
 from sweep.errors import RunError, SpecError
 from sweep.records import Record
+from sweep.spec.plain_files import check_plain
 
 SUFFIX = ".toml"
+_LARGEST = 1 << 20
 Profile = TypeVar("Profile", bound=Record)
 
 
@@ -20,18 +23,27 @@ def is_profile(name: str, table: str) -> bool:
     if not name.endswith(SUFFIX):
         return False
     try:
-        return table in tomllib.loads(Path(name).read_text())
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError):
+        return table in _tables(name)
+    except SpecError:  # a pipe, say
+        raise
+    except (OSError, ValueError, RecursionError):
         return False
+
+
+def _tables(name: str) -> Mapping[str, Any]:
+    check_plain(Path(name), "profile", _LARGEST)
+    return tomllib.loads(Path(name).read_text())
 
 
 def read_profile(name: str, table: str, kind: type[Profile]) -> Profile:
     """The profile of a kind in a file; SpecError says what is wrong in it."""
     try:
-        found = tomllib.loads(Path(name).read_text())
+        found = _tables(name)
+    except SpecError:
+        raise
     except OSError as error:
         raise SpecError(f"profile {name} cannot be read: {error.strerror}") from error
-    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+    except (ValueError, RecursionError) as error:
         raise SpecError(f"profile {name} is not TOML: {error}") from error
     names = [field.name for field in dataclasses.fields(kind)]  # type: ignore[arg-type]
     for key in found.get(table, {}):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import html
-import importlib.util
 import sys
 from typing import Any, Protocol, TextIO
 
@@ -26,22 +25,24 @@ def notebook_bar(stream: TextIO) -> NotebookBar | None:
 
     if not hasattr(get_ipython(), "kernel"):  # IPython in a terminal
         return None
-    if all(importlib.util.find_spec(name) for name in ("tqdm", "ipywidgets")):
-        return TqdmBar()
-    return HtmlBar()
+    try:
+        import ipywidgets  # noqa: F401  # without it tqdm writes lines of text
+        from tqdm.auto import tqdm
+    except ImportError:
+        return HtmlBar()
+    return TqdmBar(tqdm)
 
 
 class TqdmBar:
     """The bar of tqdm, with our words behind it: its own rate does not know that expensive points come first."""
 
-    def __init__(self) -> None:
+    def __init__(self, kind: Any) -> None:
+        self._kind = kind
         self._bar: Any = None
 
     def show(self, done: int, total: int, text: str) -> None:
-        from tqdm.auto import tqdm
-
         if self._bar is None or self._bar.total != total:
-            self._bar = tqdm(total=total, bar_format="{l_bar}{bar}{postfix}")
+            self._bar = self._kind(total=total, bar_format="{l_bar}{bar}{postfix}")
         self._bar.n = done
         self._bar.set_postfix_str(text, refresh=True)
 

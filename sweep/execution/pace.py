@@ -52,6 +52,8 @@ class Pace:
     def left(self, now: float | None = None) -> float | None:
         """Seconds that are left, as seen at the last commit or, with `now`, since then; None while nobody can know."""
         seconds = self._seconds()
+        if self._points <= 0:
+            return 0.0
         if not seconds:
             return None
         place, rest = (2, max(self._cost, 0.0)) if self._weighed else (1, self._points)

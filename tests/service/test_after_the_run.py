@@ -186,7 +186,9 @@ def test_watching_ends_with_the_run(cli, spinsweep, tmp_path):
     watcher.start()
     process.communicate(timeout=120)
     watcher.join(timeout=30)
-    assert looks[0].count("state") > 1
+    assert looks[0].count("state") == 2, "as it was first, and as it ended"
+    between = [line for line in looks[0].splitlines() if "/60 points (" in line]
+    assert len(set(between)) == len(between) > 1, "a line where something has changed"
     assert "complete" in looks[0].splitlines()[-1]
 
 

@@ -14,13 +14,14 @@ import numpy as np
 import pytest
 from support import bucket_here
 from support.bits import assert_same_bits
+from support.dask_processes import start_dask
 from support.toy_specs import faulty
 from support.watching import write_spec
 
 import sweep
 from sweep.errors import RunError, SpecError
 from sweep.execution import launch
-from sweep.folder import journal, segments
+from sweep.folder import journal, segments, submission
 from sweep.folder.bucket import BucketDisk, disk_of
 from sweep.folder.journal import JournalEntry
 from sweep.folder.lease import TAKEN_OVER, Lease
@@ -441,3 +442,24 @@ def test_page_of_a_run_in_a_bucket(root, monkeypatch):
     assert resumed.failed == 6
     site._answer("run", {"run": name})
     assert site._known[name].followed.versions.max() == 2, "the tiles that were computed again are seen"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("on", ["a cluster", "this machine"])
+def test_submitted_run(remote, root, tmp_path, on):
+    """Its driver goes on by itself, and is withdrawn from in the end."""
+    write_spec(tmp_path)
+    started, address, _ = start_dask(remote, tmp_path) if on == "a cluster" else ([], "local", None)
+    try:
+        where = ("--cluster", address, *(() if started else ("--workers", "1")))
+        done = remote("submit", "spec.toml", "--set", "seconds=0.001", "--out", root, *where)
+        assert done.returncode == 0 and f"status {root} --watch" in done.stderr, done.stderr
+        until = time.monotonic() + 60
+        while sweep.Run(root).status().state in ("running", "submitted") and time.monotonic() < until:
+            time.sleep(0.5)
+        assert sweep.Run(root).status().state == "complete"
+        assert submission.read(sweep.Run(root).folder) is None
+    finally:
+        for process in reversed(started):
+            process.terminate()
+            process.wait(timeout=30)

@@ -1,13 +1,18 @@
 """What is said while a sweep runs."""
 
+import functools
 import io
 import re
+from pathlib import Path
 
 import pytest
 
 from sweep.execution import progress as progress_module
+from sweep.execution.notebook_bar import TqdmBar
 from sweep.execution.progress import Progress
 from sweep.quantities import duration, size
+
+ROOT = Path(__file__).resolve().parents[2]
 
 
 class Clock:
@@ -144,3 +149,35 @@ def test_durations(seconds, words):
 )
 def test_sizes(count, words):
     assert size(count) == words
+
+
+def test_the_bar_of_tqdm_has_our_words():
+    tqdm = pytest.importorskip("tqdm", reason="tqdm is not installed").tqdm
+    said = io.StringIO()
+    bar = TqdmBar(functools.partial(tqdm, file=said, mininterval=0))
+    bar.show(20, 110, "20/110 points (18 %), 10 points/s, 9.0 s left, 2 failed")
+    bar.settle(110, 110, "110/110 points (100 %), 2 failed")
+    assert "10 points/s, 9.0 s left" in said.getvalue() and said.getvalue().rstrip().endswith("2 failed")
+    assert "100%" in said.getvalue()
+
+
+@pytest.mark.slow
+def test_a_bar_in_a_notebook(tmp_path):
+    """What a notebook without tqdm's widgets keeps: one bar, which stands where the run has ended."""
+    nbclient = pytest.importorskip("nbclient", reason="the extra `docs` is not installed")
+    nbformat = pytest.importorskip("nbformat", reason="the extra `docs` is not installed")
+    pytest.importorskip("ipykernel", reason="the extra `docs` is not installed")
+    words = f"""
+import sys
+sys.path.insert(0, {str(ROOT)!r})
+sys.modules["ipywidgets"] = None
+import sweep
+made = sweep.Sweep(model="toy.faulty", axes={{"a": [0.0, 1.0, 2.0]}}, parameters={{"kind": "raise", "at": 1.0}}, tile={{"a": 1}})
+done = made.run(store="out")
+"""
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(words)])
+    nbclient.NotebookClient(notebook, timeout=120, resources={"metadata": {"path": str(tmp_path)}}).execute()
+    (bar,) = [o for o in notebook.cells[0].outputs if o.output_type == "display_data"]
+    assert '<progress value="3" max="3"' in bar.data["text/html"] and "1 failed" in bar.data["text/html"]
+    said = "".join(o.text for o in notebook.cells[0].outputs if o.output_type == "stream")
+    assert "points (" not in said and "complete: 3 of 3 points done" in said

@@ -51,6 +51,20 @@ def test_scratch_folder_that_cannot_be_written_to(place, refused):
         assert f"workers cannot write their scratch files to {place}" in refused("--workers", "2")
 
 
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [(None, "is a pipe or a device"), ("a = " + "[" * 50_000, "is unknown"), ("a = " + "9" * 10_000, "is unknown")],
+    ids=["pipe", "brackets", "digits"],
+)
+def test_profiles_that_are_none(content, words, refused, tmp_path):
+    path = tmp_path / "profile.toml"
+    if content is None:
+        os.mkfifo(path)
+    else:
+        path.write_text(content)
+    assert words in refused("--cluster", path)
+
+
 def test_workers_that_do_not_start(monkeypatch):
     """Whatever Dask's error came from is told in a line."""
     import distributed
