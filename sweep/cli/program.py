@@ -36,9 +36,14 @@ _SECTIONS = {
         "cancel": "runs",
         "cluster": "clusters",
     },
-    "Run without a file": {"anisotropy": "classic", "phase-diagram": "classic", "storage": "classic"},
+    "Run without a file": {
+        "anisotropy": "classic",
+        "phase-diagram": "classic",
+        "storage": "classic",
+        "reproduce": "papers",
+    },
     "Look": {"status": "runs", "plot": "runs", "view": "runs", "errors": "runs", "list": "runs"},
-    "Keep": {"verify": "runs", "export": "runs", "completion": "completion"},
+    "Keep": {"verify": "runs", "export": "runs", "finalize": "runs", "completion": "completion"},
 }
 """What a person does -> commands -> the file beside this one whose `COMMANDS` each is among."""
 _COMMANDS = {name: file for section in _SECTIONS.values() for name, file in section.items()}

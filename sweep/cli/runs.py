@@ -1,4 +1,4 @@
-"""Commands about runs that are there: `status`, `errors`, `list`, `cancel`, `export`, `verify`, `plot`, `view`."""
+"""Commands about runs that are there: `status`, `errors`, `list`, `cancel`, `export`, `verify`, `finalize`, `plot`, `view`."""
 
 from __future__ import annotations
 
@@ -154,6 +154,19 @@ def verify(folder: Path, sample: int, seed: int, mend: bool, as_json: bool) -> N
 
 @click.command()
 @run_folder
+@click.option("--undo", is_flag=True, help="Give every chunk a file of its own again, so that the run can go on.")
+@click.option("--break-lease", is_flag=True, help="Take the run from another driver that you know is gone.")
+def finalize(folder: Path, undo: bool, break_lease: bool) -> None:
+    """Pack the chunks of RUN, which is complete, into few files; every chunk is compared before the old files go."""
+    from sweep.execution.finalizing import finalize as pack
+    from sweep.execution.finalizing import take_apart
+    from sweep.folder.run_folder import RunFolder
+
+    click.echo((take_apart if undo else pack)(RunFolder(folder), break_lease).text(folder))
+
+
+@click.command()
+@run_folder
 @click.argument("variable", metavar="[VAR]", required=False, shell_complete=complete_variable)
 @click.option(
     "-o",
@@ -218,4 +231,4 @@ def view(folders: tuple[Path, ...], port: int | None) -> None:
     serve(folders, port, click.echo)
 
 
-COMMANDS = (status, errors, list_runs, cancel, export, verify, plot, view)
+COMMANDS = (status, errors, list_runs, cancel, export, verify, finalize, plot, view)

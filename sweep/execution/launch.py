@@ -36,15 +36,19 @@ from sweep.execution.reporting import performance_report
 from sweep.execution.result import RunResult
 from sweep.execution.scheduling import End, Outcome
 from sweep.folder import exchange, point_errors, provenance, starts, submission
+from sweep.folder.committed import Committed
 from sweep.folder.host import HERE as HERE_AND_NOW
 from sweep.folder.host import Host
 from sweep.folder.lease import Lease
 from sweep.folder.placing import clear_up
 from sweep.folder.run_folder import RunFolder
+from sweep.folder.run_record import RunRecord
+from sweep.folder.shards import check_open
 from sweep.plan.companion import Companion
 from sweep.plan.machine import cores
 from sweep.plan.pilot import Pilot
 from sweep.plan.refinement import EXPECTED_SHARE
+from sweep.plan.tiling import Plan
 from sweep.plan.variables import check_size
 from sweep.records import Json
 from sweep.spec.growing import refined
@@ -195,7 +199,8 @@ def _replaced(folder: RunFolder, spec: SweepSpec, options: Options, progress: Pr
     growth = growth_of(folder, spec)
     if growth is None:
         if refines_otherwise(folder.record(), spec):
-            with Lease(folder.lease, options.break_lease):
+            with Lease(folder.lease, options.break_lease, folder.host):
+                check_open(folder, folder.record())
                 adopt(folder, spec, progress)
         return False
     if not options.extend:
@@ -204,6 +209,7 @@ def _replaced(folder: RunFolder, spec: SweepSpec, options: Options, progress: Pr
         )
     with Lease(folder.lease, options.break_lease, folder.host):
         record = folder.record()
+        check_open(folder, record)
         check_code(folder, record, folder.plan(record), options.accept_code_change, progress)
         extend(folder, growth, progress)
     return False
@@ -265,6 +271,8 @@ def _go_on(
         record = folder.record()
         plan = folder.plan(record)
         check_spec(folder, record, plan)
+        if record.shards:
+            return _finalized(folder, record, plan, options, progress, retry=retry or bool(again))
         code = check_code(folder, record, plan, options.accept_code_change, progress)
         opened = recover(folder, plan, progress, again, fence=bool(lease.taken_over))
         if retry:
@@ -299,6 +307,17 @@ def _go_on(
                 _record_start(connected, result, began, count, changes or {})
             if end.reason != SCHEDULER_LOST and not lease.lost.is_set():
                 submission.end(folder)  # while the lease is ours: nobody is to go on by himself with what has ended
+    return result
+
+
+def _finalized(
+    folder: RunFolder, record: RunRecord, plan: Plan, options: Options, progress: Progress, retry: bool
+) -> RunResult:
+    """The result of a finalized run, of which nothing is to be computed again."""
+    result = RunResult.of(folder, Committed.read(folder, plan), End(Outcome.COMPLETE))
+    if retry and result.failed:
+        check_open(folder, record)
+    progress.say(result.text(options.python))
     return result
 
 

@@ -6,6 +6,8 @@ to write for every tile.
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -21,6 +23,16 @@ COMPRESSOR = ZstdCodec(level=0, checksum=False)
 
 
 _DECODER = Zstd()
+
+
+def check_whole(data: bytes, shape: Sequence[int], dtype: np.dtype[Any]) -> None:
+    """ValueError unless the file of a chunk can be decoded, and holds a chunk of this shape."""
+    try:
+        length = len(_DECODER.decode(data))
+    except RuntimeError as error:
+        raise ValueError(f"it cannot be decompressed: {error}") from None
+    if length != math.prod(shape) * dtype.itemsize:
+        raise ValueError(f"it holds {length} bytes of a chunk of {math.prod(shape) * dtype.itemsize}")
 
 
 def encoded(array: Any, values: NDArray[Any]) -> bytes:

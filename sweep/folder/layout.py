@@ -37,8 +37,11 @@ class Coordinate:
     attributes: Json
 
 
-def create(path: Path, plan: Plan, code: str, text: str, disk: Disk = _THIS) -> None:
-    """Create the whole store: arrays, coordinates, attributes (`text` is the spec as TOML), consolidated metadata."""
+def create(path: Path, plan: Plan, code: str, text: str, disk: Disk = _THIS, shards: Sequence[int] = ()) -> None:
+    """Create the whole store: arrays, coordinates, attributes (`text` is the spec as TOML), consolidated metadata.
+
+    With `shards` so many tiles along each axis share a file.
+    """
     group = zarr.create_group(
         ZarrFiles(path, disk), zarr_format=3, attributes=dict(_group_attributes(plan, code, text))
     )
@@ -47,6 +50,7 @@ def create(path: Path, plan: Plan, code: str, text: str, disk: Disk = _THIS) -> 
             variable.name,
             shape=variable.shape,
             chunks=variable.chunks,
+            shards=_shard(variable, shards),
             dtype=variable.dtype,
             serializer=SERIALIZER,
             compressors=COMPRESSOR,
@@ -70,6 +74,14 @@ def create(path: Path, plan: Plan, code: str, text: str, disk: Disk = _THIS) -> 
         # Zarr warns that consolidated metadata are not yet in the specification; xarray warns when they are missing.
         warnings.simplefilter("ignore", ZarrUserWarning)
         zarr.consolidate_metadata(group.store)
+
+
+def _shard(variable: Variable, shards: Sequence[int]) -> tuple[int, ...] | None:
+    """The shape of the shards of a variable; the driver's own chunks of `status` need none."""
+    if not shards or variable.name == STATUS:
+        return None
+    grid = len(shards)
+    return (*(c * n for c, n in zip(variable.chunks[:grid], shards, strict=True)), *variable.chunks[grid:])
 
 
 def _group_attributes(plan: Plan, code: str, text: str) -> Json:

@@ -32,7 +32,7 @@ def damaged(folder: RunFolder, record: RunRecord, plan: Plan) -> Mapping[str, by
     """The damaged files below `data.zarr` by their paths, each with the content that it should have."""
     with tempfile.TemporaryDirectory() as place:
         sound = Path(place) / "data.zarr"
-        layout.create(sound, plan, record.code, spec_text(record.spec))
+        layout.create(sound, plan, record.code, spec_text(record.spec), shards=record.shards)
         found = {}
         other = 0
         for path in sorted(p for p in sound.rglob("zarr.json") if p.is_file()):

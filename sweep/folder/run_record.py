@@ -21,7 +21,8 @@ SOLVER_IN = {1: "method", 2: SOLVER, FORMAT: SOLVER}
 class RunRecord(Record):
     """The run's spec and tile, from which its plan follows; hashes of the spec and of the model's sources; the pilot's
     timings, and where it was created. `code_before` are hashes of sources that the user has let go,
-    `changes` what `retry --set` has computed points with; `left` the points that a refinement has left pending for good."""
+    `changes` what `retry --set` has computed points with; `left` the points that a refinement has left pending for good,
+    `shards` the tiles along each axis that share a file, of a run that was finalized."""
 
     FIX: ClassVar[str] = "restore it from a copy, or start a new run in another folder"
 
@@ -38,3 +39,4 @@ class RunRecord(Record):
     code_before: tuple[str, ...] = ()
     changes: tuple[Mapping[str, Any], ...] = ()
     left: int = 0
+    shards: tuple[int, ...] = ()

@@ -6,7 +6,8 @@ the driver alone writes, after the data: what is not 0 there has its values.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,11 +19,14 @@ from sweep.errors import REPAIR, RunError
 from sweep.folder import files
 from sweep.folder.chunks import decoded, encoded
 from sweep.folder.disk import Disk, LocalDisk
+from sweep.folder.shards import Shard
 from sweep.folder.zarr_files import Written, ZarrFiles
 from sweep.plan.tiling import Plan
 from sweep.plan.variables import STATUS, Variable
 
 _THIS = LocalDisk()
+_OPEN_SHARDS = 64
+"""Shards whose indices are held."""
 
 
 class Store:
@@ -34,6 +38,7 @@ class Store:
         self.disk = disk
         self._files = ZarrFiles(path, disk, read_only=not writable)
         self._named: set[Path] = set()
+        self._shards: dict[Path, Shard] = {}
         # A chunk of nothing but fill values (a tile of NaN) must be written like any other, and this setting is read
         # when an array is opened.
         with zarr.config.set({"array.write_empty_chunks": True}):
@@ -101,7 +106,8 @@ class Store:
         damaged.
         """
         array = self._arrays[variable.name]
-        values = decoded(array, self.disk.read(self.chunk_file(variable, index)))
+        whole = not self._per_shard(variable)  # a shard is not read whole for one of its chunks
+        values = decoded(array, self.disk.read(self.chunk_file(variable, index))) if whole else None
         return self.read_tile(index, variable.name) if values is None else values
 
     def read_region(self, name: str, region: tuple[slice, ...]) -> NDArray[Any]:
@@ -111,6 +117,39 @@ class Store:
     def read_places(self, name: str, places: Sequence[NDArray[np.int64]]) -> NDArray[Any]:
         """One variable at the given places along each dimension of the grid (all combinations of them)."""
         return np.asarray(self._arrays[name].oindex[tuple(places)])
+
+    def put_chunk(self, variable: Variable, index: int, data: bytes) -> None:
+        """Write the chunk of a tile as the bytes of its file."""
+        self._files.put(self.chunk_key(variable, index), data)
+
+    def chunk_bytes(self, variable: Variable, index: int) -> bytes:
+        """The bytes of the chunk of a tile, in a file of its own or in a shard; OSError or ValueError where it has none."""
+        per = self._per_shard(variable)
+        if not per:
+            return self.disk.read(self.chunk_file(variable, index))
+        path = self.chunk_file(variable, index)
+        if path not in self._shards:
+            if len(self._shards) >= _OPEN_SHARDS:
+                self._shards.clear()
+            self._shards[path] = Shard(path, math.prod(per), self.disk)
+        inside = [k % n for k, n in zip(self.plan.place(index), per, strict=True)]
+        return self._shards[path].chunk(int(np.ravel_multi_index(inside, per)))
+
+    def shards(self, variable: Variable) -> Iterator[tuple[Path, list[int]]]:
+        """The files of the shards of a variable, and the tiles whose chunks each holds in their order, -1 beyond the grid."""
+        per, grid = self._per_shard(variable), self.plan.grid
+        for shard in np.ndindex(*(math.ceil(size / n) for size, n in zip(grid, per, strict=True))):
+            tiles = []
+            for inside in np.ndindex(*per):
+                place = [s * n + k for s, n, k in zip(shard, per, inside, strict=True)]
+                within = all(k < size for k, size in zip(place, grid, strict=True))
+                tiles.append(int(np.ravel_multi_index(place, grid)) if within else -1)
+            yield self.path / self._key(variable, shard), tiles
+
+    def _per_shard(self, variable: Variable) -> tuple[int, ...]:
+        """Tiles of a shard along each axis of the grid; empty where every chunk has a file of its own."""
+        shape = self._arrays[variable.name].shards
+        return () if shape is None else tuple(s // n for s, n in zip(shape, self.plan.tile, strict=False))
 
     @property
     def status_chunks(self) -> tuple[int, ...]:
@@ -127,12 +166,18 @@ class Store:
 
     def chunk_key(self, variable: Variable, index: int) -> str:
         """The file that holds a tile's chunk of a variable, below the store's folder."""
-        place = "/".join(map(str, self.plan.place(index)))
-        return f"{variable.name}/c/{place}" + "/0" * (len(variable.dims) - len(self.plan.grid))
+        return Store._key(variable, self.plan.place(index))
+
+    @staticmethod
+    def _key(variable: Variable, place: Sequence[int]) -> str:
+        return f"{variable.name}/c/{'/'.join(map(str, place))}" + "/0" * (len(variable.dims) - len(place))
 
     def chunk_file(self, variable: Variable, index: int) -> Path:
-        """The file that holds a tile's chunk of a variable."""
-        return self.path / self.chunk_key(variable, index)
+        """The file that holds a tile's chunk of a variable, alone or in a shard."""
+        per = self._per_shard(variable)
+        if not per:
+            return self.path / self.chunk_key(variable, index)
+        return self.path / self._key(variable, [k // n for k, n in zip(self.plan.place(index), per, strict=True)])
 
     def remove_orphans(self) -> int:
         """Remove the temporary files of writers that were killed; returns how many there were. A bucket has none."""

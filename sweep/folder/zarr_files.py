@@ -67,25 +67,22 @@ class ZarrFiles(Store):
         try:
             if self.disk.safe_when_written:  # far away: other chunks are asked for meanwhile
                 data = await asyncio.to_thread(self._read, key, byte_range)
-                byte_range = None if isinstance(byte_range, RangeByteRequest) else byte_range
             else:
-                data = self.disk.read(self.root / key)
+                data = self._read(key, byte_range)
         except (FileNotFoundError, IsADirectoryError, NotADirectoryError):
             return None
-        match byte_range:
-            case RangeByteRequest(start, end):
-                data = data[start:end]
-            case OffsetByteRequest(offset):
-                data = data[offset:]
-            case SuffixByteRequest(suffix):
-                data = data[max(0, len(data) - suffix) :]
         return (prototype or default_buffer_prototype()).buffer.from_bytes(data)
 
     def _read(self, key: str, byte_range: ByteRequest | None) -> bytes:
-        """A file, or the part of it that is asked for by its start and end."""
+        """A file, or the part of it that is asked for."""
         path = self.root / key
-        if isinstance(byte_range, RangeByteRequest):
-            return self.disk.read_part(path, byte_range.start, byte_range.end)
+        match byte_range:
+            case RangeByteRequest(start, end):
+                return self.disk.read_part(path, start, end)
+            case OffsetByteRequest(offset):
+                return self.disk.read(path)[offset:]
+            case SuffixByteRequest(suffix):
+                return self.disk.tail(path, suffix)
         return self.disk.read(path)
 
     async def get_partial_values(

@@ -67,6 +67,7 @@ class RunStatus(Record):
     seconds_left: float | None = None
     """How long it may still take at this pace, the predicted costs of what is left weighed in."""
     left: int = 0
+    finalized: bool = False
 
     @property
     def state(self) -> str:
@@ -92,7 +93,7 @@ class RunStatus(Record):
 
     def text(self) -> str:
         """For reading, with what to type next."""
-        state = self.state
+        state = f"{self.state}, finalized" if self.finalized else self.state
         if state == "stopped":
             state = f"not running; {resume(self.folder).command}"
             state += f"; what its driver has said: {self.log}" if self.log else ""
@@ -152,6 +153,7 @@ def status_of(path: Path) -> RunStatus:
         else DriverStatus(driver.host, driver.pid, driver.heartbeat, driver.alive() is not None),
         starts=starts.count(folder),
         hash=record.hash,
+        finalized=bool(record.shards),
         submitted="" if sent is None else sent.cluster,
         log=str(log_of(folder)) if os.path.isfile(log_of(folder)) else "",
         rate=pace.rate,

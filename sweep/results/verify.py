@@ -19,6 +19,7 @@ from sweep.execution import launch
 from sweep.execution.recovery import check_spec
 from sweep.execution.result import RunResult
 from sweep.folder import codes, files, journal, metadata, old_formats, provenance
+from sweep.folder.chunks import check_whole
 from sweep.folder.codes import INTERPOLATED, PENDING, POINT_FAILED, codes_of
 from sweep.folder.committed import Committed
 from sweep.folder.journal import JournalEntry
@@ -26,6 +27,7 @@ from sweep.folder.lease import Lease
 from sweep.folder.places import in_bucket
 from sweep.folder.run_folder import RunFolder
 from sweep.folder.run_record import FORMAT, RunRecord
+from sweep.folder.shards import check_open
 from sweep.folder.store import Store
 from sweep.folder.zarr_files import digest_of
 from sweep.plan.variables import ELAPSED, Variable
@@ -94,6 +96,8 @@ def repair(folder: RunFolder, verdict: Verdict, options: launch.Options) -> RunR
     """
     with Lease(folder.lease, options.break_lease, folder.host):
         record = folder.record()
+        if verdict.damaged_tiles:
+            check_open(folder, record)
         plan = folder.plan(record)
         wanted = metadata.damaged(folder, record, plan) if verdict.damaged_files else {}
         for name, content in wanted.items():
@@ -125,17 +129,26 @@ def _damage(store: Store, index: int, entry: JournalEntry) -> Iterator[str]:
     for variable, (size, digest) in zip(store.plan.outputs, entry.chunks, strict=True):
         path = store.chunk_file(variable, index)
         try:
-            content = store.disk.read(path)
+            content = store.chunk_bytes(variable, index)
         except FileNotFoundError:
             yield f"its chunk of {variable.name} is gone ({path})"
         except OSError as error:
             yield f"its chunk of {variable.name} cannot be read: {error.strerror} ({path})"
+        except ValueError as error:
+            yield f"its chunk of {variable.name} cannot be read: {error}"
         else:
             if len(content) != size:
                 yield f"its chunk of {variable.name} has {len(content)} of {size} bytes ({path})"
             elif digest_of(content) != digest:
                 yield f"its chunk of {variable.name} is not the one that was written, its digest differs ({path})"
-    yield from _unreadable(store, index, next(v for v in store.plan.variables if v.name == ELAPSED))
+    elapsed = next(v for v in store.plan.variables if v.name == ELAPSED)  # no digest is kept of it by itself
+    path = store.chunk_file(elapsed, index)
+    try:
+        check_whole(store.chunk_bytes(elapsed, index), elapsed.chunks, elapsed.dtype)
+    except FileNotFoundError:
+        yield f"its chunk of {ELAPSED} is gone ({path})"
+    except (OSError, ValueError) as error:
+        yield f"its chunk of {ELAPSED} is damaged: {error} ({path})"
 
 
 def _old_damage(store: Store, index: int, entry: JournalEntry) -> Iterator[str]:
@@ -148,7 +161,7 @@ def _old_damage(store: Store, index: int, entry: JournalEntry) -> Iterator[str]:
 
 
 def _unreadable(store: Store, index: int, variable: Variable) -> Iterator[str]:
-    """That a chunk is gone, or is no chunk: no digest is kept of it by itself."""
+    """That a chunk is gone, or is no chunk."""
     path = store.chunk_file(variable, index)
     if not store.disk.is_file(path):
         yield f"its chunk of {variable.name} is gone ({path})"
