@@ -6,6 +6,7 @@ import io
 import numpy as np
 import pytest
 import xarray as xr
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from support import store_suite
 
 import sweep
@@ -72,8 +73,9 @@ def test_what_is_declared_to_have_no_value_is_hatched_in_the_map_as_in_the_legen
     data.z.attrs["nan_means"] = "unbound"
     figure = plot.picture(data, "z", {}, MAP)
     assert legend_texts(figure) == ["unbound (2)"]
-    figure.canvas.draw()
-    pixels = np.asarray(figure.canvas.buffer_rgba())[::-1]
+    canvas = FigureCanvasAgg(figure)
+    canvas.draw()
+    pixels = np.asarray(canvas.buffer_rgba())[::-1]
     colours_at = []
     for cell in ((0.0, 0.0), (0.0, 1.0), (1.0, 0.0)):
         x, y = figure.axes[0].transData.transform(cell).astype(int)
