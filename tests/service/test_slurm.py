@@ -2,12 +2,15 @@
 
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
 from support import slurm_here
 from support.bits import assert_same_bits
 from support.watching import committed_points, wait_for_tiles, write_spec
+
+import sweep
 
 DEPLOY = Path(__file__).resolve().parents[2] / "deploy" / "slurm"
 pytestmark = pytest.mark.integration
@@ -173,3 +176,17 @@ def test_scripts_that_are_shipped(on_slurm, slurm, tmp_path, script):
     assert done.returncode == 0, done.stderr + (tmp_path / "job.log").read_text()
     assert on_slurm("run", "spec.toml", "--out", "near", "--workers", "2").returncode == 0
     assert_same_bits(tmp_path / "far", tmp_path / "near")
+
+
+def test_submitted_run(on_slurm, slurm, tmp_path):
+    """The driver is a process of its own, whose jobs compute and end with it."""
+    write_spec(tmp_path)
+    done = on_slurm("submit", "spec.toml", "--set", "seconds=0.02", "--out", "out", "--cluster", on_slurm.profile())
+    assert done.returncode == 0 and "the machine has to stay on" in done.stderr, done.stderr
+    until = time.monotonic() + 300
+    while sweep.Run(tmp_path / "out").status().running and time.monotonic() < until:
+        time.sleep(0.5)
+    assert sweep.Run(tmp_path / "out").status().state == "complete"
+    while slurm_here.jobs(slurm) and time.monotonic() < until:
+        time.sleep(0.5)
+    assert not slurm_here.jobs(slurm), "jobs are left behind"
