@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 import re
 from collections.abc import Callable, Mapping
@@ -17,6 +18,14 @@ from solvers.suggest import did_you_mean
 ValueKind = Literal["real", "integer", "complex", "choice"]
 _EXTENT = re.compile(r"^(?:(?P<factor>\d+)(?P<power>\*\*|\*))?(?P<name>[A-Za-z_]\w*)(?:\+(?P<plus>\d+))?$")
 
+_EXACT = 2**53
+"""Whole numbers below are floats without rounding."""
+
+
+@functools.lru_cache(maxsize=4096)
+def _match(expression: str) -> re.Match[str] | None:
+    return _EXTENT.match(expression)
+
 
 def extent(expression: str | int, sizes: Mapping[str, int]) -> int:
     """Evaluate the length of an array dimension: `3`, `N`, `3*N`, `2**N`, `max_distance+1` or `2*cycles*samples`."""
@@ -24,7 +33,7 @@ def extent(expression: str | int, sizes: Mapping[str, int]) -> int:
         return int(expression)
     if expression.count("*") > 1 and "**" not in expression:
         return math.prod(extent(part, sizes) for part in expression.split("*"))
-    match = _EXTENT.match(expression)
+    match = _match(expression)
     if match is None or match["name"] not in sizes:
         raise ValueError(
             f"extent {expression!r} is none of: a number, NAME, k*NAME, k**NAME, NAME+k, a product; names: {sorted(sizes)}"
@@ -107,6 +116,8 @@ class Parameter:
             if not isinstance(value, str) or value not in self.choices:
                 raise self._refuse(value, "unknown choice")
             return str(value)
+        if (plain := self._plain(value)) is not None:
+            return plain
         array = self._numbers(value)
         if not self.dims:
             if array.ndim:
@@ -117,6 +128,19 @@ class Parameter:
             raise self._refuse(value, f"{len(self.dims)} dimensions are expected, not {array.ndim}")
         self._check_range(array, value)
         return array
+
+    def _plain(self, value: Any) -> float | int | None:
+        """What `parse` makes of one of Python's own numbers where that is quickly seen to be allowed, else None."""
+        if self.dims or (type(value) is not float and type(value) is not int):
+            return None
+        low, high = self.bounds
+        if not (low < value < high and -_EXACT < value < _EXACT):  # bounds themselves, NaN, infinity: looked at closely
+            return None
+        if self.kind == "real":
+            return float(value)
+        if self.kind == "integer" and type(value) is int:
+            return value
+        return None
 
     def given_default(self) -> Any:
         """What `parse` makes of the default: an array of the caller's own, no other value can be changed."""

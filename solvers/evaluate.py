@@ -39,11 +39,10 @@ def parse_parameters(model: Model, given: Mapping[str, Any], varying: Sequence[s
         for p in model.parameters
         if p.name not in varying
     }
-    sizes = model.sizes(values)
-    for p in model.parameters:
-        value = values.get(p.name)
-        if not isinstance(value, np.ndarray):
-            continue
+    arrays = [p for p in model.parameters if p.dims and isinstance(values.get(p.name), np.ndarray)]
+    sizes = model.sizes(values) if arrays else {}
+    for p in arrays:
+        value = values[p.name]
         free = [d for d in p.dims if isinstance(d, str) and any(v in d for v in varying)]
         if not free:
             values[p.name] = p.check_shape(value, sizes)
@@ -63,8 +62,7 @@ def make_batch(
     keep: Sequence[str] | None = None,
 ) -> Batch:
     """Validate everything about a batch of points and return it; nothing is computed."""
-    both = set(points) & set(parameters)
-    if both:
+    if points and (both := set(points) & set(parameters)):
         raise ValueError(
             f"{model.id}: {', '.join(sorted(both))} is given both per point and as a fixed parameter; give it once"
         )
@@ -86,16 +84,18 @@ def make_batch(
         raise ValueError(f"{model.id}: all points need the same number of values; given were {lengths}")
     size = next(iter(lengths.values()), 1)
     wanted = wanted_outputs(model, method, keep)
-    return Batch(model.id, method, model.parameters, size, fixed, varying, wanted, model.lengths(fixed))
+    return Batch(model.id, method, model.parameters, size, fixed, varying, wanted, model.lengths_of(sizes))
 
 
 def wanted_outputs(model: Model, method: str, keep: Sequence[str] | None) -> tuple[Output, ...]:
     """The outputs of `method` that `keep` names (None: all); ValueError for a name that is no output of the model."""
+    if keep is None:
+        return model.outputs_of(method)
     names = [o.name for o in model.outputs]
-    for name in keep or ():
+    for name in keep:
         if name not in names:
             raise ValueError(f"{model.id} has no output {name!r}; it has {', '.join(names)}{did_you_mean(name, names)}")
-    return tuple(o for o in model.outputs_of(method) if keep is None or o.name in keep)
+    return tuple(o for o in model.outputs_of(method) if o.name in keep)
 
 
 def evaluate(
@@ -116,7 +116,7 @@ def evaluate(
     chosen = model.method(method)
     batch = make_batch(model, chosen.name, points, parameters, keep)
     inside = _inside_limit(chosen, batch)
-    if inside.all():
+    if inside is None or inside.all():
         outputs, status, remarks = _taken(_run(model, chosen, batch, isolate), batch)
     else:
         outputs, remarks = batch.empty(), {}
@@ -129,10 +129,10 @@ def evaluate(
         if len(index):
             _store(_run(model, chosen, batch.select(index), isolate), index, outputs, status, remarks)
     _refuse_what_is_not_finite(batch, outputs, status, remarks)
-    failed = status == FAILED
-    for i in np.flatnonzero(status != OK).tolist():
-        remarks.setdefault(i, Remark(kind=Kind.UNSAID, message=model.status_text[int(status[i])]))
-    if failed.any():
+    if status.any():  # OK is 0
+        for i in np.flatnonzero(status != OK).tolist():
+            remarks.setdefault(i, Remark(kind=Kind.UNSAID, message=model.status_text[int(status[i])]))
+        failed = status == FAILED
         for array in outputs.values():
             array[failed] = np.nan
     return Evaluation(outputs, status, remarks)
@@ -143,9 +143,9 @@ def _refuse_what_is_not_finite(
 ) -> None:
     """Fail every point that holds infinity, or NaN in an output that does not say what NaN means."""
     for output in batch.wanted:
-        values = outputs[output.name].reshape(batch.size, -1)
-        if np.isfinite(values).all():
+        if np.isfinite(outputs[output.name]).all():
             continue
+        values = outputs[output.name].reshape(batch.size, -1)
         may_be_nan = np.full(batch.size, bool(output.nan)) | ((status == WARNED) & bool(output.nan_if_warned))
         bad = (np.isinf(values) | (np.isnan(values) & ~may_be_nan[:, None])).any(axis=1) & (status != FAILED)
         for i in np.flatnonzero(bad).tolist():
@@ -155,9 +155,10 @@ def _refuse_what_is_not_finite(
         status[bad] = FAILED
 
 
-def _inside_limit(method: Method, batch: Batch) -> NDArray[np.bool_]:
+def _inside_limit(method: Method, batch: Batch) -> NDArray[np.bool_] | None:
+    """Which points the method can treat; None: it has no limit."""
     if method.limit is None:
-        return np.ones(batch.size, dtype=bool)
+        return None
     return np.broadcast_to(np.asarray(method.limit.holds(batch), dtype=bool), (batch.size,))
 
 

@@ -60,6 +60,7 @@ that a sweep can be refused before any of it is computed. `spinsweep new-model F
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -179,9 +180,8 @@ class Model:
 
     def parameter(self, name: str) -> Parameter:
         """The parameter of that name; TypeError with the nearest names if there is none."""
-        for parameter in self.parameters:
-            if parameter.name == name:
-                return parameter
+        if (found := self._by_name.get(name)) is not None:
+            return found
         names = [p.name for p in self.parameters]
         raise TypeError(f"{self.id} has no parameter {name!r}; it has {', '.join(names)}{did_you_mean(name, names)}")
 
@@ -199,20 +199,35 @@ class Model:
         """The outputs that `method` gives."""
         return tuple(o for o in self.outputs if not o.methods or method in o.methods)
 
+    @functools.cached_property
+    def _by_name(self) -> dict[str, Parameter]:
+        return {p.name: p for p in self.parameters}
+
+    @functools.cached_property
+    def _of_sizes(self) -> tuple[Parameter, ...]:
+        """The parameters that `sizes` may hold."""
+        return tuple(
+            p for p in self.parameters if (p.kind == "integer" and not p.dims) or (len(p.dims) == 1 and p.shape)
+        )
+
     def sizes(self, parameters: Mapping[str, Any]) -> dict[str, int]:
         """Lengths by name: every whole-number parameter given as one number, and the length of every 1-d array."""
         sizes = {}
-        for p in self.parameters:
+        for p in self._of_sizes:
             value = parameters.get(p.name)
-            if p.kind == "integer" and not p.dims and isinstance(value, int):
-                sizes[p.name] = value
-            elif isinstance(value, np.ndarray) and len(p.dims) == 1 and p.shape:
+            if not p.dims:
+                if isinstance(value, int):
+                    sizes[p.name] = value
+            elif isinstance(value, np.ndarray):
                 sizes[p.name] = value.size
         return sizes
 
     def lengths(self, parameters: Mapping[str, Any]) -> dict[str, int]:
         """Length of every dimension at these (parsed) parameters."""
-        sizes = self.sizes(parameters)
+        return self.lengths_of(self.sizes(parameters))
+
+    def lengths_of(self, sizes: Mapping[str, int]) -> dict[str, int]:
+        """Length of every dimension where these are the `sizes`."""
         return {d.name: extent(d.size, sizes) for d in self.dimensions}
 
     def coordinate(self, dimension: Dimension, parameters: Mapping[str, Any]) -> NDArray[Any]:

@@ -36,7 +36,12 @@ _SECTIONS = {
         "cancel": "runs",
         "cluster": "clusters",
     },
-    "Run without a file": {"anisotropy": "classic", "phase-diagram": "classic", "storage": "classic"},
+    "Run without a file": {
+        "anisotropy": "classic",
+        "phase-diagram": "classic",
+        "storage": "classic",
+        "reproduce": "papers",
+    },
     "Look": {"status": "runs", "plot": "runs", "view": "runs", "errors": "runs", "list": "runs"},
     "Keep": {"verify": "runs", "export": "runs", "finalize": "runs", "completion": "completion"},
 }

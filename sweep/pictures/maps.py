@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 _COLOUR_OF = {"pending": PENDING_COLOUR, "failed": FAILED_COLOUR, "nan": "#ffffff"}
+_HATCH, _HATCHES = "///", "#b0b0b0"
+"""Over what is declared to have no value, and the colour of it."""
 
 
 def draw_maps(figure: Figure, panels: list[tuple[Axes, Arrangement]], whole: Arrangement, style: Style) -> None:
@@ -54,8 +56,8 @@ def draw_maps(figure: Figure, panels: list[tuple[Axes, Arrangement]], whole: Arr
             Patch(
                 facecolor=_COLOUR_OF.get(kind, kind),
                 label=f"{text} ({count:,})",
-                hatch="///" if kind == "nan" else None,
-                edgecolor="#bbbbbb",
+                hatch=_HATCH if kind == "nan" else None,
+                edgecolor=_HATCHES,
             )
             for (kind, text), count in legend.items()
         ]
@@ -94,12 +96,13 @@ def _map(
     drawn = np.ma.masked_invalid(_raised(values.astype(float), colours))
     mesh = axes.pcolormesh(xs, ys, drawn, shading="nearest", cmap=colours.cmap, norm=colours.norm, rasterized=True)
     for kind, text, where in [] if data.name == "status" else missing(subject.data, flags, values.astype(float)):
+        legend[kind, text] += int(where.sum())
+        if kind == "nan":  # the ground that such cells, which have no colour, let through: a hatch costs nothing there
+            axes.patch.set(facecolor=_COLOUR_OF[kind], hatch=_HATCH, edgecolor=_HATCHES, linewidth=0)
+            continue
         cover = ListedColormap([_COLOUR_OF[kind]])
         layer = np.ma.masked_where(~where, np.ones(where.shape))
         axes.pcolormesh(xs, ys, layer, shading="nearest", cmap=cover, rasterized=True)
-        if kind == "nan":
-            axes.pcolor(xs, ys, layer, shading="nearest", hatch="///", alpha=0.0, edgecolor="#bbbbbb", linewidth=0)
-        legend[kind, text] += int(where.sum())
     axes.set_xlabel(axis_label(horizontal))
     axes.set_ylabel(axis_label(vertical))
     axes.label_outer()

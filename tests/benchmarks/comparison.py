@@ -117,7 +117,7 @@ class Table:
 
     def page(self) -> str:
         """The page of the documentation that shows the table."""
-        return f"{_PAGE}\n{self.machine.text()}.\n\n{self.text()}\n"
+        return f"{_PAGE}{self.machine.text()}.\n\n{self.text()}\n"
 
 
 _PAGE = """# Benchmarks

@@ -27,9 +27,9 @@ def chain(n, J, h, gamma):
 
 @pytest.mark.parametrize(("keep", "what"), [(["magnetisation"], "magnetisation only"), (None, "all outputs")])
 def test_exact_chain(table, keep, what):
-    """Six spins, t = 100, 21 times. Bound: a Chebyshev series needs at least half the generator's spectral width times t terms,
+    """Six spins, t = 100, 21 times. Bound: a Chebyshev series needs half the generator's spectral width times t terms.
 
-    each a product with its entries that are not zero: 8 operations per complex entry.
+    Each is a product with its entries that are not zero: 8 operations per complex entry.
     """
     n, J, h, gamma = 6, (0.3, 0.2, 0.25), (0.1, 0.15, 0.1), 0.05
     times = np.linspace(0.0, 100.0, 21)
@@ -136,9 +136,9 @@ def test_cumulant_cycle(table):
 
 
 def test_exact_discharge(table):
-    """Twenty inverted emitters. Bound: the steps that were made, 8 poles of an approximant each; per pole and population a complex
+    """Twenty inverted emitters. Bound: the steps that were made, each with the poles of its approximant.
 
-    elimination, 24 operations.
+    Per pole and population there is a complex elimination, 24 operations.
     """
     from qutip.piqs import piqs
 
@@ -161,7 +161,7 @@ def test_exact_discharge(table):
     assert populations.moments(P)[0] == pytest.approx(expected[0][-1], abs=1e-3)
     states = (N // 2 + 1) ** 2
     bound = 24 * steps[-1] * len(populations.POLES) * states / table.machine.flops
-    reason = f"{steps[-1]} steps of {len(populations.POLES)} complex eliminations"
+    reason = f"{steps[-1]} step{'s' * (steps[-1] > 1)} of {len(populations.POLES)} complex eliminations"
     table.add(f"exact discharge, N = {N}, one call", "qutip.piqs and mesolve", theirs, mine, reason, bound)
 
 

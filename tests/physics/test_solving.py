@@ -12,7 +12,7 @@ from solvers.declarations import Dimension, Output, Parameter, extent
 from solvers.evaluate import make_batch
 from solvers.fingerprint import code_of, sources_of
 from solvers.model import Method, Model
-from solvers.outcome import Results
+from solvers.outcome import InvalidInput, Results
 
 
 def test_numbers_come_back_as_0d_arrays():
@@ -220,3 +220,21 @@ def test_fingerprint_of_a_model_covers_what_it_imports_and_no_more():
     assert done.stdout.strip() == toy
     with pytest.raises(ValueError, match="not a module"):
         sources_of("numpy.linalg")
+
+
+@pytest.mark.parametrize("kind", ["real", "integer"])
+@pytest.mark.parametrize("bounds", [(-np.inf, np.inf), (0.0, 2.0**60), (-1.0, 2.5)])
+@pytest.mark.parametrize("opened", [False, True])
+def test_plain_numbers_are_parsed_as_arrays_are(kind, bounds, opened):
+    """Python's own numbers take a shorter way, with the same value, type and refusal."""
+    p = Parameter(name="x", meaning="", default=None, kind=kind, bounds=bounds, open_below=opened, open_above=opened)
+
+    def parsed(value):
+        try:
+            found = p.parse(value)
+        except InvalidInput as error:
+            return str(error).partition("; given")[0]
+        return type(found), found, bool(np.signbit(found))
+
+    for value in (0, 1, -1, 0.0, -0.0, 1.5, *bounds, 2**53, -(2**53), 2**53 - 1, 2**60, 1e308, np.nan, 5e-324):
+        assert parsed(value) == parsed(np.asarray(value)), value

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-ROOMS = ("spec", "plan", "folder", "clusters", "execution", "results", "pictures", "cli", "api")
+ROOMS = ("spec", "plan", "folder", "clusters", "execution", "results", "pictures", "papers", "cli", "api")
 """From the lowest floor to the highest. The files beside them (errors, records, extras) are below all."""
 SOURCES = sorted((ROOT / "sweep").rglob("*.py"))
 

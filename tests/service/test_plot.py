@@ -5,6 +5,7 @@ import io
 
 import numpy as np
 import pytest
+import xarray as xr
 from support import store_suite
 
 import sweep
@@ -59,6 +60,25 @@ def test_map_has_labels_units_and_a_legend_for_what_is_missing(run_folder):
     counts = {text: int((status == code).sum()) for code, text in ((0, "pending"), (POINT_FAILED, "failed"))}
     assert {f"{text} ({n})" for text, n in counts.items()} == set(legend_texts(figure))
     assert colours.PENDING_COLOUR != colours.FAILED_COLOUR
+
+
+def test_what_is_declared_to_have_no_value_is_hatched_in_the_map_as_in_the_legend():
+    """Looked up in the pixels of the picture: a cell in two colours, and a cell with a value in one."""
+    axes = ("a", "b")
+    data = xr.Dataset(
+        {"z": (axes, [[np.nan, np.nan], [1.0, 2.0]]), "status": (axes, np.full((2, 2), DONE, dtype=np.uint8))},
+        coords={"a": [0.0, 1.0], "b": [0.0, 1.0]},
+    )
+    data.z.attrs["nan_means"] = "unbound"
+    figure = plot.picture(data, "z", {}, MAP)
+    assert legend_texts(figure) == ["unbound (2)"]
+    figure.canvas.draw()
+    pixels = np.asarray(figure.canvas.buffer_rgba())[::-1]
+    colours_at = []
+    for cell in ((0.0, 0.0), (0.0, 1.0), (1.0, 0.0)):
+        x, y = figure.axes[0].transData.transform(cell).astype(int)
+        colours_at.append(len(np.unique(pixels[y - 20 : y + 20, x - 20 : x + 20].reshape(-1, 4), axis=0)))
+    assert min(colours_at) == 1 and sorted(colours_at)[1] > 1, colours_at
 
 
 def test_curves_with_the_second_axis_as_colours(run_folder):

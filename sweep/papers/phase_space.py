@@ -1,0 +1,259 @@
+"""Collective spins by phase-space trajectories, of Huber, Kirton and Rabl: Figs. 1 to 4 (5 to 7 are in `squeezing_and_chain`).
+
+Lines are exact, points are means over trajectories with their standard errors.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from sweep.papers.drawing import legend, letter, points
+from sweep.papers.figures import REFERENCE, Claim, Data, Figure, Found, Paper, Sweep
+from sweep.papers.squeezing_and_chain import FIGURE_5, FIGURE_6, FIGURE_7
+from sweep.pictures.colours import CYCLE
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure as Canvas
+
+WAYS = {"P": CYCLE[0], "wigner": CYCLE[1], "Q": CYCLE[2]}
+FEW = {"trajectories": 400}
+_BIAS = "the method drops derivatives that change the spin length; the bias is 5 to 9 % of S at S = 10"
+
+
+def _exact(data: Data, name: str, axis: str, **where: Any) -> Any:
+    one = data[name]["mean"].sel({"solver": "exact", "axis": axis, **where})
+    return one.isel(distribution=0) / float(one.S)
+
+
+def _off(data: Data, name: str, axis: str, until: float, **where: Any) -> Found:
+    """Largest |difference| from exact, by distribution, over S, with the standard error there."""
+    one = data[name].sel({"axis": axis, **where}).sel(time=slice(0, until))
+    values, errors = [], []
+    for way in WAYS:
+        drawn = one.sel(solver="twoqs", distribution=way)
+        off = np.abs(drawn["mean"].values - one["mean"].sel(solver="exact", distribution=way).values) / float(one.S)
+        at = int(np.argmax(off))
+        values.append(float(off[at]))
+        errors.append(float(drawn.mean_sem.values[at]) / float(one.S))
+    return Found(values, errors)
+
+
+def _within(data: Data, name: str, axis: str, until: float, most: float, **where: Any) -> Found:
+    off = _off(data, name, axis, until, **where)
+    holds = all(value <= most + 4 * error for value, error in zip(off.value, off.error, strict=True))
+    return Found(holds, text="P, Wigner, Q off by at most " + ", ".join(f"{value:.3f}" for value in off.value) + " S")
+
+
+def _crossing(data: Data, S: float) -> float:
+    one = _exact(data, "phase_space_fig1", "z", S=S)
+    t, y = one.time.values, one.values
+    k = int(np.argmax(y <= 0))
+    return float(t[k - 1] + y[k - 1] * (t[k] - t[k - 1]) / (y[k - 1] - y[k]))
+
+
+def _length(data: Data, S: float) -> tuple[float, float, float]:
+    """Drift of mean N and relative spread of N at the start and the end, Wigner."""
+    one = data["phase_space_fig1"].sel(solver="twoqs", distribution="wigner", S=S)
+    mean, spread = one.length_mean.values, np.sqrt(one.length_variance.values) / one.length_mean.values
+    return float(np.abs(mean / mean[0] - 1).max()), float(spread[0]), float(spread[-1])
+
+
+def _blind(data: Data) -> Found:
+    drift, first, last = _length(data, 10.0)
+    return Found(
+        drift > 0.05, text=f"mean N moves by {100 * drift:.1f} % while its spread grows from {first:.2f} to {last:.2f}"
+    )
+
+
+def _draw_time(name: str, axis: str, choices: tuple[dict[str, float], ...], label: str) -> Any:
+    def draw(canvas: Canvas, data: Data) -> None:
+        panels = canvas.subplots(1, len(choices), squeeze=False, sharey=True)[0]
+        for panel, where in zip(panels, choices, strict=True):
+            one = data[name].sel({"axis": axis, **where})
+            S = float(one.S)
+            panel.plot(one.time, one["mean"].sel(solver="exact").isel(distribution=0) / S, "k", label="exact")
+            for k, (way, colour) in enumerate(WAYS.items()):
+                part = one.sel(solver="twoqs", distribution=way).isel(time=slice(k, None, 3))
+                points(panel, part.time, part["mean"] / S, part.mean_sem / S, color=colour, label=way.capitalize())
+            panel.set_xlabel(label)
+            letter(
+                panel, "", ", ".join(f"${key.replace('Omega', chr(92) + 'Omega')} = {v:g}$" for key, v in where.items())
+            )
+        panels[0].set_ylabel(rf"$\langle S_{axis}\rangle/S$")
+        legend(panels[-1])
+
+    return draw
+
+
+FIGURE_1 = Figure(
+    "phase_space-fig1",
+    "Collective decay from up",
+    {"": "S_z in time, S = 10 and 100, for three distributions"},
+    (Sweep("phase_space_fig1", smoke=FEW), Sweep("phase_space_fig1_fine", "phase_space_fig1", values={"trajectories": 2, "times": {"linspace": [0.0, 4.0, 401]}}, axes={"distribution": {"values": ["wigner"]}})),
+    (
+        Claim("", "S = 10: trajectories follow the exact curve very accurately (within 3 % of S)", True, lambda data: _within(data, "phase_space_fig1", "z", 8.0, 0.03, S=10.0), why=_BIAS),
+        Claim("", "S = 100: excellent agreement (within 2 % of S)", True, lambda data: _within(data, "phase_space_fig1", "z", 8.0, 0.02, S=100.0)),
+        Claim("", "monitoring the mean of N tracks errors (it moves by 5 %)", True, _blind, why="mean N stays; its variance grows and is the monitor to use"),
+        Claim("", "exact S_z = 0 at Gamma t, S = 10, 100", (1.692, 2.885), lambda data: [_crossing({"phase_space_fig1": data["phase_space_fig1_fine"]}, S) for S in (10.0, 100.0)], 2e-3, REFERENCE),
+        Claim("", "exact peak of -dS_z/dt, S = 10, 100 [Gamma S]", (0.835, 0.785), lambda data: [float(-_exact(data, "phase_space_fig1_fine", "z", S=S).differentiate("time").min()) for S in (10.0, 100.0)], 2e-3, REFERENCE),
+        Claim("", "S = 10: P, Wigner, Q off by at most [S]", (0.065, 0.075, 0.045), lambda data: _off(data, "phase_space_fig1", "z", 8.0, S=10.0), 0.02, REFERENCE),
+        Claim("", "S = 100: the same", (0.018, 0.0165, 0.005), lambda data: _off(data, "phase_space_fig1", "z", 8.0, S=100.0), 0.01, REFERENCE),
+        Claim("", "S = 10: std N/N at the start and at Gamma t = 8", (0.21, 0.39), lambda data: _length(data, 10.0)[1:], 0.03, REFERENCE),
+        Claim("", "S = 100: the same", (0.07, 0.13), lambda data: _length(data, 100.0)[1:], 0.015, REFERENCE),
+        Claim("", "the root of negative numbers (k = 0) matters for small S: switch the noise off", "", cannot="a choice inside the step of the method; it is clipped at zero here"),
+    ),
+    _draw_time("phase_space_fig1", "z", ({"S": 10.0}, {"S": 100.0}), r"time $\Gamma t$"),
+    (9.6, 4.0),
+)  # fmt: skip
+
+
+def _dephasing(data: Data) -> Found:
+    one = data["phase_space_fig2"].sel(axis="x")
+    drawn, exact = one.sel(solver="twoqs"), np.exp(-one.time) * float(one.S)
+    worst = float((np.abs(drawn["mean"] - exact) / drawn.mean_sem).isel(time=slice(1, None)).max())
+    return Found(worst < 5.0, text=f"within {worst:.1f} standard errors for all three")
+
+
+FIGURE_2 = Figure(
+    "phase_space-fig2",
+    "Dephasing of a spin along x",
+    {"": "S_x in time for three distributions; S is not given, 10 here"},
+    (Sweep("phase_space_fig2", smoke=FEW),),
+    (
+        Claim("", "trajectories are exact for every distribution", True, _dephasing),
+        Claim("", "exact: S_x/S = exp(-Gamma_phi t), at t = 1 and 2", (np.exp(-1.0), np.exp(-2.0)), lambda data: _exact(data, "phase_space_fig2", "x").sel(time=[1.0, 2.0], method="nearest").values, 1e-8),
+    ),
+    _draw_time("phase_space_fig2", "x", ({},), r"time $\Gamma_\phi t$"),
+    (6.6, 4.0),
+)  # fmt: skip
+
+FIGURE_3 = Figure(
+    "phase_space-fig3",
+    "Driven decay from down",
+    {"": "S_z in time, S = 10 and 100; Omega is not given, 2 and 5 here"},
+    (Sweep("phase_space_fig3", smoke=FEW),),
+    (
+        Claim("", "S = 10: clearly visible deviations", True, lambda data: Found(not _within(data, "phase_space_fig3", "z", 4.0, 0.04, S=10.0, Omega=5.0).value, text=_within(data, "phase_space_fig3", "z", 4.0, 0.04, S=10.0, Omega=5.0).text)),
+        Claim("", "S = 100: very precise over many periods, Omega = 5 (2 % of S up to t = 4)", True, lambda data: _within(data, "phase_space_fig3", "z", 4.0, 0.02, S=100.0, Omega=5.0)),
+        Claim("", "the same for a weaker drive, Omega = 2 (2 % of S up to t = 6)", True, lambda data: _within(data, "phase_space_fig3", "z", 6.0, 0.02, S=100.0, Omega=2.0), why="the claim holds for Omega of 5 Gamma and more; at 2 Gamma the bias is 6 to 10 % of S at t = 6"),
+        Claim("", "Omega = 5, S = 10, t <= 4: P, Wigner, Q off by at most [S]", (0.10, 0.12, 0.072), lambda data: _off(data, "phase_space_fig3", "z", 4.0, S=10.0, Omega=5.0), 0.02, REFERENCE),
+        Claim("", "Omega = 5, S = 100, t <= 4: the same", (0.009, 0.008, 0.006), lambda data: _off(data, "phase_space_fig3", "z", 4.0, S=100.0, Omega=5.0), 0.01, REFERENCE),
+        Claim("", "Omega = 2, S = 100, t <= 6: the same", (0.101, 0.092, 0.056), lambda data: _off(data, "phase_space_fig3", "z", 6.0, S=100.0, Omega=2.0), 0.02, REFERENCE),
+    ),
+    _draw_time("phase_space_fig3", "z", ({"S": 10.0, "Omega": 2.0}, {"S": 10.0, "Omega": 5.0}, {"S": 100.0, "Omega": 2.0}, {"S": 100.0, "Omega": 5.0}), r"time $\Gamma t$"),
+    (13.0, 4.0),
+)  # fmt: skip
+
+
+def _rest(variable: str, axis: str, solver: str, start: str, *Omega: float) -> Any:
+    def find(data: Data) -> Found:
+        one = data["phase_space_fig4"].sel(solver=solver, start=start).sel(Omega=list(Omega), method="nearest")
+        power = 1 if variable == "mean" else 2
+        where = {"axis": axis} if power == 1 else {"axis": axis, "axis2": axis}
+        scale = float(one.S) ** power
+        values = (one[variable].sel(where) / scale).values
+        error = (one[f"{variable}_sem"].sel(where) / scale).values if solver == "twoqs" else 0.0
+        return Found(values, error)
+
+    return find
+
+
+def _matches(start: str, fields: tuple[float, ...], most: float) -> Any:
+    """Whether second moments are within `most` S^2 of the exact ones."""
+
+    def check(data: Data) -> Found:
+        off = 0.0
+        for axis in "xyz":
+            exact = _rest("second", axis, "analytic", "down", *fields)(data).value
+            off = max(off, float(np.abs(_rest("second", axis, "twoqs", start, *fields)(data).value - exact).max()))
+        return Found(off < most, text=f"off by at most {off:.3f} S^2")
+
+    return check
+
+
+def _third(data: Data) -> Found:
+    values = [_rest("second", axis, "analytic", "down", 1.5, 3.0)(data).value for axis in "xyz"]
+    off = float(np.abs(np.array(values) - 1 / 3).max())
+    return Found(
+        off < 0.05,
+        text="; ".join(f"<S_{a}^2> {v[0]:.3f}, {v[1]:.3f}" for a, v in zip("xyz", values, strict=True))
+        + " at Omega = 1.5, 3",
+    )
+
+
+def _transition(data: Data) -> Found:
+    one = data["phase_space_fig4"]["mean"].sel(solver="mean_field", axis="z", start="down") / float(
+        data["phase_space_fig4"].S
+    )
+    below = one.sel(Omega=slice(0.0, 0.95))
+    off = float(np.abs(below.values + np.sqrt(1 - below.Omega.values**2)).max())
+    return Found(off < 1e-3, text=f"-sqrt(1 - (Omega/Gamma)^2) below Omega = Gamma within {off:.0e}")
+
+
+def _draw_4(canvas: Canvas, data: Data) -> None:
+    one = data["phase_space_fig4"]
+    S = float(one.S)
+    left, *right = canvas.subplots(1, 4)
+    exact = one.sel(solver="analytic", start="down")
+    for k, a in enumerate("xyz"):
+        left.plot(exact.Omega, exact["mean"].sel(axis=a) / S, color=CYCLE[k], label=rf"$\langle S_{a}\rangle/S$")
+        part = one.sel(solver="twoqs", start="down", axis=a)
+        points(left, part.Omega, part["mean"] / S, part.mean_sem / S, color=CYCLE[k])
+        for panel, start in zip(right, ("down", "ramp", "isotropic"), strict=True):
+            panel.plot(
+                exact.Omega,
+                exact.second.sel(axis=a, axis2=a) / S**2,
+                color=CYCLE[k],
+                label=rf"$\langle S_{a}^2\rangle/S^2$",
+            )
+            part = one.sel(solver="twoqs", start=start, axis=a, axis2=a)
+            points(panel, part.Omega, part.second / S**2, part.second_sem / S**2, color=CYCLE[k])
+            letter(panel, "b" if start == "down" else "", f"start: {start}")
+    letter(left, "a", "start: down")
+    for panel in (left, *right):
+        panel.set_xlabel(r"drive $\Omega/\Gamma$")
+    for panel in (left, right[1]):
+        panel.legend(loc="upper center", bbox_to_anchor=(0.5, -0.17), ncols=3, fontsize="medium", frameon=False)
+    left.set_ylabel("mean spin")
+    right[0].set_ylabel("second moments")
+
+
+_MIXED = (1.5, 2.0, 3.0)
+_SLOW = "beyond the transition the exact gap is 0.5 to 0.75 Gamma/S, so that at t = 50 moments are not relaxed; starts in random directions give the claim"
+FIGURE_4 = Figure(
+    "phase_space-fig4",
+    "Driven spin at rest, S = 1000, t = 40 to 50",
+    {"a": "mean spin over the drive", "b": "second moments over the drive, from three starts"},
+    (
+        Sweep("phase_space_fig4", smoke={"trajectories": 200}, smoke_axes={"Omega": {"values": [0.0, 0.3, 0.5, 0.8, 1.0, 1.5, 2.0, 3.0]}}),
+    ),
+    (
+        Claim("a", "mean field: a transition at Omega = Gamma", True, _transition),
+        Claim("a", "below it the trajectories match: S_y/S at Omega = .8", 0.8, _rest("mean", "y", "twoqs", "down", 0.8), 0.02),
+        Claim("a", "some inaccuracies at Omega = Gamma (S_y off by more than 5 %)", True, lambda data: Found(abs(float(_rest("mean", "y", "twoqs", "down", 1.0)(data).value[0]) - float(_rest("mean", "y", "analytic", "down", 1.0)(data).value[0])) > 0.05, text=f"{float(_rest('mean', 'y', 'twoqs', 'down', 1.0)(data).value[0]):.2f} against {float(_rest('mean', 'y', 'analytic', 'down', 1.0)(data).value[0]):.3f}")),
+        Claim("a", "exact S_z/S at Omega = .5, 1, 1.5", (-0.866, -0.040, -0.0003), _rest("mean", "z", "analytic", "down", 0.5, 1.0, 1.5), 6e-4, REFERENCE),
+        Claim("a", "trajectories at Omega = 1: S_y/S; S_z/S", (0.80, -0.21), lambda data: Found([float(_rest("mean", a, "twoqs", "down", 1.0)(data).value[0]) for a in "yz"]), 0.04, REFERENCE),
+        Claim("b", "from down: minor deviations beyond the transition (0.05 S^2)", True, _matches("down", _MIXED, 0.05), why=_SLOW),
+        Claim("b", "from random directions: minor deviations (0.06 S^2)", True, _matches("isotropic", _MIXED, 0.06), by=REFERENCE),
+        Claim("b", "all second moments are about S^2/3 beyond the transition (within 0.05)", True, _third, why="only asymptotically in the drive"),
+        Claim("b", "exact S_x^2/S^2 at Omega = 1.5, 2, 3", (0.227, 0.276, 0.309), _rest("second", "x", "analytic", "down", *_MIXED), 6e-4, REFERENCE),
+        Claim("b", "exact S_y^2/S^2", (0.492, 0.417, 0.369), _rest("second", "y", "analytic", "down", *_MIXED), 6e-4, REFERENCE),
+        Claim("b", "exact S_z^2/S^2", (0.282, 0.308, 0.323), _rest("second", "z", "analytic", "down", *_MIXED), 6e-4, REFERENCE),
+        Claim("b", "from down: S_x^2/S^2 of trajectories", (0.06, 0.045, 0.04), _rest("second", "x", "twoqs", "down", *_MIXED), 0.015, REFERENCE),
+        Claim("b", "from down: S_y^2/S^2", (0.56, 0.545, 0.515), _rest("second", "y", "twoqs", "down", *_MIXED), 0.03, REFERENCE),
+        Claim("b", "from down: S_z^2/S^2", (0.38, 0.46, 0.48), _rest("second", "z", "twoqs", "down", *_MIXED), 0.03, REFERENCE),
+        Claim("b", "from random directions: S_x^2/S^2", (0.222, 0.284, 0.313), _rest("second", "x", "twoqs", "isotropic", *_MIXED), 0.03, REFERENCE),
+        Claim("b", "from random directions: S_y^2/S^2", (0.533, 0.419, 0.377), _rest("second", "y", "twoqs", "isotropic", *_MIXED), 0.03, REFERENCE),
+    ),
+    _draw_4,
+    (14.0, 4.4),
+)  # fmt: skip
+
+PAPER = Paper(
+    "phase_space",
+    "J. Huber, P. Kirton and P. Rabl, Phase-space methods for simulating the dissipative many-body dynamics of collective spin "
+    "systems, SciPost Phys. 10, 045 (2021)",
+    (FIGURE_1, FIGURE_2, FIGURE_3, FIGURE_4, FIGURE_5, FIGURE_6, FIGURE_7),
+)

@@ -1,0 +1,369 @@
+"""Spin cats and synchronised spin ensembles of Mok, Kwek and Touzard: Figs. 1 to 4."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from sweep.papers.drawing import legend, legend_below, letter, points
+from sweep.papers.figures import REFERENCE, Claim, Data, Figure, Found, Paper, Sweep
+from sweep.pictures.colours import CYCLE
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure as Canvas
+
+STATES = {"coherent": "spin coherent", "even": "even cat", "odd": "odd cat"}
+ALPHA_SQUARED = 0.25
+PAPER_A, PAPER_B = 0.03125, 2.2077
+"""Axes of the ellipse of Fig. 4, in units of N."""
+
+# Fig. 1
+
+
+def _free(state: str, *times: float) -> Any:
+    def find(data: Data) -> Any:
+        one = data["spin_cat_fig1"][f"fidelity_{state}"].sel(solver="analytic").isel(theta=0)
+        return one.sel(time=list(times), method="nearest").values
+
+    return find
+
+
+def _odd_is_lost(data: Data) -> Found:
+    last = float(_free("odd", 6.0)(data)[0])
+    return Found(last < 0.01, text=f"{last:.4f}, a floor of 1/N = {1 / 200:g}")
+
+
+def _sampled(data: Data) -> Found:
+    one = data["spin_cat_fig1"].isel(theta=0)
+    exact, drawn = one.sel(solver="analytic"), one.sel(solver="sampled")
+    off = [abs(drawn[f"fidelity_{s}"] - exact[f"fidelity_{s}"]) / drawn[f"fidelity_{s}_sem"] for s in STATES]
+    worst = max(float(one.isel(time=slice(1, None)).max()) for one in off)
+    return Found(worst < 5.0, text=f"10 draws are within {worst:.1f} standard errors")
+
+
+def _variance(data: Data) -> list[float]:
+    one = data["spin_cat_fig1_variance"].variance_coherent.sel(solver="analytic")
+    return [float(one.isel(theta=0, time=0)), float(one.isel(theta=1, time=1))]
+
+
+def _variance_formula(power: int) -> list[float]:
+    """Eq. (14) as printed (power 1) and with its bracket squared, at |alpha| = 0.1, delta t = 0.2 and at 0.5, 1."""
+    return [2 * a**4 / 200 * (1 - np.exp(-(t**2))) ** power for a, t in ((0.1, 0.2), (0.5, 1.0))]
+
+
+def _draw_1(canvas: Canvas, data: Data) -> None:
+    axes = canvas.subplots()
+    one = data["spin_cat_fig1"].isel(theta=0)
+    exact, drawn = one.sel(solver="analytic"), one.sel(solver="sampled").isel(time=slice(None, None, 8))
+    for k, (state, label) in enumerate(STATES.items()):
+        axes.plot(exact.time, exact[f"fidelity_{state}"], color=CYCLE[k], label=label)
+        points(axes, drawn.time, drawn[f"fidelity_{state}"], drawn[f"fidelity_{state}_sem"], color=CYCLE[k])
+    axes.axhline(np.cosh(ALPHA_SQUARED) ** -2, color="0.5", ls=":", label=r"sech$^2|\alpha|^2$")
+    axes.set(xlabel=r"time $\delta t$", ylabel="mean fidelity", ylim=(-0.03, 1.03))
+    letter(axes, "", "lines: all detunings; points: 10 draws of them")
+    legend(axes)
+
+
+FIGURE_1 = Figure(
+    "spin_cat-fig1",
+    "Free dephasing of spin coherent states and cats",
+    {"": "mean fidelity in time, 200 spins, |alpha| = 0.5"},
+    (
+        Sweep("spin_cat_fig1"),
+        Sweep("spin_cat_fig1_variance", "spin_cat_fig1", values={"method": ["analytic"], "times": [0.2, 1.0]}, axes={"theta": {"values": [2 * float(np.arctan(a / np.sqrt(200))) for a in (0.1, 0.5)]}}),
+    ),
+    (
+        Claim("", "spin coherent state decays to exp(-2|alpha|^2)", np.exp(-0.5), _free("coherent", 6.0), 2e-3),
+        Claim("", "even cat saturates near sech^2(|alpha|^2)", 0.940, _free("even", 6.0), 1e-3),
+        Claim("", "odd cat is lost", True, _odd_is_lost),
+        Claim("", "means of 10 draws lie on the averages", True, _sampled),
+        Claim("", "spin coherent state at delta t = 0.5, 1, 2, large", (0.9430, 0.8216, 0.6492, 0.6067), _free("coherent", 0.5, 1.0, 2.0, 6.0), 6e-5, REFERENCE),
+        Claim("", "even cat at the same times", (0.98657, 0.96193, 0.94129, 0.94021), _free("even", 0.5, 1.0, 2.0, 6.0), 6e-6, REFERENCE),
+        Claim("", "odd cat at the same times", (0.77642, 0.36631, 0.02276, 0.00490), _free("odd", 0.5, 1.0, 2.0, 6.0), 6e-6, REFERENCE),
+        Claim("", "variance of the fidelity by Eq. (14), |alpha| = .1 at delta t = .2", _variance_formula(1)[0], lambda data: _variance(data)[0], 2e-11, why="the bracket of Eq. (14) must be squared"),
+        Claim("", "the same with the bracket squared", _variance_formula(2)[0], lambda data: _variance(data)[0], 2e-11, REFERENCE),
+        Claim("", "variance at |alpha| = .5, delta t = 1 (higher orders matter)", 1.681e-4, lambda data: _variance(data)[1], 1e-6, REFERENCE),
+    ),
+    _draw_1,
+    (8.0, 4.2),
+)  # fmt: skip
+
+# Fig. 2
+
+
+def _undisturbed(data: Data) -> Any:
+    one = data["spin_cat_fig2_pure"].fidelity.isel(delta=0, realisation=0, time=-1)
+    return one.sel(parity=["even", "odd"]).values
+
+
+def _kept(delta: float, parity: str) -> Any:
+    def find(data: Data) -> Found:
+        one = data["spin_cat_fig2"].fidelity.sel(delta=delta, parity=parity).isel(time=-1)
+        return Found(float(one.mean()), float(one.std(ddof=1)) / np.sqrt(one.size))
+
+    return find
+
+
+def _draw_2(canvas: Canvas, data: Data) -> None:
+    axes = canvas.subplots()
+    one = data["spin_cat_fig2"].fidelity
+    k = 0
+    for parity in ("even", "odd"):
+        for delta in (0.001, 0.01):
+            part = one.sel(parity=parity, delta=delta)
+            mean, sem = part.mean("realisation"), part.std("realisation", ddof=1) / np.sqrt(part.sizes["realisation"])
+            axes.plot(part.time, mean, color=CYCLE[k], label=rf"{parity}, $\delta = {delta:g}\,\Gamma_2$")
+            axes.fill_between(part.time, mean - sem, mean + sem, color=CYCLE[k], alpha=0.2, lw=0)
+            k += 1
+        pure = data["spin_cat_fig2_pure"].fidelity.sel(parity=parity).isel(delta=0, realisation=0)
+        axes.plot(pure.time, pure, ":", color="0.3" if parity == "even" else "0.6", label=rf"{parity}, $\delta = 0$")
+    axes.set(xlabel=r"time $\Gamma_2 t$", ylabel="mean fidelity", ylim=(-0.03, 1.03))
+    letter(axes, "", "bands: one standard error of 10 draws")
+    legend(axes)
+
+
+FIGURE_2 = Figure(
+    "spin_cat-fig2",
+    "Cats of eight spins under pair loss, squeezing and detunings",
+    {"": "mean fidelity in time, even and odd, two widths"},
+    (
+        Sweep("spin_cat_fig2", smoke={"times": [0.0, 100.0, 200.0], "rtol": 1e-5, "atol": 1e-7}, smoke_axes={"realisation": {"values": [0, 1]}}),
+        Sweep("spin_cat_fig2_pure", "spin_cat_fig2", axes={"delta": {"values": [0.0]}, "realisation": {"values": [0]}}, smoke={"times": [0.0, 200.0], "rtol": 1e-6, "atol": 1e-8}),
+    ),
+    (
+        Claim("", "without detunings: even, odd", (0.998, 0.995), _undisturbed, 5e-4),
+        Claim("", "without detunings: even, odd", (0.99790, 0.99480), _undisturbed, 1e-5, REFERENCE),
+        Claim("", "width 1e-2, even, at Gamma2 t = 200 (10 draws; 3 of its standard errors)", 0.74, _kept(0.01, "even"), 0.09),
+        Claim("", "width 1e-2, odd (the same)", 0.1, _kept(0.01, "odd"), 0.12),
+        Claim("", "width 1e-2, even, mean of 10 other draws", 0.792, _kept(0.01, "even"), 0.076, REFERENCE),
+        Claim("", "width 1e-2, odd, mean of 10 other draws", 0.155, _kept(0.01, "odd"), 0.123, REFERENCE),
+        Claim("", "width 1e-3, even, mean of 10 other draws", 0.9931, _kept(0.001, "even"), 0.0033, REFERENCE),
+        Claim("", "width 1e-3, odd, mean of 10 other draws", 0.9611, _kept(0.001, "odd"), 0.024, REFERENCE),
+    ),
+    _draw_2,
+    (8.0, 4.2),
+)  # fmt: skip
+
+# Fig. 3
+
+
+def _mean_field(eta: Any, N: float) -> Any:
+    """sqrt(N) A of Eq. (25): A^2 = (4 eta - 1 + sqrt(1 - 16 eta/N))/2N; NaN beyond eta = N/16."""
+    with np.errstate(invalid="ignore"):
+        return np.sqrt((4 * eta - 1 + np.sqrt(1 - 16 * eta / N)) / 2)
+
+
+def _plateau(*eta: float) -> Any:
+    return lambda data: data["spin_cat_fig3"].plateau.sel(eta=list(eta), method="nearest").values
+
+
+def _half_heights(data: Data) -> list[float]:
+    one = data["spin_cat_fig3"].amplitude
+    found = []
+    for k in range(one.sizes["time"]):
+        y, eta = one.isel(time=k).values, one.eta.values
+        top = int(np.argmax(y))
+        found.append(float(np.interp(-y[top] / 2, -y[top:], eta[top:])))
+    return found
+
+
+def _small_eta(data: Data) -> Found:
+    one = data["spin_cat_fig3"].amplitude.sel(time=1000.0).sel(eta=[1.0, 2.0, 3.0], method="nearest")
+    off = np.abs(_mean_field(one.eta.values, 100) / one.values - 1)
+    return Found(bool(off.max() < 0.06), text=f"within {100 * off.max():.1f} % up to eta = 3")
+
+
+def _maxima(data: Data, picture: int) -> list[tuple[float, float]]:
+    """Height and radius |alpha| of the largest value on either side of the line p = x."""
+    one = data["spin_cat_wigner"].isel(picture=picture)
+    W, x = one.wigner.values, one.position.values
+    if one.wigner.dims != ("x", "p"):
+        W = one.wigner.transpose("x", "p").values
+    side = x[:, None] - x[None, :]
+    found = []
+    for sign in (1, -1):
+        here = np.where(sign * side > 0, W, -np.inf)
+        i, j = np.unravel_index(int(np.argmax(here)), here.shape)
+        found.append((float(W[i, j]), float(np.hypot(x[i], x[j]) / np.sqrt(2))))
+    return found
+
+
+def _quanta(data: Data, picture: int) -> float:
+    """<a^dagger a> = integral of W (x^2 + p^2)/2, minus 1/2."""
+    one = data["spin_cat_wigner"].isel(picture=picture)
+    x, W = one.position.values, one.wigner.values
+    step = x[1] - x[0]
+    return float(np.sum(W * (x[:, None] ** 2 + x[None, :] ** 2) / 2) * step**2 - 0.5)
+
+
+def _blobs(data: Data) -> Found:
+    (one, other), (two, too) = _maxima(data, 0), _maxima(data, 2)
+    text = f"eta = 5: {one[0]:.3f} and {abs(other[0]):.0e}; eta = 12: {two[0]:.3f} and {too[0]:.3f}"
+    return Found(other[0] < 1e-6 < one[0] and abs(two[0] - too[0]) < 1e-3, text=text)
+
+
+def _draw_3(canvas: Canvas, data: Data) -> None:
+    grid = canvas.add_gridspec(2, 3, height_ratios=(1.2, 1))
+    axes = canvas.add_subplot(grid[0, :])
+    one, wigner = data["spin_cat_fig3"], data["spin_cat_wigner"]
+    for k, time in enumerate(one.time.values.tolist()):
+        axes.plot(
+            one.eta, one.amplitude.sel(time=time), color=CYCLE[k], label=rf"$\Gamma_2 T = 10^{np.log10(time):.0f}$"
+        )
+    fine = np.linspace(0.25, 6.25, 200)
+    axes.plot(fine, _mean_field(fine, 100), "k--", label="mean field, Eq. (25)")
+    axes.set(xlabel=r"squeezing $\eta$ [$\Gamma_2$]", ylabel=r"amplitude $|\langle a\rangle|$")
+    letter(axes, "top")
+    axes.legend(loc="upper left", ncols=2, fontsize="small", frameon=False)
+    most = float(np.abs(wigner.wigner).max())
+    panels = []
+    for k in range(3):
+        panel, here = canvas.add_subplot(grid[1, k]), wigner.isel(picture=k)
+        x, W = here.position.values, here.wigner.transpose("p", "x").values
+        mesh = panel.pcolormesh(x, x, W, cmap="RdBu_r", vmin=-most, vmax=most, rasterized=True)
+        panel.set(aspect="equal", xlabel="$x$", ylabel="$p$")
+        panel.grid(False)
+        letter(panel, "bottom" if k == 0 else "", rf"$\eta = {float(here.eta):g}$, $T = {float(here.t):g}$")
+        panels.append(panel)
+    canvas.colorbar(mesh, ax=panels, shrink=0.8, label="$W(x, p)$")
+
+
+FIGURE_3 = Figure(
+    "spin_cat-fig3",
+    "Amplitude of symmetric spins, and Wigner functions",
+    {"top": "amplitude over the squeezing at five times, with the mean field", "bottom": "Wigner functions at eta = 5 and 12"},
+    (
+        Sweep("spin_cat_fig3", smoke_axes={"eta": {"values": [0.5, 1.0, 2.0, 3.0, 5.0, 6.25, 8.0, 9.0, 9.25, 9.5, 9.75, 10.0, 10.25, 10.5, 10.75, 11.0, 11.25, 12.0, 12.5, 12.75, 13.0]}}),
+        Sweep("spin_cat_wigner", smoke={"n_x": 161}),
+    ),
+    (
+        Claim("top", "mean field ends at eta = N/16 = 6.25", 6.25, lambda data: 100 / 16 if np.isnan(_mean_field(6.2501, 100)) and not np.isnan(_mean_field(6.25, 100)) else np.nan, 1e-12),
+        Claim("top", "it agrees with the quantum amplitude at small eta", True, _small_eta),
+        Claim("top", "the amplitude drops near eta = 10 (at T = 1e3)", 10.0, lambda data: _half_heights(data)[2], 0.6),
+        Claim("top", "half of the largest amplitude is left at, T = 10 to 1e5", (12.6, 11.2, 10.5, 9.9, 9.5), _half_heights, 0.1, REFERENCE),
+        Claim("top", "plateau at eta = .5, 1, 2, 5, 6.25, 8, 9, 10", (1.005, 1.429, 2.044, 3.360, 3.831, 4.483, 4.871, 5.294), _plateau(0.5, 1.0, 2.0, 5.0, 6.25, 8.0, 9.0, 10.0), 6e-4, REFERENCE),
+        Claim("top", "its decay rate at eta = 9, 10, 11, 12, 13", (5.0e-7, 9.09e-5, 3.88e-3, 3.74e-2, 0.109), lambda data: np.abs(data["spin_cat_fig3"].coherence_rate.sel(eta=[9.0, 10.0, 11.0, 12.0, 13.0], method="nearest").values), 5e-4, REFERENCE),
+        Claim("top", "mean field at its end", 3.464, lambda data: float(_mean_field(6.25, 100)), 6e-4, REFERENCE),
+        Claim("bottom", "one blob at eta = 5, two, pi apart, at eta = 12", True, _blobs),
+        Claim("bottom", "eta = 5: largest W", 0.3117, lambda data: _maxima(data, 0)[0][0], 0.01, REFERENCE),
+        Claim("bottom", "radius of the maximum, eta = 5; eta = 12, both sides", (3.25, 6.25, 6.25), lambda data: [_maxima(data, 0)[0][1], *(m[1] for m in _maxima(data, 2))], 0.15, REFERENCE),
+        Claim("bottom", "quanta at eta = 5 and 12", (11.292, 41.26), lambda data: [_quanta(data, 0), _quanta(data, 2)], 0.05, REFERENCE),
+        Claim("bottom", "eta = 12: T = 20: largest W and that opposite; T = 1000: both", (0.185, 0.065, 0.125, 0.125), lambda data: [*sorted((m[0] for m in _maxima(data, 1)), reverse=True), *(m[0] for m in _maxima(data, 2))], 0.004, REFERENCE),
+    ),
+    _draw_3,
+    (10.5, 7.6),
+)  # fmt: skip
+
+# Fig. 4
+
+HEIGHTS = {0.004: 0.0358, 0.007: 0.0458, 0.01: 0.0530, 0.014: 0.0599, 0.018: 0.0646, 0.022: 0.0676, 0.026: 0.0693, 0.03: 0.0697, 0.034: 0.0689, 0.038: 0.0670, 0.042: 0.0639, 0.046: 0.0594, 0.05: 0.0534, 0.054: 0.0451, 0.057: 0.0369, 0.06: 0.0250}  # fmt: skip
+
+
+def ellipse(h: Any, a: float, b: float) -> Any:
+    """Eq. (30): delta = b sqrt(a^2 - (h - a)^2) in units of Gamma2, h = eta/N, a and b in units of N."""
+    return b * np.sqrt(np.maximum(a**2 - (h - a) ** 2, 0.0))
+
+
+def _edge(method: str) -> Any:
+    def find(data: Data) -> Any:
+        one = data["spin_cat_boundary"].delta_critical.sel(solver=method)
+        return one.sel(eta=[1e4 * h for h in HEIGHTS], method="nearest").values
+
+    return find
+
+
+def _fitted_b(data: Data) -> float:
+    delta, shape = _edge("dynamic")(data), ellipse(np.array(list(HEIGHTS)), PAPER_A, 1.0)
+    return float(shape @ delta / (shape @ shape))
+
+
+def _elliptical(data: Data) -> Found:
+    off = _edge("dynamic")(data) - ellipse(np.array(list(HEIGHTS)), PAPER_A, PAPER_B)
+    rms, most = float(np.sqrt(np.mean(off**2))), float(np.abs(off).max())
+    return Found(most < 0.005, text=f"misfit rms {rms:.4f}, at most {most:.4f}")
+
+
+def _end(data: Data) -> float:
+    one = data["spin_cat_fig4"].A.isel(delta=0)
+    return float(one.eta.values[one.values > 0.01].max())
+
+
+def _sizes(method: str, first: int) -> Any:
+    return lambda data: data["spin_cat_boundary_sizes"].delta_critical.sel(solver=method).values[first : first + 4]
+
+
+def _fixed_amplitude(method: str) -> Any:
+    return lambda data: (
+        data["spin_cat_scaling_fixed_amplitude"]
+        .delta_critical.sel(solver=method, eta=5.0)
+        .sel(N=[1000, 10_000, 100_000])
+        .values
+    )
+
+
+def _power(data: Data) -> float:
+    first, _, last = _fixed_amplitude("existence")(data)
+    return float(np.log(last / first) / np.log(100))
+
+
+def _gaussian(method: str) -> Any:
+    return lambda data: data["spin_cat_boundary_gaussian"].delta_critical.sel(solver=method).values
+
+
+def _draw_4(canvas: Canvas, data: Data) -> None:
+    axes = canvas.subplots()
+    one, edge = data["spin_cat_fig4"], data["spin_cat_boundary"].delta_critical
+    N = float(one.N)
+    mesh = axes.pcolormesh(one.eta / N, one.delta, one.zeta.transpose("delta", "eta"), cmap="viridis", rasterized=True)
+    canvas.colorbar(mesh, ax=axes, label=r"phase spread $\zeta$ [rad]")
+    h = edge.eta / N
+    axes.plot(h, edge.sel(solver="dynamic"), "k-", marker="o", ms=3, label="locks from equal phases")
+    axes.plot(h, edge.sel(solver="existence"), color="0.45", label="a locked state exists")
+    fine = np.linspace(0, 2 * PAPER_A, 200)
+    axes.plot(fine, ellipse(fine, PAPER_A, PAPER_B), "--", color=CYCLE[1], label="the paper's ellipse")
+    axes.set(xlabel=r"squeezing $\eta/N\Gamma_2$", ylabel=r"detuning $\delta$ [$\Gamma_2$]")
+    axes.grid(False)
+    legend_below(canvas, axes, 3)
+
+
+FIGURE_4 = Figure(
+    "spin_cat-fig4",
+    "Synchronisation of two detuned ensembles",
+    {"": "phase spread over squeezing and detuning, 10^4 spins, with its boundary"},
+    (
+        Sweep("spin_cat_fig4", smoke_axes={"eta": {"linspace": [5.0, 650.0, 44]}, "delta": {"linspace": [0.0, 0.08, 21]}}),
+        Sweep("spin_cat_boundary"),
+        Sweep("spin_cat_boundary_sizes"),
+        Sweep("spin_cat_boundary_gaussian", "spin_cat_boundary", values={"distribution": "gaussian", "classes": 60, "method": ["dynamic", "existence"]}, axes={"eta": {"values": [100.0, 200.0, 10_000 / 36, 312.5]}}, smoke_axes={"eta": {"values": [100.0, 200.0, 10_000 / 36, 312.5]}}),
+        Sweep("spin_cat_scaling_fixed_amplitude", smoke_axes={"eta": {"values": [5.0]}, "N": {"values": [1000, 10_000, 100_000]}}),
+        Sweep("spin_cat_fig4_uniform", "spin_cat_gaussian", values={"delta": 0.0}, axes={"eta": {"values": [500.0]}}),
+    ),
+    (
+        Claim("", "without detuning it ends at eta = N/16 = 625", 625.0, _end, 15.0),
+        Claim("", "the boundary is an ellipse with a = N/32, b = 2.2077 N (least-squares b)", PAPER_B, _fitted_b, 0.05),
+        Claim("", "it appears elliptical", True, _elliptical),
+        Claim("", "largest detuning", 0.0689, lambda data: float(_edge("dynamic")(data).max()), 0.001),
+        Claim("", "boundary from equal phases at 16 ratios eta/N from .004 to .06", tuple(HEIGHTS.values()), _edge("dynamic"), 5e-4, REFERENCE),
+        Claim("", "fitted b", 2.221, _fitted_b, 3e-3, REFERENCE),
+        Claim("", "largest detuning with a locked state, N to infinity: 2/27", 2 / 27, lambda data: float(data["spin_cat_boundary"].delta_critical.sel(solver="closed_form").max()), 1e-5, REFERENCE),
+        Claim("", "mean z at eta = 500 without detuning", -0.7236, lambda data: float(data["spin_cat_fig4_uniform"].z.values.ravel()[-1]), 3e-4),
+        Claim("", "the same", -0.72376, lambda data: float(data["spin_cat_fig4_uniform"].z.values.ravel()[-1]), 2e-5, REFERENCE),
+        Claim("", "critical detuning at fixed amplitude falls as N to the power", -2.0, _power, 0.1, why="1/N^2 holds for a constant phase spread; the transition itself falls as N^(-1/2), closed form 0.65 sqrt(eta/N)"),
+        Claim("", "existence at eta = 5, N = 1e3, 1e4, 1e5", (0.03926, 0.01296, 0.00412), _fixed_amplitude("existence"), 1e-5, REFERENCE),
+        Claim("", "closed form there", (0.04346, 0.01445, 0.00459), _fixed_amplitude("closed_form"), 1e-5, REFERENCE),
+        Claim("", "boundary at eta = N/32, N = 100, 300, 1e3, 1e4", (0.0641, 0.0682, 0.0692, 0.0696), _sizes("dynamic", 0), 1.5e-4, REFERENCE),
+        Claim("", "boundary at eta = N/100, the same N", (0.0246, 0.0445, 0.0507, 0.0529), _sizes("dynamic", 4), 1.5e-4, REFERENCE),
+        Claim("", "existence at eta = N/32, the same N", (0.0681, 0.0722, 0.0732, 0.0736), _sizes("existence", 0), 1e-4, REFERENCE),
+        Claim("", "normal detunings, eta = N/100, N/50, N/36, N/32: width that locks", (0.0787, 0.0869, 0.0850, 0.0826), _gaussian("dynamic"), 1e-3, REFERENCE),
+        Claim("", "the same, width with a locked state, N/50 and N/32", (0.0886, 0.0842), lambda data: _gaussian("existence")(data)[[1, 3]], 3e-4, REFERENCE),
+    ),
+    _draw_4,
+    (8.2, 5.2),
+)  # fmt: skip
+
+PAPER = Paper(
+    "spin_cat",
+    "W.-K. Mok, L.-C. Kwek and S. Touzard, Stability of macroscopic spin ensembles against inhomogeneous dephasing, arXiv:2403.16491",
+    (FIGURE_1, FIGURE_2, FIGURE_3, FIGURE_4),
+)
