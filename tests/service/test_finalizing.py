@@ -2,7 +2,6 @@
 
 import contextlib
 import dataclasses
-import io
 import os
 import signal
 import warnings
@@ -27,8 +26,15 @@ from sweep.spec.parsing import parse
 class Pilot:
     """In place of one that is sent out, whose process takes longer to start than these sweeps."""
 
-    def __init__(self):
-        self.companion = io.StringIO()  # something to close
+    @property
+    def companion(self):
+        return self
+
+    def call(self, *arguments):
+        pass
+
+    def close(self):
+        pass
 
     def result(self, methods):
         return Timings(seconds=dict.fromkeys(methods, 1e-4))

@@ -43,8 +43,15 @@ def disc(points=33, depth=3, **refine):
 class Pilot:
     """In place of one that is sent out, whose process takes longer to start than these sweeps."""
 
-    def __init__(self):
-        self.companion = io.StringIO()  # something to close
+    @property
+    def companion(self):
+        return self
+
+    def call(self, *arguments):
+        pass
+
+    def close(self):
+        pass
 
     def result(self, methods):
         return Timings(seconds=dict.fromkeys(methods, 1e-4))
