@@ -107,7 +107,7 @@ class Disk(Protocol):
         """Give a file a second name in one step; FileExistsError when that is taken."""
 
     def remove(self, path: Path) -> None:
-        """Remove a file."""
+        """Remove a file; FileNotFoundError where there is none, except in a bucket, which does not say."""
 
     def remove_tree(self, folder: Path) -> None:
         """Remove a folder and what is in it, as far as it is there and can be."""
