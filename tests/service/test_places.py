@@ -28,7 +28,8 @@ from sweep.results.status import runs_in, status_of
 from sweep.spec.parsing import parse
 
 PILOT = types.SimpleNamespace(
-    result=lambda methods: Timings(dict.fromkeys(methods, 1e-6)), companion=types.SimpleNamespace(close=lambda: None)
+    result=lambda methods: Timings(dict.fromkeys(methods, 1e-6)),
+    companion=types.SimpleNamespace(call=lambda *_: None, close=lambda: None),
 )
 
 
@@ -330,8 +331,8 @@ def test_running_folder_that_is_moved(tmp_path):
     raw = faulty("none", seconds=0.02, a=60, b=1, tile={"a": 1})
 
     class Moving(Progress):
-        def add(self, points, failed=0):
-            super().add(points, failed)
+        def add(self, points, *counts):
+            super().add(points, *counts)
             if self.done > 5 and out.exists():
                 os.rename(out, moved)
 
