@@ -186,9 +186,9 @@ def deadly(folder, step):
             raise Killed
 
     class Deadly(type(folder.disk)):
-        def rename(self, path, to):
+        def rename(self, path, to, over=""):
             tick()
-            super().rename(path, to)
+            super().rename(path, to, over)
 
         def remove(self, path):
             tick()
