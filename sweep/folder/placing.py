@@ -53,8 +53,8 @@ def occupied(folder: RunFolder) -> bool:
         return False
     try:
         names = _names(folder)
-    except NotADirectoryError:
-        return True
+    except NotADirectoryError:  # it is a file, or lies below one, where nothing can be
+        return os.path.lexists(folder.path)
     return bool(names) and not folder.exists() and not _begun(folder)
 
 
