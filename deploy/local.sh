@@ -41,14 +41,14 @@ case $word in
     "$venv/bin/ruff" check .
     "$venv/bin/ruff" format --check .
     "$venv/bin/mypy"
-    exec "$venv/bin/python" -m pytest -m "not slow and not faults and not integration" --durations=15 "$@"
+    exec "$venv/bin/python" -m pytest -m "not slow and not faults and not integration and not bench" --durations=15 "$@"
     ;;
   bench)
     shift
     ensure test
     cd "$top"
     export OPENBLAS_NUM_THREADS=1
-    exec "$venv/bin/python" -m pytest -q -m slow tests/benchmarks/test_bench_table.py "$@"
+    exec "$venv/bin/python" -m pytest -q -m bench tests/benchmarks/test_bench_table.py "$@"
     ;;
   docs)
     ensure docs

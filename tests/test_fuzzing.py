@@ -1,6 +1,6 @@
 """Every model over all of its declared bounds: no exception, nothing undeclared, no process that dies.
 
-Everyday a few points per method; SPINSWEEP_FUZZ_POINTS sets how many per method the slow test tries (default 20), and
+Everyday a few points per method; SPINSWEEP_FUZZ_POINTS sets how many per method the slow test tries (default 10), and
 SPINSWEEP_FUZZ_SEED which.
 """
 
@@ -39,7 +39,7 @@ def test_a_few_points(name):
 @pytest.mark.parametrize("name", MODELS)
 def test_many_points(name):
     model = MODELS[name]
-    count = int(os.environ.get("SPINSWEEP_FUZZ_POINTS", "20")) * len(model.methods)
+    count = int(os.environ.get("SPINSWEEP_FUZZ_POINTS", "10")) * len(model.methods)
     report = fuzzing.fuzz(model, points=count, seed=int(os.environ.get("SPINSWEEP_FUZZ_SEED", "6")), seconds=10.0)
     print(report)
     assert not report.faults, report

@@ -1,4 +1,4 @@
-"""Benchmarks run with the slow tests: each computes what a peer does as well, which takes its time."""
+"""Benchmarks run when asked for (`pytest -m bench`): each computes what a peer does as well, which takes its time."""
 
 from pathlib import Path
 
@@ -16,7 +16,7 @@ def pytest_addoption(parser):
 def pytest_collection_modifyitems(items):
     for item in items:
         if item.path.is_relative_to(HERE):
-            item.add_marker(pytest.mark.slow)
+            item.add_marker(pytest.mark.bench)
 
 
 @pytest.fixture

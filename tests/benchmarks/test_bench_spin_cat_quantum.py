@@ -37,7 +37,6 @@ def report(benchmark, what, ours, peer):
 
 
 @TIMED
-@pytest.mark.slow
 def test_one_realisation_of_figure_2_against_mesolve(benchmark):
     """N = 8 in all 256 dimensions, as a user of QuTiP writes it, to t = 10; both at a relative tolerance of 1e-6."""
     n, eta, times = 8, 0.2, [0.0, 5.0, 10.0]
@@ -86,7 +85,6 @@ def test_figure_3_against_stepping_in_time(benchmark):
 
 
 @TIMED
-@pytest.mark.slow
 def test_wigner_function_against_qutip(benchmark):
     """201 x 201 points of 101 levels."""
     rng = np.random.default_rng(1)
@@ -100,7 +98,6 @@ def test_wigner_function_against_qutip(benchmark):
 
 
 @TIMED
-@pytest.mark.slow
 def test_lorentzian_spins_against_every_spin_integrated(benchmark):
     """A thousand drawn spins to t = 100; the gain grows with the number of spins, as the farthest one does."""
     common = {"N": 1000, "eta": 31.25, "delta": 0.02, "distribution": "lorentzian", "times": [100.0]}

@@ -200,6 +200,7 @@ def test_twisting_past_the_optimum_is_warned_of():
     assert solve("spin_lattice.dynamics", "exact", **point)["squeezing"][0] == pytest.approx(0.1195, abs=1e-3)
 
 
+@pytest.mark.slow
 def test_where_cumulants_of_other_lattices_are_wrong_without_a_warning():
     """The documented limit: with couplings that are not quite alike nothing tells, because all pairs stay states."""
     point = {"N": 12, "lattice": "power_law", "exponent": 0.05, "J_z": 1 / 12, "theta": np.pi / 2, "times": [3.0]}
@@ -209,6 +210,7 @@ def test_where_cumulants_of_other_lattices_are_wrong_without_a_warning():
     assert np.abs(cumulant["pair_correlation"] - exact["pair_correlation"]).max() > 0.1
 
 
+@pytest.mark.slow
 def test_a_network_of_equal_spins_is_watched_like_a_lattice():
     n = 8
     A = np.zeros((n, n, 3, 3))

@@ -269,6 +269,7 @@ def test_array_files_are_kept_in_the_bucket(root, tmp_path):
     assert sweep.Run(root).plan.spec.parameters["times"].shape == (5,)
 
 
+@pytest.mark.slow
 def test_store_that_is_busy_slow_and_silent(root, proxy, tmp_path):
     """Of every ten requests one is refused, one dropped before and one after it was heard, one delayed."""
     raw = faulty("raise", a=10, tile={"a": 1, "b": 6})
@@ -282,6 +283,7 @@ def test_store_that_is_busy_slow_and_silent(root, proxy, tmp_path):
     assert not verify(RunFolder(place(root))).problems
 
 
+@pytest.mark.slow
 def test_store_that_ends_in_mid_run(root, proxy, server, tmp_path, monkeypatch):
     """The run ends, says why and how to go on; what was committed stays."""
     monkeypatch.setattr("sweep.folder.objects.PATIENCE_SECONDS", 0.5)

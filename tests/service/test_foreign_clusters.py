@@ -102,6 +102,7 @@ def test_worker_that_cannot_serve_is_left_out_and_named(raw, tmp_path, quick_loo
     assert "toy.waves" in said.getvalue()
 
 
+@pytest.mark.slow
 def test_worker_that_joins_late_is_asked_as_well(tmp_path, quick_looks):
     """What it took before it was asked goes to the others, and counts for no failure of the tiles."""
     raw = faulty("none", seconds=0.05, a=40, b=1, tile={"a": 1})

@@ -93,6 +93,7 @@ def test_archives_with_a_wrong_byte(tmp_path):
             np.testing.assert_array_equal(load("[parameters] weights", str(path)), np.arange(300.0))
 
 
+@pytest.mark.slow
 def test_small_archive_that_unfolds_into_a_gigabyte_takes_no_memory(tmp_path):
     path = tmp_path / "bomb.npz"
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive, archive.open("w.npy", "w") as member:

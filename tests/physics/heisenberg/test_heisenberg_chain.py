@@ -131,6 +131,7 @@ def test_spectral_equals_exact_and_falls_back_at_the_exceptional_point():
     np.testing.assert_allclose(found["M"][0, 1:], m, atol=1e-9)
 
 
+@pytest.mark.slow
 def test_mean_field_of_500_sites_keeps_every_length_and_its_bulk_is_uniform():
     p = {"N": 500, "B_x": 0.25, "B_z": -0.5, "V_x": 0.5, "V_y": 0.1, "V_z": 0.2, "times": [0.0, 10.0]}
     closed = quiet("heisenberg.dynamics", "mean_field", **p)
