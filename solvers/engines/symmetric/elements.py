@@ -207,7 +207,8 @@ def coherent_state(N: int, spin: NDArray[np.float64]) -> NDArray[np.complex128]:
     theta = float(np.arctan2(np.hypot(spin[0], spin[1]), spin[2]))
     phi = float(np.arctan2(spin[1], spin[0]))
     M = np.arange(N + 1) - 0.5 * N
-    return coherent_amplitudes(0.5 * N, theta) * np.exp(-1j * phi * M)
+    phases: NDArray[np.complex128] = np.exp(-1j * phi * M)
+    return coherent_amplitudes(0.5 * N, theta) * phases
 
 
 def start_elements(elements: Elements, psi: NDArray[np.complex128]) -> NDArray[np.float64]:

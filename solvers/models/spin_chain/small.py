@@ -73,7 +73,7 @@ def evolve(
     if len(times) and not times[-1] * bound / STABLE <= max_steps:
         return None
     amplitudes = coherent_amplitudes(S, theta) * np.exp(-1j * phase_of(theta, phi) * np.arange(round(2 * S) + 1))
-    psi = np.ones(1, dtype=np.complex128)
+    psi: NDArray[np.complexfloating[Any, Any]] = np.ones(1, dtype=np.complex128)
     for _ in range(N):
         psi = np.kron(psi, amplitudes)
     state = np.outer(psi, psi.conj()).ravel()

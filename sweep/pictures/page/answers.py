@@ -193,7 +193,7 @@ def picture(found: Picture, known: Mapping[str, Coordinate], complete: bool) -> 
         "x": axis(known, cut.x, sizes[cut.x], found.x.places),
         "y": axis(known, cut.y, sizes[cut.y], found.y.places) if found.y is not None else None,
         "cut": [
-            {**axis(known, name, sizes[name], np.asarray([at.get(name, 0)])), "place": at.get(name, 0)}
+            {**axis(known, name, sizes[name], np.asarray([at.get(name, 0)], dtype=np.int64)), "place": at.get(name, 0)}
             for name in variable.dims
             if name not in (cut.x, cut.y)
         ],

@@ -116,7 +116,7 @@ class Picture:
         self._axes: list[_Axis] = []
         for name, size, tile in zip(self.variable.dims, self.variable.shape, tiles, strict=True):
             cells = cut.columns if name == cut.x else cut.rows if name == cut.y else 0
-            places = picked(size, cells) if cells else np.asarray([at.get(name, 0)])
+            places = picked(size, cells) if cells else np.asarray([at.get(name, 0)], dtype=np.int64)
             self._axes.append(_Axis(size, tile, places))
         self._ix = self.variable.dims.index(cut.x)
         self._iy = self.variable.dims.index(cut.y) if cut.y else -1
