@@ -133,7 +133,7 @@ FIGURE_3 = Figure(
     "phase_space-fig3",
     "Driven decay from down",
     {"": "S_z in time, S = 10 and 100; Omega is not given, 2 and 5 here"},
-    (Sweep("phase_space_fig3", smoke=FEW),),
+    (Sweep("phase_space_fig3"),),
     (
         Claim("", "S = 10: clearly visible deviations", True, lambda data: Found(not _within(data, "phase_space_fig3", "z", 4.0, 0.04, S=10.0, Omega=5.0).value, text=_within(data, "phase_space_fig3", "z", 4.0, 0.04, S=10.0, Omega=5.0).text)),
         Claim("", "S = 100: very precise over many periods, Omega = 5 (2 % of S up to t = 4)", True, lambda data: _within(data, "phase_space_fig3", "z", 4.0, 0.02, S=100.0, Omega=5.0)),
@@ -227,7 +227,7 @@ FIGURE_4 = Figure(
     "Driven spin at rest, S = 1000, t = 40 to 50",
     {"a": "mean spin over the drive", "b": "second moments over the drive, from three starts"},
     (
-        Sweep("phase_space_fig4", smoke={"trajectories": 200}, smoke_axes={"Omega": {"values": [0.0, 0.3, 0.5, 0.8, 1.0, 1.5, 2.0, 3.0]}}),
+        Sweep("phase_space_fig4", smoke_axes={"Omega": {"values": [0.0, 0.3, 0.5, 0.8, 1.0, 1.5, 2.0, 3.0]}}),
     ),
     (
         Claim("a", "mean field: a transition at Omega = Gamma", True, _transition),
