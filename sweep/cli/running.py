@@ -101,6 +101,24 @@ def running(command: Command) -> Command:
     return command
 
 
+def placed(command: Command) -> Command:
+    """The options that say where a run goes."""
+    for option in (
+        click.option(
+            "--overwrite",
+            is_flag=True,
+            help="Move another sweep's run in this folder to .trash beside it, and start anew.",
+        ),
+        click.option(
+            "--out",
+            type=RunPlace(),
+            help="Run folder, or s3://BUCKET/NAME [default: results/<name of the spec file>].",
+        ),
+    ):
+        command = option(command)
+    return command
+
+
 def changed(raw: Json, values: tuple[str, ...], axes: tuple[str, ...]) -> Json:
     """A spec's mapping with the words of --set and --axis put in."""
     from sweep.spec.axis_forms import axis_from_text, from_text
@@ -130,12 +148,7 @@ def options_of(words: Json) -> Options:
 
 @click.command()
 @click.argument("spec")
-@click.option(
-    "--out", type=RunPlace(), help="Run folder, or s3://BUCKET/NAME [default: results/<name of the spec file>]."
-)
-@click.option(
-    "--overwrite", is_flag=True, help="Move another sweep's run in this folder to .trash beside it, and start anew."
-)
+@placed
 @overrides
 @running
 def run(spec: str, out: Path | None, values: tuple[str, ...], axes: tuple[str, ...], **words: Any) -> None:
@@ -151,12 +164,7 @@ def run(spec: str, out: Path | None, values: tuple[str, ...], axes: tuple[str, .
 
 @click.command()
 @click.argument("spec", metavar="SPEC_OR_RUN")
-@click.option(
-    "--out", type=RunPlace(), help="Run folder, or s3://BUCKET/NAME [default: results/<name of the spec file>]."
-)
-@click.option(
-    "--overwrite", is_flag=True, help="Move another sweep's run in this folder to .trash beside it, and start anew."
-)
+@placed
 @overrides
 @running
 def submit(spec: str, out: Path | None, values: tuple[str, ...], axes: tuple[str, ...], **words: Any) -> None:

@@ -9,6 +9,7 @@ import warnings
 import numpy as np
 import pytest
 from support.bits import assert_same_bits
+from support.no_pilot import NoPilot
 
 import sweep
 from sweep.clusters.here import here
@@ -18,33 +19,15 @@ from sweep.execution.finalizing import finalize, take_apart
 from sweep.folder import exchange, journal, shards
 from sweep.folder.run_folder import RunFolder
 from sweep.folder.shards import shard_shape
-from sweep.plan.timings import Timings
 from sweep.results.verify import repair, verify
 from sweep.spec.parsing import parse
-
-
-class Pilot:
-    """In place of one that is sent out, whose process takes longer to start than these sweeps."""
-
-    @property
-    def companion(self):
-        return self
-
-    def call(self, *arguments):
-        pass
-
-    def close(self):
-        pass
-
-    def result(self, methods):
-        return Timings(seconds=dict.fromkeys(methods, 1e-4))
 
 
 @pytest.fixture
 def run(tmp_path, cluster):
     def go(raw, name="out", **options):
         where = contextlib.nullcontext(cluster)
-        return launch.run(parse(raw), tmp_path / name, launch.Options(quiet=True, **options), None, where, Pilot())
+        return launch.run(parse(raw), tmp_path / name, launch.Options(quiet=True, **options), None, where, NoPilot())
 
     return go
 

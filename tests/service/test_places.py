@@ -7,11 +7,11 @@ import itertools
 import os
 import shutil
 import subprocess
-import types
 from pathlib import Path
 
 import pytest
 from support.bits import assert_same_bits
+from support.no_pilot import NoPilot
 from support.toy_specs import faulty
 from support.watching import committed_points, wait_for_tiles, write_spec
 
@@ -27,10 +27,7 @@ from sweep.plan.timings import Timings
 from sweep.results.status import runs_in, status_of
 from sweep.spec.parsing import parse
 
-PILOT = types.SimpleNamespace(
-    result=lambda methods: Timings(dict.fromkeys(methods, 1e-6)),
-    companion=types.SimpleNamespace(call=lambda *_: None, close=lambda: None),
-)
+PILOT = NoPilot(1e-6)
 
 
 @pytest.fixture

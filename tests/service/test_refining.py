@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from support.bits import assert_same_bits
+from support.no_pilot import NoPilot
 
 import sweep
 from solvers import solve_many
@@ -21,7 +22,6 @@ from sweep.folder.codes import DONE, INTERPOLATED, PENDING, POINT_FAILED
 from sweep.folder.run_folder import RunFolder
 from sweep.plan.refinement import Channel, Lattice
 from sweep.plan.shapes import cube_of
-from sweep.plan.timings import Timings
 from sweep.results.verify import verify
 from sweep.spec.documents import read
 from sweep.spec.growing import refined
@@ -40,23 +40,6 @@ def disc(points=33, depth=3, **refine):
     }
 
 
-class Pilot:
-    """In place of one that is sent out, whose process takes longer to start than these sweeps."""
-
-    @property
-    def companion(self):
-        return self
-
-    def call(self, *arguments):
-        pass
-
-    def close(self):
-        pass
-
-    def result(self, methods):
-        return Timings(seconds=dict.fromkeys(methods, 1e-4))
-
-
 @pytest.fixture
 def run(tmp_path, cluster):
     """Run a spec; returns the result and what was said."""
@@ -64,7 +47,7 @@ def run(tmp_path, cluster):
     def go(raw, name="out", where=None):
         text = io.StringIO()
         where = where or contextlib.nullcontext(cluster)
-        result = launch.run(parse(raw), tmp_path / name, launch.Options(), text, where, Pilot())
+        result = launch.run(parse(raw), tmp_path / name, launch.Options(), text, where, NoPilot())
         return result, text.getvalue()
 
     return go
