@@ -135,7 +135,6 @@ class Generator:
     """
 
     N: int
-    terms: Terms
     real_range: tuple[float, float]
     imaginary_bound: float
     sites: NDArray[np.float64]
@@ -151,12 +150,21 @@ class Generator:
     @property
     def work(self) -> float:
         """Multiply-adds of one application."""
-        runs = self.terms.runs
-        entries = [
-            high * middle * low * int(runs[first:last, 2].sum())
-            for high, middle, low, _, _, first, last in self.terms.groups.tolist()
-        ]
-        return float(sum(entries) + 2 * self.dimension)
+        on_sites, on_pairs = (
+            int(np.count_nonzero(m)) - int(np.count_nonzero(np.diagonal(m, axis1=1, axis2=2)))
+            for m in (self.sites, self.bonds)
+        )
+        return float(on_sites) * 4.0 ** (self.N - 1) + on_pairs * 4.0 ** (self.N - 2) + 2.0 * self.dimension
+
+    @functools.cached_property
+    def diagonal(self) -> NDArray[np.float64]:
+        """The diagonal elements of L (4^N,)."""
+        return sum_of_diagonals(self.N, self.sites, self.pairs, self.bonds)
+
+    @functools.cached_property
+    def terms(self) -> Terms:
+        """L for the kernels of this file."""
+        return assemble_terms(self)
 
     def apply(self, r: NDArray[np.float64]) -> NDArray[np.float64]:
         """L r (4^N,)."""
@@ -206,21 +214,37 @@ class _Assembly:
 
 
 def build_generator(system: SpinSystem) -> Generator:
-    """The generator of a spin system, N <= 14 by memory (8 bytes x 4^N for the diagonal)."""
+    """The generator of a spin system, N <= 14 by memory (8 bytes x 4^N for a vector)."""
     n = system.N
     pairs = bonded_pairs(system)
     site_coherent, site_dissipative = site_matrices(system)
     pair_coherent, pair_dissipative = pair_matrices(system, pairs)
     sites, bonds = site_coherent + site_dissipative, pair_coherent + pair_dissipative
+    real_range, imaginary = _field_of_values(system, site_dissipative, pair_dissipative)
+    joined = np.array(pairs, dtype=np.int64).reshape(-1, 2)
+    return Generator(n, real_range, imaginary, sites, joined, bonds, system.positive)
+
+
+def sum_of_diagonals(
+    n: int, sites: NDArray[np.float64], pairs: NDArray[np.int64], bonds: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """The diagonal (4^n,) of terms (n, 4, 4) on every site and (P, 16, 16) on the `pairs` (P, 2)."""
     diagonal = np.zeros(4**n)
     for i in range(n):
         add = np.diagonal(sites[i])
         if add.any():
             diagonal.reshape(4**i, 4, -1)[:] += add[:, None]
-    for (i, j), matrix in zip(pairs, bonds, strict=True):
+    for (i, j), matrix in zip(pairs.tolist(), bonds, strict=True):
         add = np.diagonal(matrix).reshape(4, 4)
         if add.any():
             diagonal.reshape(4**i, 4, 4 ** (j - i - 1), 4, -1)[:] += add[:, None, :, None]
+    return diagonal
+
+
+def assemble_terms(generator: Generator) -> Terms:
+    """Group the off-diagonal elements by the length of their inner loops."""
+    n, sites, bonds = generator.N, generator.sites, generator.bonds
+    pairs: list[tuple[int, int]] = [(i, j) for i, j in generator.pairs.tolist()]
     everything: list[tuple[tuple[int, ...], NDArray[np.float64]]] = [((i,), sites[i]) for i in range(n)]
     everything += list(zip(pairs, bonds, strict=True))
     back = (n + 1) // 2
@@ -246,8 +270,8 @@ def build_generator(system: SpinSystem) -> Generator:
         straight.columns += turned.columns
         straight.values += turned.values
     scratch = 4**n if turn_any else 0
-    terms = Terms(
-        diagonal,
+    return Terms(
+        generator.diagonal,
         np.array(straight.groups, dtype=np.int64).reshape(-1, 7),
         np.array(straight.runs, dtype=np.int64).reshape(-1, 3),
         np.array(straight.columns, dtype=np.int64),
@@ -258,9 +282,6 @@ def build_generator(system: SpinSystem) -> Generator:
         np.zeros(scratch),
         np.zeros(scratch),
     )
-    real_range, imaginary = _field_of_values(system, site_dissipative, pair_dissipative)
-    joined = np.array(pairs, dtype=np.int64).reshape(-1, 2)
-    return Generator(n, terms, real_range, imaginary, sites, joined, bonds, system.positive)
 
 
 def _field_of_values(system: SpinSystem, sites, bonds) -> tuple[tuple[float, float], float]:

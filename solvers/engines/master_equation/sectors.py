@@ -108,7 +108,7 @@ def find_sector(
     starts = np.concatenate([[0], np.cumsum(starts[1:])])
     columns, values = np.empty(starts[-1], dtype=np.int64), np.empty(starts[-1])
     fill_rows(strings, place, *terms, starts, columns, values, True)
-    return Sector(strings, generator.terms.diagonal[strings], starts, columns, values)
+    return Sector(strings, generator.diagonal[strings], starts, columns, values)
 
 
 def _closure(dimension: int, seeds, forward: bool, most: int, terms) -> NDArray[np.bool_] | None:
