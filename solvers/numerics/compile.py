@@ -24,6 +24,7 @@ from numba.core.caching import CompileResultCacheImpl, _CacheLocator
 
 from solvers.numerics import machine_code
 from solvers.numerics.identity import named_by_content
+from solvers.numerics.parts import PartCompiler
 from solvers.numerics.self_contained import SelfContainedCompiler
 
 FASTMATH = {"reassoc", "nsz", "arcp", "contract", "afn"}
@@ -117,8 +118,18 @@ def kernel(function: Callable[..., Any] | None = None, *, fastmath: Any = False,
     """
     if function is None:
         return functools.partial(kernel, fastmath=fastmath, inline=inline)
-    options = {"nogil": True, "fastmath": fastmath, "inline": inline, "error_model": "numpy"}
-    return numba.njit(**options)(named_by_content(function, _described(options)))
+    options = {"nogil": True, "fastmath": fastmath, "forceinline": inline == "always", "error_model": "numpy"}
+    named = named_by_content(function, _described(options))
+    no_wrappers = {"no_cpython_wrapper": True, "no_cfunc_wrapper": True}
+    dispatcher = numba.njit(**options, **no_wrappers, pipeline_class=PartCompiler)(named)
+
+    def add_overload(result: Any) -> None:
+        """Known to callers that are compiled, not to Numba's dispatch of calls from Python, which would jump to no code."""
+        result.entry_point.from_python = numba.njit(**options)(named)
+        dispatcher.overloads[tuple(result.signature.args)] = result
+
+    dispatcher.add_overload = add_overload
+    return dispatcher
 
 
 def entry(function: Callable[..., Any] | None = None, *, fastmath: Any = False) -> Any:

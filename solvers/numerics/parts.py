@@ -1,0 +1,187 @@
+"""Kernels as parts: lowered once, then optimised and turned into machine code only within the entries that call them.
+
+Numba treats every function as something that Python may call: it links all callees in, optimises the whole, makes machine
+code of it and of two wrappers, and does so again for the caller, whose callees were optimised a level below already. Code
+at depth d is optimised d times. A kernel is only called by other kernels and by entries, so its *part* stops after
+lowering, and so do the parts of what Numba itself compiles into kernels (`numpy.sum`, products of complex numbers). An
+entry links in all the parts it reaches, once each, and is optimised as one (see `self_contained`).
+
+A part that Python does call after all (tests do) is compiled once more, in Numba's own way.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
+
+import llvmlite.binding as ll
+from numba import _dynfunc
+from numba.core.codegen import JITCodeLibrary
+from numba.core.compiler import CompilerBase, DefaultPassBuilder
+from numba.core.cpu import CPUContext
+from numba.core.registry import cpu_target
+
+
+NO_ADDRESS = 0
+"""Numba's own address of a function without a wrapper; Python never has such a function in hand."""
+
+
+class PartLibrary(JITCodeLibrary):
+    """Functions that wait to be linked into an entry; they become machine code by themselves only if Python needs their address."""
+
+    def __init__(self, codegen: Any, name: str) -> None:
+        super().__init__(codegen, name)
+        self._linkable: Any = None
+        self._whole: Any = None
+        self._standing_alone: JITCodeLibrary | None = None
+
+    def finalize(self) -> None:
+        """Nothing can be added any more. Neither links, nor optimises, nor makes machine code."""
+        self._raise_if_finalized()
+        for library in self._linking_libraries:
+            self._reload_init.update(library._reload_init)
+        self._finalized = True
+
+    def linkable(self) -> Any:
+        """This part's own functions, for a module that links in the parts it calls as well."""
+        self._ensure_finalized()
+        if self._linkable is None:
+            self._linkable = _for_linking(self._final_module)
+        return self._linkable
+
+    def _get_module_for_linking(self) -> Any:
+        """This part with all that it calls, for libraries of Numba's own kind."""
+        self._ensure_finalized()
+        if self._whole is None:
+            self._whole = self.linkable().clone()
+            for library in reached(self._linking_libraries):
+                self._whole.link_in(_linkable(library), preserve=True)
+        return self._whole
+
+    def has_wrapper(self, fndesc: Any) -> bool:
+        """Whether a function was lowered with what lets Python call it."""
+        self._ensure_finalized()
+        return any(f.name == fndesc.llvm_cpython_wrapper_name for f in self._final_module.functions)
+
+    def get_pointer_to_function(self, name: str) -> int:
+        """The address of a function, which becomes machine code now."""
+        self._ensure_finalized()
+        if self._standing_alone is None:
+            alone = JITCodeLibrary(self._codegen, self.name)
+            alone._final_module.link_in(self._final_module, preserve=True)
+            alone._linking_libraries = list(self._linking_libraries)
+            alone.finalize()
+            self._standing_alone = alone
+        return int(self._standing_alone.get_pointer_to_function(name))
+
+
+def reached(libraries: Iterable[Any]) -> list[Any]:
+    """Libraries and all that their parts call, each once, in the order in which calls reach them."""
+    found: dict[Any, None] = {}
+    waiting = list(libraries)[::-1]
+    while waiting:
+        library = waiting.pop()
+        if library not in found:
+            found[library] = None
+            if isinstance(library, PartLibrary):
+                waiting += library._linking_libraries[::-1]
+    return list(found)
+
+
+def link_parts(module: Any, libraries: Iterable[Any]) -> list[Any]:
+    """Link all parts that `libraries` reach into a module; returns the libraries that are no parts."""
+    others = []
+    for library in reached(libraries):
+        if isinstance(library, PartLibrary):
+            module.link_in(library.linkable(), preserve=True)
+        else:
+            others.append(library)
+    return others
+
+
+def _linkable(library: Any) -> Any:
+    return library.linkable() if isinstance(library, PartLibrary) else library._get_module_for_linking()
+
+
+def _for_linking(module: Any) -> Any:
+    module = module.clone()
+    for function in module.functions:
+        if not function.is_declaration and function.linkage == ll.Linkage.external:
+            function.linkage = ll.Linkage.linkonce_odr
+    return module
+
+
+class KernelLibrary(PartLibrary):
+    """The part of a kernel, which tests call from Python."""
+
+
+class Kernel:
+    """What stands for a kernel's part where Numba keeps a function that Python can call; calls go to `from_python`."""
+
+    def __init__(self) -> None:
+        self.from_python: Callable[..., Any] | None = None
+
+    def __call__(self, *args: Any) -> Any:
+        assert self.from_python is not None
+        return self.from_python(*args)
+
+
+_depth = 0
+"""How many functions of ours are being compiled; Numba's compiler lock is held meanwhile."""
+
+
+@contextlib.contextmanager
+def making_parts(wanted: bool = True) -> Iterator[None]:
+    """What Numba compiles meanwhile becomes parts (or, not `wanted`, what it always becomes)."""
+    global _depth
+    before, _depth = _depth, _depth + 1 if wanted else 0
+    try:
+        yield
+    finally:
+        _depth = before
+
+
+class PartCompiler(CompilerBase):
+    """Numba's compiler of nopython functions, for kernels."""
+
+    def define_pipelines(self) -> list[Any]:
+        return [DefaultPassBuilder.define_nopython_pipeline(self.state)]
+
+    def _compile_core(self) -> Any:
+        self.state.library = KernelLibrary(self.state.targetctx.codegen(), self.state.func_id.func_qualname)
+        with making_parts():
+            return super()._compile_core()
+
+
+def install() -> None:
+    """Let Numba make parts while functions of ours are compiled; once per process. Nothing else of it changes."""
+    original_executable = CPUContext.get_executable
+    if hasattr(original_executable, "knows_parts"):
+        return
+
+    def get_executable(self: CPUContext, library: Any, fndesc: Any, env: Any) -> Any:
+        if isinstance(library, KernelLibrary):
+            library.finalize()
+            return Kernel()
+        if isinstance(library, PartLibrary) and not library.has_wrapper(fndesc):
+            name, doc = fndesc.qualname.split(".")[-1], f"part {fndesc.qualname}"
+            return _dynfunc.make_function(fndesc.lookup_module(), name, doc, NO_ADDRESS, env, (library,))
+        return original_executable(self, library, fndesc, env)
+
+    get_executable.knows_parts = True  # type: ignore[attr-defined]
+    CPUContext.get_executable = get_executable
+    codegen = cpu_target.target_context.codegen()
+    create, unserialize = codegen.create_library, codegen.unserialize_library
+
+    def create_library(name: str, **kwargs: Any) -> Any:
+        return PartLibrary(codegen, name, **kwargs) if _depth else create(name, **kwargs)
+
+    def unserialize_library(serialized: Any) -> Any:
+        with making_parts(wanted=False):
+            return unserialize(serialized)
+
+    codegen.create_library, codegen.unserialize_library = create_library, unserialize_library
+
+
+install()
