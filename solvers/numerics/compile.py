@@ -110,11 +110,14 @@ class _Cache:
 
 
 def kernel(function: Callable[..., Any] | None = None, *, fastmath: Any = False, inline: str = "never") -> Any:
-    """Compile a function that only other kernels call: it is part of their machine code and is not cached itself.
+    """Compile a function that only other kernels call: it is part of their machine code (see `parts`) and is not cached itself.
 
     Right-hand sides and integrators are such functions. An integrator is a *factory*, `integrate = dopri5(rhs)`, called
     once at module level; the entry names `integrate` as a global. (A right-hand side passed as an argument would put a
     memory address into the machine code, and Numba then refuses to keep it on disk.)
+
+    `inline`: "always" puts it into its callers whatever its size, so that loops around it vectorise. LLVM does that: Numba's
+    own inlining types and lowers the function once more for every call, which took half of the time of some first solves.
     """
     if function is None:
         return functools.partial(kernel, fastmath=fastmath, inline=inline)

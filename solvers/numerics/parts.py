@@ -22,7 +22,6 @@ from numba.core.compiler import CompilerBase, DefaultPassBuilder
 from numba.core.cpu import CPUContext
 from numba.core.registry import cpu_target
 
-
 NO_ADDRESS = 0
 """Numba's own address of a function without a wrapper; Python never has such a function in hand."""
 

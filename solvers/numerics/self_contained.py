@@ -36,7 +36,7 @@ class _SelfContainedLibrary(JITCodeLibrary):
         super().add_llvm_module(ll_module)
 
     def finalize(self) -> None:
-        self._linking_libraries = link_parts(self._final_module, self._linking_libraries)
+        self._linking_libraries: list[Any] = link_parts(self._final_module, self._linking_libraries)
         super().finalize()
 
     def _optimize_final_module(self) -> None:
