@@ -17,12 +17,17 @@ from solvers.engines.master_equation.failures import Diverged, StepBudgetSpent, 
 from solvers.engines.master_equation.generator import Generator
 from solvers.engines.master_equation.sectors import Sector, find_sector, largest_coset
 from solvers.engines.master_equation.states import smallest_dense_eigenvalue
+from solvers.engines.master_equation.terms import Terms
+from solvers.engines.master_equation.tiled_series import sum_segment_of_tiles
+from solvers.engines.master_equation.tiles import FEWEST_SPINS, Tiles, build_tiles
 from solvers.outcome import Kind, PointFailed
 
 _STATE_BYTES = 256 * 2**20
 DENSE_DIMENSION = 512
 _SPARSE = 0.5
 """Up to this fraction of all strings a sparse matrix is faster than the terms of the generator."""
+_SPARSE_BESIDE_TILES = 0.1
+"""The same beside its tiles."""
 _BLOCKS_OF_ALL = 7
 _LOOK_FOR_SECTOR = 300.0
 """Applications of L from which the search for the strings that matter is cheap beside them."""
@@ -128,20 +133,20 @@ def evolve(
     bounds = generator.real_range, generator.imaginary_bound
     series = plan_series(bounds[0], bounds[1], total, tolerance)
     price = np.ceil(total / series.length) * series.terms
-    sector = None
+    sector, sparse = None, _SPARSE if generator.N < FEWEST_SPINS else _SPARSE_BESIDE_TILES
     if generator.N <= 5 or price > _LOOK_FOR_SECTOR:
         watched = None if record.everything or keep_final else indices
         all_in_blocks = generator.N <= 4 or (
             generator.N <= _BLOCKS_OF_ALL and largest_coset(generator) <= DENSE_DIMENSION
         )
-        sector = find_sector(generator, state, watched, 1.0 if all_in_blocks else _SPARSE)
+        sector = find_sector(generator, state, watched, 1.0 if all_in_blocks else sparse)
     if sector is not None:
         if sector.size == 0:
             return record.result(np.zeros_like(state), 0, 0.0)
         blocks = sector.blocks()
         sizes = np.array([len(b) for b in blocks])
         dense_blocks = sizes.max() <= DENSE_DIMENSION
-        if not dense_blocks and sector.size > _SPARSE * generator.dimension:
+        if not dense_blocks and sector.size > sparse * generator.dimension:
             sector = None
         elif sector.size > DENSE_DIMENSION:
             low, high = sector.field_of_values[0]
@@ -164,12 +169,13 @@ def evolve(
                     generator.positive,
                 )
                 return record.result(_whole(generator, sector, end), 0, found)
-            if sector.size > _SPARSE * generator.dimension:
+            if sector.size > sparse * generator.dimension:
                 sector = None
     work = generator.work if sector is None else 1.5 * len(sector.values) + 2 * sector.size
     refuse_beyond_budget(price, work, max_applications)
+    operator = operator_of(generator, sector)
     applications, end = sum_series(
-        generator.terms, generator.positive, sector, state, later, done, record, bounds, series, error, tolerance
+        operator, generator.positive, sector, state, later, done, record, bounds, series, error, tolerance, keep_final
     )
     rounding = 10 * _EPS * np.ceil(total / series.length)
     return record.result(_whole(generator, sector, end), applications, float(error + rounding))
@@ -198,17 +204,40 @@ def refuse_beyond_budget(price: float, work: float, most: float) -> None:
         )
 
 
-def sum_series(terms, contracts: bool, sector, state, times, before, record, bounds, series: Series, error, tolerance):
-    """Chebyshev segments through `times`, with the `terms` of a generator or the sparse matrix of a `sector`.
+def rows_of(sector: Sector) -> Rows:
+    """L among the strings of a sector as the kernel of a series reads it."""
+    return Rows(sector.diagonal, sector.starts, sector.columns, sector.values)
+
+
+def operator_of(generator: Generator, sector: Sector | None) -> Terms | Tiles | Rows:
+    """L as the kernel of a series reads it: sparse rows in a `sector`, else term by term or, from nine spins on, tile by tile."""
+    if sector is not None:
+        return rows_of(sector)
+    return generator.terms if generator.N < FEWEST_SPINS else build_tiles(generator)
+
+
+def sum_series(
+    operator: Terms | Tiles | Rows,
+    contracts: bool,
+    sector,
+    state,
+    times,
+    before,
+    record,
+    bounds,
+    series: Series,
+    error,
+    tolerance,
+    keep_final: bool = True,
+):
+    """Chebyshev segments through `times` with L as an `operator` of `operator_of`.
 
     `contracts` says that no difference of two states grows in the Euclidean norm. Returns the number of applications of L
-    and the last state.
+    and the last state, which may be an earlier one if `keep_final` is not set.
     """
     if sector is None:
-        kernel, operator, strings = sum_segment, terms, record.indices
+        strings = record.indices
     else:
-        kernel = sum_segment_of_rows
-        operator = Rows(sector.diagonal, sector.starts, sector.columns, sector.values)
         at = sector.positions(record.indices)
         state, strings = state[sector.strings], np.maximum(at, 0)
     start_norm = max(float(np.linalg.norm(state)), 1e-300)
@@ -230,19 +259,16 @@ def sum_series(terms, contracts: bool, sector, state, times, before, record, bou
         full = np.empty((inside - done, size)) if record.everything and inside > done else empty
         norm = float(np.linalg.norm(state))
         grown = max(1.0, norm / start_norm)
-        moved, tail, largest, used = kernel(
-            state,
-            operator,
-            series.centre,
-            series.focus,
-            series.coherent,
-            coefficients,
-            series.falling,
-            0.01 * error * grown * float(series.length / total),
-            strings,
-            rows,
-            full,
-        )
+        ellipse = series.centre, series.focus, series.coherent
+        stop = series.falling, 0.01 * error * grown * float(series.length / total)
+        arguments = (*ellipse, coefficients, *stop, strings, rows, full)
+        if isinstance(operator, Tiles):
+            wants_end = keep_final or end < total
+            moved, tail, largest, used = sum_segment_of_tiles(state, operator, *arguments, wants_end)
+        elif isinstance(operator, Rows):
+            moved, tail, largest, used = sum_segment_of_rows(state, operator, *arguments)
+        else:
+            moved, tail, largest, used = sum_segment(state, operator, *arguments)
         applications += used
         after = float(np.linalg.norm(moved))
         if not np.isfinite(after) or not np.isfinite(largest):
