@@ -86,7 +86,6 @@ def describe(model: Model) -> Json:
 
 def _text(model: Model) -> str:
     from solvers.physics import physics_of
-
     from sweep.cli.paragraphs import columns, filled, hung
 
     width = columns()
