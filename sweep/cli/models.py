@@ -132,7 +132,8 @@ def said(value: Any) -> str:
     if array.dtype.kind == "c" and not array.imag.any():
         array = array.real
     if array.ndim:
-        return " ".join(np.array2string(array, threshold=8, edgeitems=2, separator=", ").split())
+        form = {"float_kind": lambda x: f"{x:g}"}
+        return " ".join(np.array2string(array, threshold=8, edgeitems=2, separator=", ", formatter=form).split())
     return f"{array.item():g}" if array.dtype.kind == "f" else str(array.item())
 
 
