@@ -74,11 +74,18 @@ class Cluster:
         return bool(self.client.status == "running")
 
     def submit(
-        self, call: Callable[..., Any], *arguments: Any, key: Hashable, workers: Collection[str] | None = None
+        self,
+        call: Callable[..., Any],
+        *arguments: Any,
+        key: Hashable,
+        workers: Collection[str] | None = None,
+        priority: int = 0,
     ) -> Task:
-        """Have `call` done by a worker, once, if need be by one of `workers`; a key that has erred does not run again."""
+        """Have `call` done by a worker, once, if need be by one of `workers`, before all of lower `priority`; a key that has
+        erred does not run again."""
         where = None if workers is None else list(workers)
-        future: Task = self.client.submit(call, *arguments, key=key, pure=False, retries=0, workers=where)
+        how: dict[str, Any] = {"pure": False, "retries": 0, "workers": where, "priority": priority}
+        future: Task = self.client.submit(call, *arguments, key=key, **how)
         return future
 
     def ask(self, worker: str, call: Callable[..., Any], *arguments: Any, heard: Callable[[str, Any], None]) -> None:

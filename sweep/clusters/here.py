@@ -52,7 +52,12 @@ class Here(Cluster):
         return all(cluster.connected for cluster in self._grown)
 
     def submit(
-        self, call: Callable[..., Any], *arguments: Any, key: Hashable, workers: Collection[str] | None = None
+        self,
+        call: Callable[..., Any],
+        *arguments: Any,
+        key: Hashable,
+        workers: Collection[str] | None = None,
+        priority: int = 0,
     ) -> Task:
         if self._grown:
             return self._grown[0].submit(call, *arguments, key=key)

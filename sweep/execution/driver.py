@@ -39,6 +39,7 @@ from sweep.execution.scheduling import (
     Work,
     WorkerLost,
 )
+from sweep.execution.turns import Turns
 from sweep.execution.worker import solve_part, solve_tiles
 from sweep.folder.codes import POINT_FAILED
 from sweep.folder.lease import Lease
@@ -138,6 +139,8 @@ class Driver:
         self._no_workers_since: float | None = None
         self._said_waiting = 0.0
         self._crew = None if cluster.ours else Crew(cluster, job, progress.say)
+        costs = self._costs.values()
+        self._turns = None if cluster.ours else Turns(sum(costs), max(costs, default=0.0), self._clock.monotonic())
         self._crew_changes = 0
         self._doubtful: list[tuple[Work, ...]] = []
         """Works that ended in an error while it is not known yet who of the workers can serve."""
@@ -240,6 +243,8 @@ class Driver:
         elif news.result is not None:
             for work, receipt in zip(works, news.result, strict=True):
                 self._receipts[work] = receipt
+                if self._turns is not None:
+                    self._turns.heard(self._clock.monotonic(), self._costs.get(work.tile, 0.0), receipt.seconds)
                 yield Finished(work, receipt.failed(work.size))
         elif not self.cluster.lost_worker(news.error) and self._has_lost_lease():
             yield EndAsked(self.lease.why, Outcome.ABORTED)  # its folder was moved away, say
@@ -293,6 +298,8 @@ class Driver:
             if threads != self._threads:
                 self._threads = threads
                 yield WindowChanged(window_of(threads, self._bundle))
+            if self._turns is not None and self._turns.over(now):
+                yield from self._withdraw()
             return
         if self._no_workers_since is None or (self._crew and now - self._said_waiting > WAIT_WORDS_SECONDS):
             self._say_waiting(now)
@@ -366,13 +373,14 @@ class Driver:
         method = next(iter(self._names)) if len(self._names) == 1 else self.plan.at(work.tile).method
         key = (self._names[method], work.tile, work.lo, work.hi, work.attempt, len(works), self._round, self._wave)
         who = None if self._crew is None else self._crew.choice
+        rank = 0 if self._turns is None else self._turns.priority()
         if work.whole:
             tiles = tuple((work.tile, self._before(work.tile)) for work in works)
-            future = self.cluster.submit(solve_tiles, self.job, tiles, key=key, workers=who)
+            future = self.cluster.submit(solve_tiles, self.job, tiles, key=key, workers=who, priority=rank)
         else:
             before = self._before(work.tile)
             place = (work.tile, work.lo, work.hi)
-            future = self.cluster.submit(solve_part, self.job, *place, before, key=key, workers=who)
+            future = self.cluster.submit(solve_part, self.job, *place, before, key=key, workers=who, priority=rank)
         self._futures[future] = works
         future.add_done_callback(self._fetch)
 

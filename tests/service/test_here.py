@@ -192,7 +192,7 @@ def test_process_that_stands_still_is_replaced():
 class Elsewhere(Cluster):
     """A cluster that does what it is asked at once."""
 
-    def submit(self, call, *arguments, key, workers=None):
+    def submit(self, call, *arguments, key, workers=None, priority=0):
         future = Future()
         future.set_result(call(*arguments))
         return future

@@ -66,7 +66,7 @@ class VirtualCluster:
     def started(self):
         return set()
 
-    def submit(self, call, job, tiles, key=None, workers=None):
+    def submit(self, call, job, tiles, key=None, workers=None, priority=0):
         return Task(self, tiles, key)
 
     def solve(self, tile):
