@@ -19,7 +19,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from solvers.engines.master_equation.generator import act
+from solvers.engines.master_equation.terms import act
+from solvers.numerics.block_product import aligned_in_kernel
 from solvers.numerics.compile import FASTMATH, entry, kernel
 
 _MOST_TERMS = 800
@@ -163,9 +164,8 @@ def _sum_segment(act: Callable[..., Any]) -> Any:
         size = r.shape[0]
         outputs, terms = coefficients.shape[0] - 1, coefficients.shape[1]
         full = states.shape[0] > 0
-        before = np.zeros(size)
-        now = r.copy()
-        end = np.zeros(size)
+        before, now, end = aligned_in_kernel(size), aligned_in_kernel(size), aligned_in_kernel(size)
+        now[:] = r
         observed[:outputs] = 0.0
         tail, largest, last, small, used = 0.0, 0.0, 0.0, 0, 0
         for k in range(terms):

@@ -14,9 +14,10 @@ from numpy.typing import NDArray
 from solvers.engines.master_equation.chebyshev import Rows, Series, plan_series, sum_segment, sum_segment_of_rows
 from solvers.engines.master_equation.dense_blocks import evolve_blocks, work_of_blocks
 from solvers.engines.master_equation.failures import Diverged, StepBudgetSpent, TooLong
-from solvers.engines.master_equation.generator import Generator, Terms
+from solvers.engines.master_equation.generator import Generator
 from solvers.engines.master_equation.sectors import Sector, find_sector, largest_coset
 from solvers.engines.master_equation.states import smallest_dense_eigenvalue
+from solvers.engines.master_equation.terms import Terms
 from solvers.engines.master_equation.tiled_series import sum_segment_of_tiles
 from solvers.engines.master_equation.tiles import FEWEST_SPINS, Tiles, build_tiles
 from solvers.outcome import Kind, PointFailed
