@@ -132,8 +132,8 @@ def said(value: Any) -> str:
     if array.dtype.kind == "c" and not array.imag.any():
         array = array.real
     if array.ndim:
-        form = {"float_kind": lambda x: f"{x:g}"}
-        return " ".join(np.array2string(array, threshold=8, edgeitems=2, separator=", ", formatter=form).split())
+        text = np.array2string(array, threshold=8, edgeitems=2, separator=", ", formatter={"float_kind": "{:g}".format})
+        return " ".join(text.split())
     return f"{array.item():g}" if array.dtype.kind == "f" else str(array.item())
 
 
