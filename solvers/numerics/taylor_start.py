@@ -92,7 +92,7 @@ def taylor_start(expand: Callable[..., Any], implicit: Callable[..., Any], leadi
         noise = attainable(atol, y)
         c, y_new = np.zeros((size, TAYLOR_ORDER + 1)), np.empty(size)
         out[:, :] = np.nan
-        t, t_end, row, steps = 0.0, times[-1], 0, 0
+        t, t_end, row, steps = 0.0, times[-1] if times.size > 0 else 0.0, 0, 0
         while t < t_end:
             if steps >= max_steps:
                 return MAX_STEPS, t, steps

@@ -24,10 +24,10 @@ _WISH = '"prefer-vector-width"="512"'
 
 class _WideLibrary(JITCodeLibrary):
     def _optimize_final_module(self) -> None:
-        name = self._final_module.name
-        text = _GROUP.sub(rf"\1 {_WISH}", str(self._final_module))
-        self._final_module = parse_assembly(_BARE.sub(rf"\1 {_WISH} {{", text))
-        self._final_module.name = name
+        before: Any = self._final_module
+        text = _GROUP.sub(rf"\1 {_WISH}", str(before))
+        self._final_module: Any = parse_assembly(_BARE.sub(rf"\1 {_WISH} {{", text))
+        self._final_module.name = before.name
         super()._optimize_final_module()
 
 
