@@ -5,6 +5,7 @@ import io
 import json
 import logging
 import pickle
+import shlex
 import signal
 import subprocess
 import time
@@ -267,6 +268,21 @@ def test_array_files_are_kept_in_the_bucket(root, tmp_path):
     assert run(raw, root)[0].exit_status == 0
     (tmp_path / "times.npy").unlink()
     assert sweep.Run(root).plan.spec.parameters["times"].shape == (5,)
+
+
+def test_failure_is_repeated_from_the_bucket(root, tmp_path, cli):
+    """The command that `errors` gives names arrays that lie there."""
+    np.save(tmp_path / "weights.npy", np.array([[1.0, 0, 0], [0, 0, 0], [0, 2.0, 0]]))
+    raw = {"sweep": {"model": "toy.weighted"}, "axes": {"weights": str(tmp_path / "weights.npy")}}
+    assert run(raw, root)[0].exit_status == 3
+    (group,) = sweep.Run(root).errors()
+    words = shlex.split(group.command)
+    assert words[-1].startswith(f"weights={root}/meta/arrays/") and words[-1].endswith(".npy[1]")
+    assert "nan" in cli(*words[1:], status=3)
+    other = [*words[1:-1], words[-1].replace("[1]", "[2]")]
+    assert cli(*other).startswith("mean")
+    with pytest.raises(AssertionError, match=r"cannot be read: there is no such object"):
+        cli(*words[1:-1], words[-1].replace("/arrays/", "/nowhere/"))
 
 
 @pytest.mark.slow
