@@ -8,6 +8,7 @@ import pickle
 import shlex
 import signal
 import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -365,6 +366,31 @@ def test_credentials_of_a_profile(root, server, tmp_path, monkeypatch):
     monkeypatch.delenv("AWS_PROFILE")
     monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://{server}")
     assert pickle.dumps(disk_of("bucket-x")).count(b"AWS") == 0
+
+
+def test_credentials_that_a_profile_gets_elsewhere(root, server, tmp_path, monkeypatch):
+    """By a program here; roles and SSO are boto3's in the same way."""
+    pytest.importorskip("boto3", reason="Python package boto3 is not installed: pip install boto3")
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_ENDPOINT_URL", "AWS_REGION"):
+        monkeypatch.delenv(name)
+    helper = tmp_path / "helper.sh"
+    keys = {"Version": 1, "AccessKeyId": "one", "SecretAccessKey": bucket_here.SECRET}
+    helper.write_text(f"#!/bin/sh\necho asked >> {tmp_path}/asked\necho '{json.dumps(keys)}'\n")
+    helper.chmod(0o755)
+    entries = f"region = us-east-1\nendpoint_url = http://{server}\ncredential_process = {helper}\n"
+    (tmp_path / "config").write_text(f"[profile lab]\n{entries}")
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "none"))
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "config"))
+    monkeypatch.setenv("AWS_PROFILE", "lab")
+    assert run(faulty("none"), root)[0].exit_status == 0
+    assert (tmp_path / "asked").exists()
+    helper.write_text(f"#!/bin/sh\necho {bucket_here.SECRET} >&2\nexit 1\n")
+    monkeypatch.setenv("AWS_SECOND", "so that the store is opened anew")
+    words = refused(run, faulty("none"), root)
+    assert "profile 'lab' gives no credentials by its credential_process" in words and bucket_here.SECRET not in words
+    monkeypatch.setitem(sys.modules, "boto3", None)
+    monkeypatch.setenv("AWS_SECOND", "and again")
+    assert "credential_process, for which boto3 is needed" in refused(run, faulty("none"), root)
 
 
 # Processes that die
