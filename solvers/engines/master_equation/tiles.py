@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_matrix, diags_array
 
 from solvers.engines.master_equation.generator import Generator, sum_of_diagonals
-from solvers.engines.master_equation.sectors import fill_rows
+from solvers.engines.master_equation.terms import fill_rows
 from solvers.numerics.compile import FASTMATH, kernel
 
 FEWEST_SPINS = 9
