@@ -210,7 +210,7 @@ def test_synchronisation(table):
             locked.append(found.status == 0)
         return locked
 
-    theirs, expected = fastest(peer, 1)
+    theirs, expected = fastest(peer, 7)
     mine, found = fastest(ours, 20)
     assert (np.asarray(expected) == (found["locked"][list(sample)] == 1)).all()
     count = float(np.mean(evaluations))
