@@ -65,7 +65,7 @@ def test_callen_is_the_limit_of_many_bosons():
 
 def test_spent_steps_fail():
     assert quiet("landau_lifshitz.trajectory", B_x=1.0, times=[100.0], max_steps=5)["status"] == FAILED
-    assert quiet("landau_lifshitz.hysteresis", V_z=1.0, n_fields=11, max_steps=5)["status"] == FAILED
+    assert quiet("landau_lifshitz.hysteresis", V_z=1.0, n_fields=11, t_max=20.0, max_steps=5)["status"] == FAILED
 
 
 @pytest.mark.parametrize("alpha", [0.05, 0.5, 2.0])
