@@ -4,7 +4,7 @@ import numpy as np
 from comparison import fastest
 
 from solvers.engines.master_equation.generator import build_generator
-from solvers.engines.master_equation.terms import apply_generator
+from solvers.engines.master_equation.terms import apply_terms
 from solvers.engines.master_equation.tiled_series import apply_tiles
 from solvers.engines.master_equation.tiles import build_tiles
 from solvers.engines.moments.equations import build_coefficients
@@ -27,7 +27,7 @@ def test_product_with_a_large_generator(table):
     rng = np.random.default_rng(0)
     x, y, z = rng.normal(size=(3, generator.dimension))
     terms, tiles = generator.terms, build_tiles(generator)
-    theirs, _ = fastest(lambda: apply_generator(x, y, terms, 1.0, 0.3, 0.0), 2)
+    theirs, _ = fastest(lambda: apply_terms(x, y, terms, 1.0, 0.3, 0.0), 2)
     mine, _ = fastest(lambda: apply_tiles(x, z, tiles, 1.0, 0.3, 0.0), 5)
     np.testing.assert_allclose(z, y, atol=1e-12 * np.abs(y).max())
     three, _ = fastest(lambda: np.add(x, y, out=z), 5)
