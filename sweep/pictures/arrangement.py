@@ -94,7 +94,7 @@ def _reduced(subject: Subject, needed: str | None) -> Subject:
     labels = [d for d in dims if d not in numbers]
     few = [d for d in labels if d == needed or data.sizes[d] <= MOST_PANELS]
     few.sort(key=lambda d: (d != needed, d != SOLVER))
-    kept = ranked[:2] + few[: 1 if len(ranked) >= 2 else 2]
+    kept = ranked[:2] + few[: 1 if len(ranked) >= 2 else 2] or labels[:1]  # many labels are something to run along
     for dim in dims:
         if dim not in kept:
             subject = cut_at(subject, dim, _place(subject, dim, dim in grid))
