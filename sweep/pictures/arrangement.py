@@ -51,7 +51,7 @@ def arranged(subject: Subject, style: Style) -> Arrangement:
     if not dims:
         value = said(subject.data.values.reshape(-1)[0]) if subject.data.size else "nothing"
         at = f" at {', '.join(subject.cut)}" if subject.cut else ""
-        raise SpecError(f"{name} is one number{at}: {value}; there is nothing to draw; leave out one --sel")
+        raise SpecError(f"{name} is one number{at}: {value}; there is nothing to draw; leave out a --sel or --mean")
     wanted = None if style.along is None else _along(subject, style.along)
     subject = _reduced(subject, None if wanted is None else wanted.dim)
     dims = _long(subject)
