@@ -25,6 +25,7 @@ from numba.core.caching import CompileResultCacheImpl, _CacheLocator
 from solvers.numerics import machine_code
 from solvers.numerics.identity import named_by_content
 from solvers.numerics.self_contained import SelfContainedCompiler
+from solvers.numerics.wide_vectors import WideCompiler
 
 FASTMATH = {"reassoc", "nsz", "arcp", "contract", "afn"}
 """Everything that lets loops vectorise except the flags that assume there is no NaN and no infinity."""
@@ -108,16 +109,22 @@ class _Cache:
         return "\n".join([function.__module__, function.__qualname__, *codegen.magic_tuple(), *types])
 
 
-def kernel(function: Callable[..., Any] | None = None, *, fastmath: Any = False, inline: str = "never") -> Any:
+def kernel(
+    function: Callable[..., Any] | None = None, *, fastmath: Any = False, inline: str = "never", wide: bool = False
+) -> Any:
     """Compile a function that only other kernels call: it is part of their machine code and is not cached itself.
 
     Right-hand sides and integrators are such functions. An integrator is a *factory*, `integrate = dopri5(rhs)`, called
     once at module level; the entry names `integrate` as a global. (A right-hand side passed as an argument would put a
-    memory address into the machine code, and Numba then refuses to keep it on disk.)
+    memory address into the machine code, and Numba then refuses to keep it on disk.) `wide` is for loops over lanes that are
+    arithmetic enough to gain from vectors of 512 bits (see `wide_vectors`).
     """
     if function is None:
-        return functools.partial(kernel, fastmath=fastmath, inline=inline)
+        return functools.partial(kernel, fastmath=fastmath, inline=inline, wide=wide)
     options = {"nogil": True, "fastmath": fastmath, "inline": inline, "error_model": "numpy"}
+    if wide:
+        named = named_by_content(function, _described({**options, "wide": True}))
+        return numba.njit(**options, pipeline_class=WideCompiler)(named)
     return numba.njit(**options)(named_by_content(function, _described(options)))
 
 

@@ -8,6 +8,7 @@ from collections.abc import Callable, Collection, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
+from sweep.clusters import progress_bar
 from sweep.clusters.tls import NONE_GIVEN, Certificates
 
 if TYPE_CHECKING:
@@ -74,11 +75,18 @@ class Cluster:
         return bool(self.client.status == "running")
 
     def submit(
-        self, call: Callable[..., Any], *arguments: Any, key: Hashable, workers: Collection[str] | None = None
+        self,
+        call: Callable[..., Any],
+        *arguments: Any,
+        key: Hashable,
+        workers: Collection[str] | None = None,
+        priority: int = 0,
     ) -> Task:
-        """Have `call` done by a worker, once, if need be by one of `workers`; a key that has erred does not run again."""
+        """Have `call` done by a worker, once, if need be by one of `workers`, before all of lower `priority`; a key that has
+        erred does not run again."""
         where = None if workers is None else list(workers)
-        future: Task = self.client.submit(call, *arguments, key=key, pure=False, retries=0, workers=where)
+        how: dict[str, Any] = {"pure": False, "retries": 0, "workers": where, "priority": priority}
+        future: Task = self.client.submit(call, *arguments, key=key, **how)
         return future
 
     def ask(self, worker: str, call: Callable[..., Any], *arguments: Any, heard: Callable[[str, Any], None]) -> None:
@@ -115,6 +123,10 @@ class Cluster:
     def started(self) -> set[Any]:
         """Keys of the tasks that workers have, as against those that wait at the scheduler."""
         return {key for keys in self.client.processing().values() for key in keys}
+
+    def show(self, counts: Mapping[str, tuple[int, int]]) -> None:
+        """Have the cluster's own progress bar show, for what keys begin with, how many tiles there are and how many are done."""
+        progress_bar.show(self.client, counts)
 
     def replace(self, seen: set[int]) -> Sequence[int]:
         """Replace workers that have stood still since `seen` was filled by the last call, and fill it anew."""

@@ -13,6 +13,7 @@ import numpy as np
 from solvers.outcome import Remark
 from sweep.clusters.cluster import SCHEDULER_LOST, Cluster, Task
 from sweep.errors import AbortedError
+from sweep.execution.bar import Bar
 from sweep.execution.commits import LARGEST_GROUP, Commits
 from sweep.execution.crew import Crew
 from sweep.execution.interrupts import Interrupts, Stage
@@ -39,6 +40,7 @@ from sweep.execution.scheduling import (
     Work,
     WorkerLost,
 )
+from sweep.execution.turns import Turns
 from sweep.execution.worker import solve_part, solve_tiles
 from sweep.folder.codes import POINT_FAILED
 from sweep.folder.lease import Lease
@@ -79,14 +81,8 @@ def bundle_of(tiles: Sequence[TileToDo], threads: int) -> int:
 
 
 def _name(sweep: str, method: str, run_id: str) -> str:
-    """What the tiles of a method are called in Dask's dashboard, which cuts a key at what is not letters behind a dash.
-
-    The dashboard's progress bar shows the tiles that wait, run or are to be fetched, not the sweep: it counts the tasks that
-    the scheduler has (`AllProgress`), forgets them when the scheduler does, and reads no total from anywhere, neither an
-    annotation nor a name. To show the sweep every tile would have to stay a task of the scheduler from the beginning to the
-    end: at 10^6 tiles gigabytes, which is what the window is for. How far a sweep is, `status --watch` says.
-    """
-    return f"{re.sub(r'[^0-9A-Za-z]+', '_', f'{sweep} {method}').strip('_')}-{run_id[:6]}"
+    """What the tiles of a method are called in Dask's dashboard, which cuts a key at what is not letters behind a dash."""
+    return f"{re.sub(r'[^0-9A-Za-z]+', '_', f'{sweep} {method}').strip('_')}-{run_id[:8]}"
 
 
 class Driver:
@@ -138,12 +134,15 @@ class Driver:
         self._no_workers_since: float | None = None
         self._said_waiting = 0.0
         self._crew = None if cluster.ours else Crew(cluster, job, progress.say)
+        costs = self._costs.values()
+        self._turns = None if cluster.ours else Turns(sum(costs), max(costs, default=0.0), self._clock.monotonic())
         self._crew_changes = 0
         self._doubtful: list[tuple[Work, ...]] = []
         """Works that ended in an error while it is not known yet who of the workers can serve."""
         self._round = 0
         """How often works were taken back, which then need other keys."""
         self._names = {method: _name(spec.name or spec.model, method, job.run_id) for method in spec.methods}
+        self._bar = Bar(run.plan, self._names, [tile.index for tile in tiles])
 
     def run(self) -> End:
         """Run to the end and return how it ended."""
@@ -159,6 +158,7 @@ class Driver:
             finally:
                 self.commits.close()
                 self.progress.clear()
+                self._bar.end(self.cluster)
                 for future in self._futures:
                     with contextlib.suppress(Exception):
                         future.cancel()
@@ -182,6 +182,7 @@ class Driver:
                 for event in self._look_around(now):
                     self._do(self.scheduler.handle(event))
                 self._submit_together()
+                self._bar.show(self.cluster)
             self.progress.tick(now)
         return self.scheduler.ended
 
@@ -240,6 +241,8 @@ class Driver:
         elif news.result is not None:
             for work, receipt in zip(works, news.result, strict=True):
                 self._receipts[work] = receipt
+                if self._turns is not None:
+                    self._turns.heard(self._clock.monotonic(), self._costs.get(work.tile, 0.0), receipt.seconds)
                 yield Finished(work, receipt.failed(work.size))
         elif not self.cluster.lost_worker(news.error) and self._has_lost_lease():
             yield EndAsked(self.lease.why, Outcome.ABORTED)  # its folder was moved away, say
@@ -293,6 +296,8 @@ class Driver:
             if threads != self._threads:
                 self._threads = threads
                 yield WindowChanged(window_of(threads, self._bundle))
+            if self._turns is not None and self._turns.over(now):
+                yield from self._withdraw()
             return
         if self._no_workers_since is None or (self._crew and now - self._said_waiting > WAIT_WORDS_SECONDS):
             self._say_waiting(now)
@@ -366,13 +371,14 @@ class Driver:
         method = next(iter(self._names)) if len(self._names) == 1 else self.plan.at(work.tile).method
         key = (self._names[method], work.tile, work.lo, work.hi, work.attempt, len(works), self._round, self._wave)
         who = None if self._crew is None else self._crew.choice
+        rank = 0 if self._turns is None else self._turns.priority()
         if work.whole:
             tiles = tuple((work.tile, self._before(work.tile)) for work in works)
-            future = self.cluster.submit(solve_tiles, self.job, tiles, key=key, workers=who)
+            future = self.cluster.submit(solve_tiles, self.job, tiles, key=key, workers=who, priority=rank)
         else:
             before = self._before(work.tile)
             place = (work.tile, work.lo, work.hi)
-            future = self.cluster.submit(solve_part, self.job, *place, before, key=key, workers=who)
+            future = self.cluster.submit(solve_part, self.job, *place, before, key=key, workers=who, priority=rank)
         self._futures[future] = works
         future.add_done_callback(self._fetch)
 
@@ -389,4 +395,5 @@ class Driver:
         return receipt
 
     def _commit(self, receipt: Receipt) -> None:
+        self._bar.done(receipt.tile)
         self.commits.add(receipt, self._done_before.get(receipt.tile, 0), self._costs.get(receipt.tile, 0.0))

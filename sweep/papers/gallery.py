@@ -11,8 +11,10 @@ from sweep.papers.tables import gallery
 
 WIDEST = 1300
 """Pixels of a small picture, from left to right."""
-COLOURS = 128
-"""Different colours in a small picture; curves need far fewer, maps look the same."""
+COLOURS = 256
+"""Different colours in a small picture, all that a palette holds; curves need far fewer."""
+ROUNDS = 2
+"""Rounds of k-means over the palette: without them the ends of a colour bar are steps of a wrong colour."""
 
 
 def write(papers: Sequence[Paper], done: Sequence[Reproduced], place: Path, preset: str) -> Path:
@@ -27,7 +29,7 @@ def write(papers: Sequence[Paper], done: Sequence[Reproduced], place: Path, pres
             small = picture.convert("RGB")
             if small.width > WIDEST:
                 small = small.resize((WIDEST, round(small.height * WIDEST / small.width)), Image.Resampling.LANCZOS)
-            small.quantize(COLOURS).save(place / one.picture.name, optimize=True)
+            small.quantize(COLOURS, kmeans=ROUNDS).save(place / one.picture.name, optimize=True)
     page = place / "README.md"
     words = f"spinsweep reproduce --all{'' if preset == FULL else f' --preset {preset}'} --gallery {place}"
     page.write_text(gallery(papers, [(one.figure, one.rows) for one in done], words))

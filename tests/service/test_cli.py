@@ -204,3 +204,20 @@ def test_evenly_spaced_arrays_are_told_in_short():
 
 def test_counts_stay_whole_numbers_in_a_spec(cli):
     assert "linspace = [5, 650, 130]" in cli("phase-diagram", "--spec")
+
+
+@pytest.mark.parametrize("columns", [48, 80])
+def test_models_are_as_wide_as_the_terminal(columns, monkeypatch):
+    """Nothing is lost, no line is too long, equations keep their indentation and comparisons are not torn."""
+    from solvers import models as all_models
+    from solvers.physics import physics_of
+    from sweep.cli.paragraphs import filled, hung
+
+    for name, model in all_models().items():
+        text = physics_of(model).text()
+        shown = filled(text, columns)
+        assert shown.split() == text.split(), name
+        assert max(map(len, shown.splitlines()), default=0) <= columns, name
+    lines = hung("  exact  ", "at most 12 spins where N <= 12 holds, and none beyond it", 30)
+    assert [len(line) - len(line.lstrip()) for line in lines] == [2, *[9] * (len(lines) - 1)]
+    assert "N <= 12" in " ".join(line.strip() for line in lines) and not any(line.endswith("<=") for line in lines)

@@ -60,13 +60,16 @@ class VirtualCluster:
     def replace(self, seen):
         return []
 
+    def show(self, counts):
+        pass
+
     def tend(self):
         return []
 
     def started(self):
         return set()
 
-    def submit(self, call, job, tiles, key=None, workers=None):
+    def submit(self, call, job, tiles, key=None, workers=None, priority=0):
         return Task(self, tiles, key)
 
     def solve(self, tile):

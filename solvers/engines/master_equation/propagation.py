@@ -11,23 +11,37 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from solvers.engines.master_equation.chebyshev import Rows, Series, plan_series, sum_segment, sum_segment_of_rows
+from solvers.engines.master_equation.chebyshev import (
+    Rows,
+    Series,
+    apply_rows,
+    plan_series,
+    sum_segment,
+    sum_segment_of_rows,
+)
 from solvers.engines.master_equation.dense_blocks import evolve_blocks, work_of_blocks
 from solvers.engines.master_equation.failures import Diverged, StepBudgetSpent, TooLong
 from solvers.engines.master_equation.generator import Generator
 from solvers.engines.master_equation.sectors import Sector, find_sector, largest_coset
 from solvers.engines.master_equation.states import smallest_dense_eigenvalue
+from solvers.engines.master_equation.terms import Terms, apply_terms
+from solvers.engines.master_equation.tiled_series import apply_tiles, sum_segment_of_tiles
+from solvers.engines.master_equation.tiles import FEWEST_SPINS, Tiles, build_tiles
 from solvers.outcome import Kind, PointFailed
 
 _STATE_BYTES = 256 * 2**20
 DENSE_DIMENSION = 512
 _SPARSE = 0.5
 """Up to this fraction of all strings a sparse matrix is faster than the terms of the generator."""
+_SPARSE_BESIDE_TILES = 0.1
+"""The same beside its tiles."""
 _BLOCKS_OF_ALL = 7
 _LOOK_FOR_SECTOR = 300.0
 """Applications of L from which the search for the strings that matter is cheap beside them."""
 _WORK_OF_A_STEP = 1e5
 """Multiply-adds per application that the budget of applications stands for (1e13, about two hours, at the default)."""
+_FARTHEST = 300.0
+"""Radians of the fastest motion in a segment: longer ones save few terms, and notice later that nothing moves any more."""
 _EPS = float(np.finfo(float).eps)
 
 
@@ -128,20 +142,20 @@ def evolve(
     bounds = generator.real_range, generator.imaginary_bound
     series = plan_series(bounds[0], bounds[1], total, tolerance)
     price = np.ceil(total / series.length) * series.terms
-    sector = None
+    sector, sparse = None, _SPARSE if generator.N < FEWEST_SPINS else _SPARSE_BESIDE_TILES
     if generator.N <= 5 or price > _LOOK_FOR_SECTOR:
         watched = None if record.everything or keep_final else indices
         all_in_blocks = generator.N <= 4 or (
             generator.N <= _BLOCKS_OF_ALL and largest_coset(generator) <= DENSE_DIMENSION
         )
-        sector = find_sector(generator, state, watched, 1.0 if all_in_blocks else _SPARSE)
+        sector = find_sector(generator, state, watched, 1.0 if all_in_blocks else sparse)
     if sector is not None:
         if sector.size == 0:
             return record.result(np.zeros_like(state), 0, 0.0)
         blocks = sector.blocks()
         sizes = np.array([len(b) for b in blocks])
         dense_blocks = sizes.max() <= DENSE_DIMENSION
-        if not dense_blocks and sector.size > _SPARSE * generator.dimension:
+        if not dense_blocks and sector.size > sparse * generator.dimension:
             sector = None
         elif sector.size > DENSE_DIMENSION:
             low, high = sector.field_of_values[0]
@@ -164,12 +178,13 @@ def evolve(
                     generator.positive,
                 )
                 return record.result(_whole(generator, sector, end), 0, found)
-            if sector.size > _SPARSE * generator.dimension:
+            if sector.size > sparse * generator.dimension:
                 sector = None
     work = generator.work if sector is None else 1.5 * len(sector.values) + 2 * sector.size
     refuse_beyond_budget(price, work, max_applications)
+    operator = operator_of(generator, sector)
     applications, end = sum_series(
-        generator.terms, generator.positive, sector, state, later, done, record, bounds, series, error, tolerance
+        operator, generator.positive, sector, state, later, done, record, bounds, series, error, tolerance, keep_final
     )
     rounding = 10 * _EPS * np.ceil(total / series.length)
     return record.result(_whole(generator, sector, end), applications, float(error + rounding))
@@ -198,17 +213,53 @@ def refuse_beyond_budget(price: float, work: float, most: float) -> None:
         )
 
 
-def sum_series(terms, contracts: bool, sector, state, times, before, record, bounds, series: Series, error, tolerance):
-    """Chebyshev segments through `times`, with the `terms` of a generator or the sparse matrix of a `sector`.
+def rows_of(sector: Sector) -> Rows:
+    """L among the strings of a sector as the kernel of a series reads it."""
+    return Rows(sector.diagonal, sector.starts, sector.columns, sector.values)
+
+
+def operator_of(generator: Generator, sector: Sector | None) -> Terms | Tiles | Rows:
+    """L as the kernel of a series reads it: sparse rows in a `sector`, else term by term or, from nine spins on, tile by tile."""
+    if sector is not None:
+        return rows_of(sector)
+    return generator.terms if generator.N < FEWEST_SPINS else build_tiles(generator)
+
+
+def _speed(operator: Terms | Tiles | Rows, state: NDArray[np.float64]) -> float:
+    """|L r|."""
+    out = np.zeros(len(state))
+    arguments = 1.0, 0.0, 0.0
+    if isinstance(operator, Tiles):
+        apply_tiles(state, out, operator, *arguments)
+    elif isinstance(operator, Rows):
+        apply_rows(state, out, operator, *arguments)
+    else:
+        apply_terms(state, out, operator, *arguments)
+    return float(np.linalg.norm(out))
+
+
+def sum_series(
+    operator: Terms | Tiles | Rows,
+    contracts: bool,
+    sector,
+    state,
+    times,
+    before,
+    record,
+    bounds,
+    series: Series,
+    error,
+    tolerance,
+    keep_final: bool = True,
+):
+    """Chebyshev segments through `times` with L as an `operator` of `operator_of`.
 
     `contracts` says that no difference of two states grows in the Euclidean norm. Returns the number of applications of L
-    and the last state.
+    and the last state, which may be an earlier one if `keep_final` is not set.
     """
     if sector is None:
-        kernel, operator, strings = sum_segment, terms, record.indices
+        strings = record.indices
     else:
-        kernel = sum_segment_of_rows
-        operator = Rows(sector.diagonal, sector.starts, sector.columns, sector.values)
         at = sector.positions(record.indices)
         state, strings = state[sector.strings], np.maximum(at, 0)
     start_norm = max(float(np.linalg.norm(state)), 1e-300)
@@ -218,36 +269,39 @@ def sum_series(terms, contracts: bool, sector, state, times, before, record, bou
     most_rows = max(1, int(_STATE_BYTES // (8 * size))) if record.everything else len(times)
     empty = np.empty((0, size))
     applications, done, now, rate = 0, 0, 0.0, 0.0
+    bold = series.bolder(series.length) if contracts else None
     while done < len(times):
-        end = min(now + series.length * (1 + 1e-12), total)
+        used_series = series if bold is None else bold
+        end = min(now + used_series.length * (1 + 1e-12), total)
         inside = done + int(np.searchsorted(times[done:], end, side="right"))
         if inside - done > most_rows:
             inside = done + most_rows
             end = float(times[inside - 1])
         part = np.append(times[done:inside], end) - now
-        coefficients = series.coefficients(part)
+        coefficients = used_series.coefficients(part)
         rows = np.empty((inside - done, len(strings)))
         full = np.empty((inside - done, size)) if record.everything and inside > done else empty
         norm = float(np.linalg.norm(state))
         grown = max(1.0, norm / start_norm)
-        moved, tail, largest, used = kernel(
-            state,
-            operator,
-            series.centre,
-            series.focus,
-            series.coherent,
-            coefficients,
-            series.falling,
-            0.01 * error * grown * float(series.length / total),
-            strings,
-            rows,
-            full,
-        )
+        ellipse = used_series.centre, used_series.focus, used_series.coherent
+        stop = used_series.remainders(coefficients[-1]), 0.01 * error * grown * float(used_series.length / total)
+        arguments = (*ellipse, coefficients, *stop, strings, rows, full)
+        if isinstance(operator, Tiles):
+            wants_end = keep_final or end < total
+            moved, tail, largest, used = sum_segment_of_tiles(state, operator, *arguments, wants_end)
+        elif isinstance(operator, Rows):
+            moved, tail, largest, used = sum_segment_of_rows(state, operator, *arguments)
+        else:
+            moved, tail, largest, used = sum_segment(state, operator, *arguments)
         applications += used
         after = float(np.linalg.norm(moved))
+        good = tail < error * grown and largest * _EPS < error * grown
+        if bold is not None and not (good and largest * _EPS < 0.03 * error * grown and used < bold.terms):
+            bold = None  # the terms do grow, or do not end: take the series that allows for the worst
+            continue
         if not np.isfinite(after) or not np.isfinite(largest):
             raise Diverged(end, rate)
-        if not (tail < error * grown and largest * _EPS < error * grown):
+        if not good:
             # the ellipse was too small; this is checked, not trusted
             low, high = bounds[0]
             bounds = ((1.3 * low - 0.1 * bounds[1], 1.3 * high + 0.1 * bounds[1]), 1.5 * bounds[1] + 0.1 * abs(low))
@@ -263,13 +317,19 @@ def sum_series(terms, contracts: bool, sector, state, times, before, record, bou
         record.observed[before + done : before + inside] = rows
         if inside > done and record.everything:
             record.put_states(before + done, full, sector)
-        change = float(np.linalg.norm(moved - state))
+        slow = 5 * error / max(total - end, 1e-300)
+        passed = float(np.linalg.norm(moved - state)) / max(end - now, 1e-300)  # of which rounding is a smaller part
         state, done = moved, inside
-        if contracts and end > now and change * (total - end) <= 5 * error * (end - now):
-            # a completely positive evolution brings states no further apart, so that every later segment changes less
+        if contracts and now < end < total and (passed <= slow or _speed(operator, state) <= slow):
+            # a completely positive evolution brings states no further apart, so that it only becomes slower
             rest = np.broadcast_to(state, (len(times) - done, size))
             if len(rest):
                 record.put(before + done, rest, sector)
             break
+        if bold is not None:
+            # growth is exponential at worst: over twice the length, the square
+            more = 2.0 if largest**2 * _EPS < 0.03 * error and end > now else 1.0
+            left = (total - end) / max(min(more * bold.length, _FARTHEST / bold.height), series.length)
+            bold = series.bolder((total - end) / max(np.ceil(left), 1.0))
         now = end
     return applications, state

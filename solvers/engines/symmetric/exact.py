@@ -14,7 +14,7 @@ from solvers.engines.master_equation.chebyshev import plan_series
 from solvers.engines.master_equation.dense_blocks import evolve_blocks, work_of_blocks
 from solvers.engines.master_equation.exact import ExactEvolution
 from solvers.engines.master_equation.failures import Diverged, LostInRounding
-from solvers.engines.master_equation.propagation import DENSE_DIMENSION, refuse_beyond_budget, sum_series
+from solvers.engines.master_equation.propagation import DENSE_DIMENSION, refuse_beyond_budget, rows_of, sum_series
 from solvers.engines.master_equation.sectors import Sector
 from solvers.engines.symmetric.elements import (
     CollectiveSystem,
@@ -180,7 +180,7 @@ def _open(system: CollectiveSystem, psi, times, rtol: float, budget: float, posi
             return ExactEvolution(record.moments, None, None, found)
     refuse_beyond_budget(price, work, budget)
     # sums over multiplets are no contraction in the Euclidean norm
-    sum_series(None, False, sector, start, later, done, record, bounds, series, error, tolerance)
+    sum_series(rows_of(sector), False, sector, start, later, done, record, bounds, series, error, tolerance)
     rounding = 10 * _EPS * np.ceil(total / series.length)
     return ExactEvolution(record.moments, None, None, float(error + rounding))
 

@@ -81,6 +81,9 @@ class Cluster:
     def replace(self, seen):
         return []
 
+    def show(self, counts):
+        pass
+
     def tend(self):
         return []
 
@@ -93,7 +96,7 @@ class Cluster:
 
     _tasks = ()
 
-    def submit(self, call, *arguments, key, workers=None):
+    def submit(self, call, *arguments, key, workers=None, priority=0):
         task = Task(self, call, arguments, key)
         self._tasks = [*(t for t in self._tasks if not t.done()), task]
         self._queue.append(task)
