@@ -86,12 +86,12 @@ def draw(panel, off, title):
     )
     panel.set_xticks(x, [f"{v:g}" for v in x])
     panel.minorticks_off()
-    panel.legend(fontsize="x-small", framealpha=1.0)
+    panel.legend(fontsize="small", framealpha=1.0)
 
 
 def main(results):
     specs = sorted(HERE.glob("atlas_*.toml"))
-    figure, panels = plt.subplots(2, 3, figsize=(13, 7.4), layout="constrained", sharey=True)
+    figure, panels = plt.subplots(3, 2, figsize=(9, 10.4), layout="constrained", sharey=True)
     table = []
     for spec, panel in zip(specs, panels.flat, strict=True):
         folder = results / spec.stem

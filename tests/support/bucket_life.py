@@ -10,6 +10,7 @@ import pytest
 from support import bucket_here
 from support.bits import assert_same_bits
 from support.watching import write_spec
+from sweep.folder.places import place
 
 
 def committed(address, prefix):
@@ -32,20 +33,23 @@ def bucket(spinsweep, monkeypatch):
 
 def live(spinsweep, address, folder, *where):
     """`where` are words that name the cluster."""
+    from sweep.folder.bucket import disk_of
+
     write_spec(folder)
-    out, words = f"s3://{bucket_here.BUCKET}/{folder.name}", ("run", "spec.toml", "--set", "seconds=0.05")
+    out, words = f"s3://{bucket_here.BUCKET}/{folder.name}", ("run", "spec.toml", "--set", "seconds=0.1")
     first = spinsweep.start(*words, "--out", out, *where)
     until = time.monotonic() + 300
-    while len(committed(address, folder.name)) < 2 and first.poll() is None and time.monotonic() < until:
-        time.sleep(0.1)
+    disk, journal = disk_of(bucket_here.BUCKET), place(out) / "meta" / "journal.jsonl"
+    while not disk.is_file(journal) and first.poll() is None and time.monotonic() < until:
+        time.sleep(0.05)
     first.kill()
     _, said = first.communicate()
     before = committed(address, folder.name)
-    assert 2 <= len(before) < 12, said
+    assert 1 <= len(before) < 12, said
     done = spinsweep("resume", out, *where)
     assert done.returncode == 0 and "taking over from" in done.stderr, done.stderr
     after = committed(address, folder.name)
     assert sorted(after) == list(range(12)) and after[: len(before)] == before, "nothing is computed again"
     assert spinsweep("verify", out).returncode == 0
-    assert spinsweep(*words, "--out", "near", "--workers", "1").returncode == 0
+    assert spinsweep(*words, "--out", "near", "--workers", "2").returncode == 0
     assert_same_bits(out, folder / "near")
