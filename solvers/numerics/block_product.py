@@ -104,7 +104,7 @@ def block_product(width: int) -> Callable[..., None]:
 
 
 @intrinsic
-def _turn_tile(typing: Any, x: Any, at: Any, stride: Any, out: Any, to: Any, out_stride: Any, old: Any) -> Any:
+def turn_tile(typing: Any, x: Any, at: Any, stride: Any, out: Any, to: Any, out_stride: Any, old: Any) -> Any:
     """out <- old out + x^T for tiles of TILE x TILE numbers, whose rows begin at `at` and `to` and are strides apart."""
     lanes = ir.VectorType(_DOUBLE, TILE)
     signature = types.void(_FLAT, types.int64, types.int64, _FLAT, types.int64, types.int64, types.float64)
@@ -156,4 +156,4 @@ def turn(x, rows, columns, out, old):
     """out (columns, rows) <- old out + x^T of x (rows, columns), both flat; rows and columns are multiples of TILE."""
     for i in range(0, rows, TILE):
         for j in range(0, columns, TILE):
-            _turn_tile(x, i * columns + j, columns, out, j * rows + i, rows, old)
+            turn_tile(x, i * columns + j, columns, out, j * rows + i, rows, old)
