@@ -94,7 +94,7 @@ def test_new_spec_runs_as_it_is(cli, spinsweep, tmp_path):
     assert "--force" in cli("new", "toy.waves", "-o", tmp_path / "new.toml", status=2)
     done = spinsweep("run", "new.toml")
     assert done.returncode == 0, done.stderr
-    assert sweep.open(tmp_path / "results" / "new").sizes["a"] == 11
+    assert sweep.open(tmp_path / "results" / "new").sizes["b"] == 11  # a number with a unit
 
 
 def test_plan_writes_nothing(cli, spec, tmp_path):
