@@ -36,12 +36,11 @@ def test_exact_sweep_against_dynamiqs(table, n, count):
     H = rest + jnp.asarray(points["J_z"])[:, None, None] * zz + jnp.asarray(points["h_x"])[:, None, None] * x
     jumps = [np.sqrt(SWEEP["gamma_minus"]) * (row[0] - 1j * row[1]) / 2 for row in s]
     means = [sum(row[a] for row in s) / n for a in range(3)]
-    up = dq.basis([2] * n, [0] * n)
-    method = dq.method.Tsit5(rtol=1e-8, atol=1e-10)
-    options = dq.Options(progress_meter=None, save_states=False)
+    up = dq.basis(2**n, 0)
+    how = {"method": dq.method.Tsit5(rtol=1e-8, atol=1e-10), "progress_meter": False, "save_states": False}
 
     def peer():
-        found = dq.mesolve(H, jumps, up, SWEEP_TIMES, exp_ops=means, method=method, options=options)
+        found = dq.mesolve(H, jumps, up, SWEEP_TIMES, exp_ops=means, **how)
         return np.asarray(found.expects).real
 
     def ours():
