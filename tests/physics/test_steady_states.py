@@ -157,6 +157,7 @@ def test_qutip_agrees_where_damping_is_weak(n):
     assert judge_steady(found) is None
 
 
+@pytest.mark.slow
 def test_six_spins_in_the_insulating_regime():
     """Boundary-driven XXZ at Delta = 20: the gap is 1e-6 of the couplings, and the residual over it still small."""
     system = spin_chain((1.0, 1.0, 20.0), (0, 0, 0), np.eye(6)[-1], np.eye(6)[0], n=6)
