@@ -48,7 +48,7 @@ case $word in
     ensure test
     cd "$top"
     export OPENBLAS_NUM_THREADS=1
-    exec "$venv/bin/python" -m pytest -q -m bench tests/benchmarks/test_bench_table.py "$@"
+    exec "$venv/bin/python" -m pytest -q -m bench tests/benchmarks/test_bench_table.py tests/benchmarks/test_bench_dynamiqs.py "$@"
     ;;
   docs)
     ensure docs

@@ -41,7 +41,7 @@ class Batch(Mapping[str, Any]):
         self,
         model: str,
         method: str,
-        parameters: tuple[Parameter, ...],
+        parameters: Mapping[str, Parameter],
         size: int,
         fixed: Mapping[str, Any],
         varying: Mapping[str, NDArray[Any]],
@@ -56,7 +56,7 @@ class Batch(Mapping[str, Any]):
         self._fixed = fixed
         self._varying = varying
         self._names = frozenset(o.name for o in wanted)
-        self._parameters = {p.name: p for p in parameters}
+        self._parameters = parameters
 
     def __getitem__(self, name: str) -> Any:
         if name in self._varying:
@@ -67,7 +67,7 @@ class Batch(Mapping[str, Any]):
             return value
         if isinstance(value, np.ndarray):
             return np.broadcast_to(value, (self.size, *value.shape))
-        return np.full(self.size, value)
+        return np.full(self.size, value) if self.size > 1 else np.array([value])
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._parameters)
@@ -93,14 +93,19 @@ class Batch(Mapping[str, Any]):
     def select(self, index: NDArray[Any]) -> Batch:
         """The batch of some of the points."""
         varying = {name: array[index] for name, array in self._varying.items()}
-        parameters = tuple(self._parameters.values())
-        return Batch(self.model, self.method, parameters, len(index), self._fixed, varying, self.wanted, self.lengths)
+        own = self._fixed, varying, self.wanted, self.lengths
+        return Batch(self.model, self.method, self._parameters, len(index), *own)
 
     def empty(self) -> dict[str, NDArray[Any]]:
         """NaN-filled arrays (P, ...) for every wanted output."""
-        return {
-            o.name: np.full((self.size, *(self.lengths[d] for d in o.dims)), np.nan, dtype=o.dtype) for o in self.wanted
-        }
+        arrays = {o.name: np.empty(self.shape_of(o), dtype=o.dtype) for o in self.wanted}
+        for array in arrays.values():
+            array.fill(np.nan)
+        return arrays
+
+    def shape_of(self, output: Output) -> tuple[int, ...]:
+        """Shape (P, ...) of an output."""
+        return (self.size, *[self.lengths[d] for d in output.dims]) if output.dims else (self.size,)
 
     def random_keys(self) -> NDArray[np.uint64]:
         """One 64-bit key (P,) per point for the counter-based generator, from seed, model and physical parameters only.
@@ -140,6 +145,8 @@ def point_by_point(solve: Callable[[Point], Mapping[str, Any]], draws_numbers: b
     (0, 1 or 2) and `remark` (a `Remark`). An exception
     fails its own point only; InvalidInput is for `solvers.evaluate` to report or record.
     """
+    if batch.size == 1:
+        return _alone(solve, draws_numbers, batch)
     outputs = batch.empty()
     status = np.zeros(batch.size, dtype=np.int64)
     remarks: dict[int, Remark] = {}
@@ -160,6 +167,26 @@ def point_by_point(solve: Callable[[Point], Mapping[str, Any]], draws_numbers: b
         if status[i] in (WARNED, FAILED) and found.get("remark") is not None:
             remarks[i] = found["remark"]
     return Results(outputs, status, remarks)
+
+
+def _alone(solve: Callable[[Point], Mapping[str, Any]], draws_numbers: bool, batch: Batch) -> Results:
+    """What `point_by_point` makes of a single point, without the arrays of many: the call is all that a cheap one costs."""
+    try:
+        found = solve(batch.point(0, batch.random_keys().item() if draws_numbers else 0))
+        status = found.get("status", OK)
+        if status == FAILED:
+            outputs = batch.empty()
+        else:
+            outputs = {}
+            for o in batch.wanted:
+                value = _fitting(o.name, found, batch.shape_of(o)[1:])
+                outputs[o.name] = np.array(value, dtype=o.dtype)[None]
+    except InvalidInput:
+        raise
+    except Exception as error:
+        return Results(batch.empty(), np.array([FAILED]), {0: remark_of(error)})
+    remark = found.get("remark") if status in (WARNED, FAILED) else None
+    return Results(outputs, np.array([status]), {} if remark is None else {0: remark})
 
 
 def in_bulk(
@@ -203,6 +230,8 @@ def _fitting(name: str, found: Mapping[str, Any], shape: tuple[int, ...]) -> Any
     """The output of that name; PointFailed where a method does not return it, or in another shape than declared."""
     if name not in found:
         raise PointFailed(Kind.WRONG_OUTPUT, f"the method returns {', '.join(found) or 'nothing'}; missing is {name}")
-    if np.shape(found[name]) != shape:
-        raise PointFailed(Kind.WRONG_OUTPUT, f"{name} has the shape {np.shape(found[name])}; declared is {shape}")
-    return found[name]
+    value = found[name]
+    given = () if isinstance(value, float) else np.shape(value)
+    if given != shape:
+        raise PointFailed(Kind.WRONG_OUTPUT, f"{name} has the shape {given}; declared is {shape}")
+    return value

@@ -29,7 +29,11 @@ def _match(expression: str) -> re.Match[str] | None:
 
 def extent(expression: str | int, sizes: Mapping[str, int]) -> int:
     """Evaluate the length of an array dimension: `3`, `N`, `3*N`, `2**N`, `max_distance+1` or `2*cycles*samples`."""
-    if isinstance(expression, int) or expression.isdigit():
+    if isinstance(expression, int):
+        return expression
+    if (named := sizes.get(expression)) is not None:
+        return named
+    if expression.isdigit():
         return int(expression)
     if expression.count("*") > 1 and "**" not in expression:
         return math.prod(extent(part, sizes) for part in expression.split("*"))
@@ -273,7 +277,7 @@ class Output:
     codes: tuple[str, ...] = ()
     label: str = ""
 
-    @property
+    @functools.cached_property
     def dtype(self) -> np.dtype[Any]:
         return np.dtype(np.complex128 if self.kind == "complex" else np.float64)
 

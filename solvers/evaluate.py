@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -32,26 +33,40 @@ def parse_parameters(model: Model, given: Mapping[str, Any], varying: Sequence[s
 
     Raises TypeError for an unknown name and ValueError for a value that is not allowed.
     """
+    return _parsed(model, given, varying)[0]
+
+
+def _parsed(model: Model, given: Mapping[str, Any], varying: Sequence[str]) -> tuple[dict[str, Any], dict[str, int]]:
+    """What `parse_parameters` returns, and the model's `sizes` there."""
+    by_name = model.by_name
+    values = dict(model.defaults)
     for name in given:
-        model.parameter(name)
-    values = {
-        p.name: p.parse(given[p.name]) if p.name in given else p.given_default()
-        for p in model.parameters
-        if p.name not in varying
-    }
-    arrays = [p for p in model.parameters if p.dims and isinstance(values.get(p.name), np.ndarray)]
-    sizes = model.sizes(values) if arrays else {}
-    for p in arrays:
-        value = values[p.name]
-        free = [d for d in p.dims if isinstance(d, str) and any(v in d for v in varying)]
+        if name not in by_name:
+            model.parameter(name)  # says which there are
+    if given:
+        for name, parameter in by_name.items():
+            if name in given and name not in varying:
+                values[name] = parameter.parse(given[name])
+    for name in varying:
+        values.pop(name, None)
+    sizes = model.sizes(values)
+    for p in model.arrays:
+        value = values.get(p.name)
+        if not isinstance(value, np.ndarray):
+            continue
+        if value is p.default:
+            value = values[p.name] = value.copy()
+        free = varying and [d for d in p.dims if isinstance(d, str) and any(v in d for v in varying)]
         if not free:
             values[p.name] = p.check_shape(value, sizes)
+            if p.name in sizes:
+                sizes[p.name] = values[p.name].size
         elif np.ndim(value):
             raise ValueError(
                 f"parameter {p.name}: an array of shape ({', '.join(map(str, p.dims))}) cannot be given while "
                 f"{', '.join(v for v in varying if any(v in d for d in free))} varies; fix the one or leave out the other"
             )
-    return values
+    return values, sizes
 
 
 def make_batch(
@@ -66,8 +81,7 @@ def make_batch(
         raise ValueError(
             f"{model.id}: {', '.join(sorted(both))} is given both per point and as a fixed parameter; give it once"
         )
-    fixed = parse_parameters(model, parameters, tuple(points))
-    sizes = model.sizes(fixed)
+    fixed, sizes = _parsed(model, parameters, tuple(points))
     varying: dict[str, NDArray[Any]] = {}
     for name, values in points.items():
         parameter = model.parameter(name)
@@ -79,12 +93,14 @@ def make_batch(
         if parameter.dims and array.ndim == 1:  # one number per point fills its array
             array = np.stack([parameter.check_shape(np.asarray(value), sizes) for value in array])
         varying[name] = np.ascontiguousarray(parameter.check_shape(array, sizes) if parameter.dims else array)
-    lengths = {name: len(array) for name, array in varying.items()}
-    if len(set(lengths.values())) > 1:
-        raise ValueError(f"{model.id}: all points need the same number of values; given were {lengths}")
-    size = next(iter(lengths.values()), 1)
+    size = 1
+    if varying:
+        lengths = {name: len(array) for name, array in varying.items()}
+        if len(set(lengths.values())) > 1:
+            raise ValueError(f"{model.id}: all points need the same number of values; given were {lengths}")
+        size = next(iter(lengths.values()))
     wanted = wanted_outputs(model, method, keep)
-    return Batch(model.id, method, model.parameters, size, fixed, varying, wanted, model.lengths_of(sizes))
+    return Batch(model.id, method, model.by_name, size, fixed, varying, wanted, model.lengths_of(sizes))
 
 
 def wanted_outputs(model: Model, method: str, keep: Sequence[str] | None) -> tuple[Output, ...]:
@@ -116,7 +132,7 @@ def evaluate(
     chosen = model.method(method)
     batch = make_batch(model, chosen.name, points, parameters, keep)
     inside = _inside_limit(chosen, batch)
-    if inside is None or inside.all():
+    if inside is None:
         outputs, status, remarks = _taken(_run(model, chosen, batch, isolate), batch)
     else:
         outputs, remarks = batch.empty(), {}
@@ -129,7 +145,7 @@ def evaluate(
         if len(index):
             _store(_run(model, chosen, batch.select(index), isolate), index, outputs, status, remarks)
     _refuse_what_is_not_finite(batch, outputs, status, remarks)
-    if status.any():  # OK is 0
+    if np.count_nonzero(status):  # OK is 0
         for i in np.flatnonzero(status != OK).tolist():
             remarks.setdefault(i, Remark(kind=Kind.UNSAID, message=model.status_text[int(status[i])]))
         failed = status == FAILED
@@ -142,8 +158,10 @@ def _refuse_what_is_not_finite(
     batch: Batch, outputs: Mapping[str, NDArray[Any]], status: NDArray[np.int64], remarks: dict[int, Remark]
 ) -> None:
     """Fail every point that holds infinity, or NaN in an output that does not say what NaN means."""
+    if batch.size == 1 and status[0] == FAILED:
+        return
     for output in batch.wanted:
-        if np.isfinite(outputs[output.name]).all():
+        if _all_finite(outputs[output.name]) or (output.nan and not np.isinf(outputs[output.name]).any()):
             continue
         values = outputs[output.name].reshape(batch.size, -1)
         may_be_nan = np.full(batch.size, bool(output.nan)) | ((status == WARNED) & bool(output.nan_if_warned))
@@ -155,11 +173,22 @@ def _refuse_what_is_not_finite(
         status[bad] = FAILED
 
 
+def _all_finite(values: NDArray[Any]) -> bool:
+    """Whether there is neither NaN nor infinity; few numbers are looked at by Python, which begins sooner than NumPy."""
+    if values.size <= _FEW and values.dtype == np.float64:
+        return all(map(math.isfinite, values.ravel().tolist()))
+    return bool(np.isfinite(values).all())
+
+
+_FEW = 16
+
+
 def _inside_limit(method: Method, batch: Batch) -> NDArray[np.bool_] | None:
-    """Which points the method can treat; None: it has no limit."""
+    """Which points the method can treat; None: all of them."""
     if method.limit is None:
         return None
-    return np.broadcast_to(np.asarray(method.limit.holds(batch), dtype=bool), (batch.size,))
+    inside = np.broadcast_to(np.asarray(method.limit.holds(batch), dtype=bool), (batch.size,))
+    return None if inside.all() else inside
 
 
 def _taken(results: Results, batch: Batch) -> tuple[dict[str, NDArray[Any]], NDArray[np.int64], dict[int, Remark]]:
@@ -167,8 +196,8 @@ def _taken(results: Results, batch: Batch) -> tuple[dict[str, NDArray[Any]], NDA
     outputs = {}
     for o in batch.wanted:
         found = results.outputs[o.name]
-        shape = batch.size, *(batch.lengths[d] for d in o.dims)
-        if found.shape != shape or found.dtype != o.dtype or not (found.flags.writeable and found.flags.c_contiguous):
+        shape, flags = batch.shape_of(o), found.flags
+        if found.shape != shape or found.dtype != o.dtype or not (flags.writeable and flags.c_contiguous):
             found = np.array(np.broadcast_to(found, shape), dtype=o.dtype)
         outputs[o.name] = found
     return outputs, np.array(results.status, dtype=np.int64), dict(results.remarks)
@@ -215,9 +244,12 @@ def _validate(model: Model, batch: Batch) -> None:
     """Look at every point; at the first alone where nothing that is looked at varies."""
     if model.validate is None:
         return
+    if batch.size == 1:
+        model.validate(batch.point(0))
+        return
     first = _Watched(batch.point(0))
     model.validate(first)
-    if batch.size > 1 and any(batch.varies(name) for name in first.read):
+    if any(batch.varies(name) for name in first.read):
         fine = np.zeros(batch.size, dtype=bool) if model.surely_valid is None else model.surely_valid(batch)
         for i in np.flatnonzero(~fine).tolist():
             model.validate(batch.point(i))
@@ -294,6 +326,6 @@ def solve(
     evaluation = evaluate(model, method, points={}, parameters=parameters, keep=keep)
     for remark in evaluation.remarks.values():
         warnings.warn(f"{model}: status {evaluation.status[0]}: {remark.message}", SolverWarning, stacklevel=2)
-    return {name: array[0] if array.ndim > 1 else array.reshape(()) for name, array in evaluation.outputs.items()} | {
-        "status": evaluation.status.reshape(())
-    }
+    found = {name: array[0] if array.ndim > 1 else array.reshape(()) for name, array in evaluation.outputs.items()}
+    found["status"] = evaluation.status.reshape(())
+    return found

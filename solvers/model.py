@@ -180,7 +180,7 @@ class Model:
 
     def parameter(self, name: str) -> Parameter:
         """The parameter of that name; TypeError with the nearest names if there is none."""
-        if (found := self._by_name.get(name)) is not None:
+        if (found := self.by_name.get(name)) is not None:
             return found
         names = [p.name for p in self.parameters]
         raise TypeError(f"{self.id} has no parameter {name!r}; it has {', '.join(names)}{did_you_mean(name, names)}")
@@ -189,19 +189,37 @@ class Model:
         """The method of that name (None: the default, the first); ValueError with the nearest names if there is none."""
         if name is None:
             return self.methods[0]
-        for method in self.methods:
-            if method.name == name:
-                return method
+        if (found := self._methods_by_name.get(name)) is not None:
+            return found
         names = [m.name for m in self.methods]
         raise ValueError(f"{self.id} has no method {name!r}; it has {', '.join(names)}{did_you_mean(name, names)}")
 
     def outputs_of(self, method: str) -> tuple[Output, ...]:
         """The outputs that `method` gives."""
-        return tuple(o for o in self.outputs if not o.methods or method in o.methods)
+        return self._outputs_by_method[method]
 
     @functools.cached_property
-    def _by_name(self) -> dict[str, Parameter]:
+    def by_name(self) -> Mapping[str, Parameter]:
+        """The parameters by name."""
         return {p.name: p for p in self.parameters}
+
+    @functools.cached_property
+    def defaults(self) -> Mapping[str, Any]:
+        """What `parse` makes of every default; an array among them is to be copied before it is handed out."""
+        return {p.name: p.default for p in self.parameters}
+
+    @functools.cached_property
+    def arrays(self) -> tuple[Parameter, ...]:
+        """The parameters that are arrays."""
+        return tuple(p for p in self.parameters if p.dims)
+
+    @functools.cached_property
+    def _methods_by_name(self) -> dict[str, Method]:
+        return {m.name: m for m in self.methods}
+
+    @functools.cached_property
+    def _outputs_by_method(self) -> dict[str, tuple[Output, ...]]:
+        return {m.name: tuple(o for o in self.outputs if not o.methods or m.name in o.methods) for m in self.methods}
 
     @functools.cached_property
     def _of_sizes(self) -> tuple[Parameter, ...]:
@@ -215,10 +233,10 @@ class Model:
         sizes = {}
         for p in self._of_sizes:
             value = parameters.get(p.name)
-            if not p.dims:
-                if isinstance(value, int):
+            if isinstance(value, int):
+                if not p.dims:
                     sizes[p.name] = value
-            elif isinstance(value, np.ndarray):
+            elif p.dims and isinstance(value, np.ndarray):
                 sizes[p.name] = value.size
         return sizes
 

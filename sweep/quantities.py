@@ -1,4 +1,4 @@
-"""Durations and sizes in words."""
+"""Durations, sizes and numbers of things in words."""
 
 from __future__ import annotations
 
@@ -26,3 +26,8 @@ def size(count: float) -> str:
         if count >= 0.9 * 1024**power:
             return f"{count / 1024**power:.3g} {unit}"
     return f"{count:.0f} B"
+
+
+def number(count: int, thing: str) -> str:
+    """So many of a thing: `1 tile`, `1,024 tiles`."""
+    return f"{count:,} {thing}{'' if count == 1 else 's'}"

@@ -15,6 +15,7 @@ sys.path.insert(0, str(ROOT / "deploy" / "docs" / "extensions"))
 
 from docstrings import page, sentence  # noqa: E402
 from equations import mathtext, split_tag  # noqa: E402
+from field_lists import field_lists  # noqa: E402
 from inline_math import svg  # noqa: E402
 from model_pages import model_page  # noqa: E402
 from spec_page import spec_page  # noqa: E402
@@ -49,7 +50,7 @@ def test_the_number_of_an_equation_stands_beside_it():
 
 def test_sentences_keep_their_words_and_typeset_symbols():
     assert sentence("B_x turns <S_z>") == r"{math}`B_{x}` turns \<{math}`S_{z}`\>"
-    assert sentence("see first_bad_time") == r"see first\_bad\_time"
+    assert sentence("see first_bad_time") == "see `first_bad_time`"
 
 
 @pytest.mark.parametrize("name", OURS)
@@ -77,4 +78,19 @@ def test_the_spec_page_has_every_key():
 
 def test_methods_and_what_they_do_become_a_list():
     text = page("    exact   density matrix, N <= 12\n    fast    x' = -x\n", frozenset({"exact", "fast"}))
-    assert text == "`exact`\n: density matrix, N \\<= 12\n\n`fast`\n: ```{math}\n  x'\\,=\\,-x\n  ```"
+    assert text == "`exact`\n: density matrix, N ≤ 12\n\n`fast`\n: ```{math}\n  x'\\,=\\,-x\n  ```"
+
+
+def test_parameters_of_the_python_face_are_fields():
+    """Paragraphs come first, and what is said about a parameter is no type."""
+    lines = ["Do it.", "", "Parameters", "----------", "a : one thing,", "    in two lines.", "b : another.", ""]
+    lines += ["Returns", "-------", "What it did.", "", "Raises nothing.", ""]
+    found = [line for line in field_lists(lines) if line]
+    assert found == [
+        "Do it.",
+        "Raises nothing.",
+        ":param a: one thing, in two lines.",
+        ":param b: another.",
+        ":returns: What it did.",
+    ]
+    assert field_lists(["Do it."]) == ["Do it."]

@@ -268,16 +268,21 @@ def test_figure_7_of_the_phase_space_paper(cluster, tmp_path):
         ("atlas_cycle", {"N": [4], "tau_s": [0.1], "tau_d": [0.1, 1.0]}),
         ("atlas_magnet", {"V_x": [0.5], "Gamma": [0.1, 1.0]}),
         ("atlas_spin", {"S": [2.0], "Omega": [1.0], "variant": ["positive_diffusion", "conserving"]}),
+        ("atlas_chain", {"S": [0.5, 1.0], "J_y": [-1.6], "Gamma": [1.0], "variant": ["conserving"]}),
+        ("atlas_rest", {"S": [0.5, 1.0], "J_y": [-1.0], "J_z": [0.0]}),
+        ("atlas_cat", {"N": [2, 4], "eta": [0.3], "delta": [0.1]}),
+        ("atlas_emitters", {"Gamma": [10.0, 100.0], "tau_s": [0.1, 0.4], "gamma": [1.0]}),
     ],
 )
 def test_error_atlas_is_what_the_product_computes(cluster, tmp_path, name, axes):
     """Some of its points again: the committed table has their errors, of random methods too."""
-    raw = with_overrides(
-        read(ROOT / "examples" / f"{name}.toml"), axes={axis: {"values": values} for axis, values in axes.items()}
-    )
-    launch.run(parse(raw), tmp_path / "run", stream=io.StringIO(), cluster=contextlib.nullcontext(cluster))
     script = runpy.run_path(str(ROOT / "examples" / "error_atlas.py"))
-    found = {row[:3]: row[3] for row in script["rows"](*script["errors"](tmp_path / "run", name))}
+    for spec in script["specs"](name):
+        raw = with_overrides(
+            read(ROOT / "examples" / f"{spec}.toml"), axes={axis: {"values": values} for axis, values in axes.items()}
+        )
+        launch.run(parse(raw), tmp_path / spec, stream=io.StringIO(), cluster=contextlib.nullcontext(cluster))
+    found = {row[:3]: row[3] for row in script["rows"](*script["errors"](tmp_path, name))}
     with (ROOT / "examples" / "atlas.csv").open() as file:
         kept = {(row["sweep"], row["method"], row["point"]): row["error"] for row in csv.DictReader(file)}
     assert len(found) >= 4

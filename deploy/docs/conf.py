@@ -23,10 +23,13 @@ extensions = [
     "sphinx.ext.napoleon",
     "sphinx_click",
     "sphinx_design",
+    "field_lists",
     "inline_math",
     "pages",
 ]
 exclude_patterns = ["extensions"]
+smartquotes_action = "qe"  # quotes and dots, but no dashes: `--axis` is an option
+default_role = "code"  # of docstrings, whose names stand in single backticks
 source_suffix = {".md": "myst-nb", ".ipynb": "myst-nb"}
 myst_enable_extensions = ["colon_fence", "deflist", "dollarmath"]
 myst_dmath_double_inline = True

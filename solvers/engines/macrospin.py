@@ -23,7 +23,7 @@ from solvers.numerics.compile import FASTMATH, entry, kernel
 from solvers.numerics.outcome import EVENT
 from solvers.numerics.runge_kutta import runge_kutta
 
-FIELD, COUPLING, GYRO, DAMPING, TORQUE, DECAY, SOURCE, CENTRE, CONSERVING, SIGN, REST = (
+FIELD, COUPLING, GYRO, DAMPING, TORQUE, DECAY, SOURCE, CENTRE, CONSERVING, SIGN, REST, BARRIER = (
     0,
     3,
     6,
@@ -35,8 +35,9 @@ FIELD, COUPLING, GYRO, DAMPING, TORQUE, DECAY, SOURCE, CENTRE, CONSERVING, SIGN,
     20,
     21,
     22,
+    23,
 )
-WIDTH = 23
+WIDTH = 24
 
 
 def row(
@@ -50,7 +51,9 @@ def row(
     source: ArrayLike = 0.0,
     centre: ArrayLike = 0.0,
 ) -> NDArray[np.float64]:
-    """The numbers (..., WIDTH) of points: B, V, gyro, damping, torque, R, s, c, whether |m| is conserved; the last two are free.
+    """The numbers (..., WIDTH) of points: B, V, gyro, damping, torque, R, s, c, whether |m| is conserved.
+
+    The sign of m_z, the rate at rest and the energy that ends a relaxation (infinite: none) are left to who needs them.
 
     Vectors (..., 3), the first of them with all points in front.
     """
@@ -66,6 +69,7 @@ def row(
         p[..., place : place + 3] = vector
     p[..., GYRO], p[..., DAMPING] = gyro, damping
     p[..., CONSERVING] = ~p[..., DECAY : CENTRE + 3].any(axis=-1)
+    p[..., BARRIER] = np.inf
     return p
 
 
@@ -148,9 +152,20 @@ def motion(t, y, p):
     return math.sqrt(dx * dx + dy * dy + dz * dz) - p[REST]
 
 
+@kernel
+def arrival(t, y, p):
+    """Falls to zero where m comes to rest, or B.m + (V o m).m/2 reaches p[BARRIER]."""
+    if p[BARRIER] == np.inf:
+        return motion(t, y, p)
+    work = 0.0
+    for a in range(3):
+        work += (p[FIELD + a] + 0.5 * p[COUPLING + a] * y[a]) * y[a]
+    return min(motion(t, y, p), p[BARRIER] - work)
+
+
 _integrate = automatic(macrospin_rhs, macrospin_jacobian)
 _integrate_to_equator = automatic(macrospin_rhs, macrospin_jacobian, height)
-_integrate_to_rest = runge_kutta(macrospin_rhs, motion)
+integrate_to_rest = runge_kutta(macrospin_rhs, arrival)
 
 
 @kernel
@@ -194,7 +209,7 @@ def relax(p, m, duration, rtol, atol, max_steps, end, out):
     if motion(0.0, m, p) <= 0.0:
         return EVENT, 0
     end[0] = duration
-    code, _, steps = _integrate_to_rest(p, m, end, out, rtol, atol, max_steps)
+    code, _, steps = integrate_to_rest(p, m, end, out, rtol, atol, max_steps)
     if p[CONSERVING] > 0.0:
         normalise(m)
     return code, steps

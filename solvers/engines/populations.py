@@ -37,6 +37,9 @@ from solvers.numerics.rational_exponential import (
 
 POSITIVITY = -5e-13
 """A step that leaves a population below this is repeated with a shorter one, whatever the estimate says."""
+NEAR_MISS = 1e3
+"""A first step whose estimate is too large by no more than this is tried again at half its length: over a finished flash the
+estimate is noise and falls with N Gamma dt."""
 SMALLEST_FRACTION = 2.0**-40
 """A step this small a part of the phase means that the propagation has failed."""
 
@@ -287,10 +290,12 @@ def propagate(P, rates, q, collective, tau, dephased, positive):
         if not (error <= limit and (not positive or lowest >= POSITIVITY * size)):
             if fraction <= SMALLEST_FRACTION:
                 return mean_n, mean_emission, -1
+            near = fraction == 1.0 and error <= NEAR_MISS * limit and (not positive or lowest >= POSITIVITY * size)
             fraction *= 0.5
-            if patience == 0:  # nothing is known of this state yet: begin where every state is safe
-                fraction = min(fraction, _careful(P, rates, q, tau))
-            patience = 4
+            if not near:
+                if patience == 0:  # nothing is known of this state yet: begin where every state is safe
+                    fraction = min(fraction, _careful(P, rates, q, tau))
+                patience = 4
             continue
         # The sum of populations is the same after each sweep, up to 1e-15.
         scale = 1.0

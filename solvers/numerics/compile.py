@@ -26,6 +26,7 @@ from solvers.numerics import machine_code
 from solvers.numerics.identity import named_by_content
 from solvers.numerics.parts import PartCompiler
 from solvers.numerics.self_contained import SelfContainedCompiler
+from solvers.numerics.wide_vectors import WideCompiler
 
 FASTMATH = {"reassoc", "nsz", "arcp", "contract", "afn"}
 """Everything that lets loops vectorise except the flags that assume there is no NaN and no infinity."""
@@ -109,7 +110,9 @@ class _Cache:
         return "\n".join([function.__module__, function.__qualname__, *codegen.magic_tuple(), *types])
 
 
-def kernel(function: Callable[..., Any] | None = None, *, fastmath: Any = False, inline: str = "never") -> Any:
+def kernel(
+    function: Callable[..., Any] | None = None, *, fastmath: Any = False, inline: str = "never", wide: bool = False
+) -> Any:
     """Compile a function that only other kernels call: it is part of their machine code (see `parts`) and is not cached itself.
 
     Right-hand sides and integrators are such functions. An integrator is a *factory*, `integrate = dopri5(rhs)`, called
@@ -118,13 +121,14 @@ def kernel(function: Callable[..., Any] | None = None, *, fastmath: Any = False,
 
     `inline`: "always" puts it into its callers whatever its size, so that loops around it vectorise. LLVM does that: Numba's
     own inlining types and lowers the function once more for every call, which took half of the time of some first solves.
+    `wide` is for loops over lanes that are arithmetic enough to gain from vectors of 512 bits (see `wide_vectors`).
     """
     if function is None:
-        return functools.partial(kernel, fastmath=fastmath, inline=inline)
+        return functools.partial(kernel, fastmath=fastmath, inline=inline, wide=wide)
     options = {"nogil": True, "fastmath": fastmath, "forceinline": inline == "always", "error_model": "numpy"}
-    named = named_by_content(function, _described(options))
+    named = named_by_content(function, _described({**options, "wide": True} if wide else options))
     no_wrappers = {"no_cpython_wrapper": True, "no_cfunc_wrapper": True}
-    dispatcher = numba.njit(**options, **no_wrappers, pipeline_class=PartCompiler)(named)
+    dispatcher = numba.njit(**options, **no_wrappers, pipeline_class=WideCompiler if wide else PartCompiler)(named)
 
     def add_overload(result: Any) -> None:
         """Known to callers that are compiled, not to Numba's dispatch of calls from Python, which would jump to no code."""

@@ -25,10 +25,11 @@ ROUNDING = 100 * EPS
 
 @dataclass(frozen=True)
 class Inverse:
-    """A^-1, A's factors, and eps times the spectral radius of |A^-1| |A|.
+    """A^-1, A's factors, and eps times the spectral radius of |A^-1| (|A| + |L| |U|).
 
-    The reciprocal of that radius is, up to the order of the matrix, the relative change of single entries that makes A
-    singular (S. M. Rump, SIAM Rev. 41, 102 (1999)); it does not depend on the units of the unknowns.
+    Without the factors L and U, the reciprocal of that radius is, up to the order of the matrix, the relative change of
+    single entries that makes A singular (S. M. Rump, SIAM Rev. 41, 102 (1999)); it does not depend on the units of the
+    unknowns. The factors stand for the rounding of the elimination itself, which also falls where A has zeros.
     """
 
     matrix: NDArray[Any]
@@ -61,22 +62,38 @@ def invert(A: NDArray[Any]) -> Inverse:
         solved = lu_solve((factors, pivots), np.eye(n, dtype=A.dtype), check_finite=False)
         inverse = np.empty_like(solved)
         inverse[np.ix_(order, order)] = solved
-        return Inverse(inverse, EPS * _perron(np.abs(inverse), np.abs(A)), order, (factors, pivots))
+        rounded = np.abs(A)
+        rounded[np.ix_(order[_permutation(pivots)], order)] += np.abs(np.tril(factors, -1) + np.eye(n)) @ np.abs(
+            np.triu(factors)
+        )
+        return Inverse(inverse, EPS * _perron(np.abs(inverse), rounded), order, (factors, pivots))
+
+
+def _permutation(pivots: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Which row of A each row of L U is, from the exchanges of the elimination."""
+    rows = np.arange(len(pivots))
+    for k, other in enumerate(pivots.tolist()):
+        rows[k], rows[other] = rows[other], rows[k]
+    return rows
 
 
 def _perron(left: NDArray[np.float64], right: NDArray[np.float64]) -> float:
-    """The spectral radius of left @ right, entries not negative, by power iteration."""
+    """The spectral radius of left @ right, entries not negative, by power iteration.
+
+    Two steps at a time: beside a vanishing diagonal large and small steps alternate for ever.
+    """
     vector = np.ones(len(left))
-    radius = float("inf")
+    radius = before = float("inf")
     for _ in range(30):
         image = left @ (right @ vector)
         size = float(image.max())
         if not np.isfinite(size) or size == 0.0:
             return size if size == 0.0 else float("inf")
         image /= size
-        if abs(size - radius) < 0.05 * size:
-            return size
-        radius, vector = size, np.maximum(image, 1e-300)
+        both = (size * before) ** 0.5
+        if abs(both - radius) < 0.05 * both:
+            return both
+        radius, before, vector = both, size, np.maximum(image, 1e-300)
     return radius
 
 

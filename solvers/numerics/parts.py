@@ -1,10 +1,12 @@
-"""Kernels as parts: lowered once, then optimised and turned into machine code only within the entries that call them.
+"""Kernels as parts: each is optimised once, by itself, and becomes machine code only within the entries that call it.
 
 Numba treats every function as something that Python may call: it links all callees in, optimises the whole, makes machine
 code of it and of two wrappers, and does so again for the caller, whose callees were optimised a level below already. Code
-at depth d is optimised d times. A kernel is only called by other kernels and by entries, so its *part* stops after
-lowering, and so do the parts of what Numba itself compiles into kernels (`numpy.sum`, products of complex numbers). An
-entry links in all the parts it reaches, once each, and is optimised as one (see `self_contained`).
+at depth d is optimised and turned into machine code d times. A kernel is only called by other kernels and by entries, so its
+*part* stops at optimised code without callees, and so do the parts of what Numba itself compiles into kernels (`numpy.sum`,
+products of complex numbers). Small callees are at hand while a part is optimised, so that they go into its loops before
+these are vectorised, as with Numba; those that stay outside are left to the entry. An entry links in all the parts it
+reaches, once each, and is optimised as one (see `self_contained`).
 
 A part that Python does call after all (tests do) is compiled once more, in Numba's own way.
 """
@@ -22,8 +24,14 @@ from numba.core.compiler import CompilerBase, DefaultPassBuilder
 from numba.core.cpu import CPUContext
 from numba.core.registry import cpu_target
 
+_SHARED = (ll.Linkage.weak_odr, ll.Linkage.linkonce_odr)
+
 NO_ADDRESS = 0
 """Numba's own address of a function without a wrapper; Python never has such a function in hand."""
+
+SMALL = 180
+"""Lines of a function that LLVM may put into its callers: its threshold is about 50 instructions, and three times that at most;
+the rest is for what known arguments make vanish. Larger ones need not be read at all."""
 
 
 class PartLibrary(JITCodeLibrary):
@@ -33,6 +41,7 @@ class PartLibrary(JITCodeLibrary):
         super().__init__(codegen, name)
         self._linkable: Any = None
         self._whole: Any = None
+        self._small = True
         self._standing_alone: JITCodeLibrary | None = None
 
     def finalize(self) -> None:
@@ -43,11 +52,34 @@ class PartLibrary(JITCodeLibrary):
         self._finalized = True
 
     def linkable(self) -> Any:
-        """This part's own functions, for a module that links in the parts it calls as well."""
+        """This part's own functions, optimised, for a module that links in the parts it calls as well."""
         self._ensure_finalized()
         if self._linkable is None:
-            self._linkable = _for_linking(self._final_module)
+            self._optimize()
         return self._linkable
+
+    def is_small(self) -> bool:
+        """Whether calls of it may be replaced by its instructions."""
+        self.linkable()
+        return self._small
+
+    def _optimize(self) -> None:
+        original = self._final_module
+        own = {f.name for f in original.functions if not f.is_declaration}
+        self._final_module: Any = original.clone()
+        small = [x for x in reached(self._linking_libraries) if not isinstance(x, PartLibrary) or x.is_small()]
+        for library in link_parts(self._final_module, small):
+            self._final_module.link_in(library._get_module_for_linking(), preserve=True)
+        for function in self._final_module.functions:
+            if not function.is_declaration and function.name not in own and function.linkage in _SHARED:
+                function.linkage = ll.Linkage.available_externally  # to be read, not to be kept
+        self._optimize_final_module()
+        self._linkable, self._final_module = self._final_module, original
+        for function in self._linkable.functions:
+            if not function.is_declaration:
+                if function.linkage == ll.Linkage.external:
+                    function.linkage = ll.Linkage.weak_odr  # linked in whether it is called by what is there already or not
+                self._small = self._small and str(function).count("\n") < SMALL
 
     def _get_module_for_linking(self) -> Any:
         """This part with all that it calls, for libraries of Numba's own kind."""
@@ -56,12 +88,19 @@ class PartLibrary(JITCodeLibrary):
             self._whole = self.linkable().clone()
             for library in reached(self._linking_libraries):
                 self._whole.link_in(_linkable(library), preserve=True)
+            for function in self._whole.functions:
+                if not function.is_declaration and function.linkage == ll.Linkage.weak_odr:
+                    function.linkage = ll.Linkage.linkonce_odr
         return self._whole
 
     def has_wrapper(self, fndesc: Any) -> bool:
         """Whether a function was lowered with what lets Python call it."""
         self._ensure_finalized()
         return any(f.name == fndesc.llvm_cpython_wrapper_name for f in self._final_module.functions)
+
+    def get_asm_str(self) -> str:
+        """This part's own instructions; what it calls is not among them."""
+        return str(self._codegen._tm.emit_assembly(self.linkable()))
 
     def get_pointer_to_function(self, name: str) -> int:
         """The address of a function, which becomes machine code now."""
@@ -89,9 +128,9 @@ def reached(libraries: Iterable[Any]) -> list[Any]:
 
 
 def link_parts(module: Any, libraries: Iterable[Any]) -> list[Any]:
-    """Link all parts that `libraries` reach into a module; returns the libraries that are no parts."""
+    """Link all parts among `libraries` into a module; returns the libraries that are no parts."""
     others = []
-    for library in reached(libraries):
+    for library in libraries:
         if isinstance(library, PartLibrary):
             module.link_in(library.linkable(), preserve=True)
         else:
@@ -101,14 +140,6 @@ def link_parts(module: Any, libraries: Iterable[Any]) -> list[Any]:
 
 def _linkable(library: Any) -> Any:
     return library.linkable() if isinstance(library, PartLibrary) else library._get_module_for_linking()
-
-
-def _for_linking(module: Any) -> Any:
-    module = module.clone()
-    for function in module.functions:
-        if not function.is_declaration and function.linkage == ll.Linkage.external:
-            function.linkage = ll.Linkage.linkonce_odr
-    return module
 
 
 class KernelLibrary(PartLibrary):
@@ -144,11 +175,13 @@ def making_parts(wanted: bool = True) -> Iterator[None]:
 class PartCompiler(CompilerBase):
     """Numba's compiler of nopython functions, for kernels."""
 
+    library: type[KernelLibrary] = KernelLibrary
+
     def define_pipelines(self) -> list[Any]:
         return [DefaultPassBuilder.define_nopython_pipeline(self.state)]
 
     def _compile_core(self) -> Any:
-        self.state.library = KernelLibrary(self.state.targetctx.codegen(), self.state.func_id.func_qualname)
+        self.state.library = self.library(self.state.targetctx.codegen(), self.state.func_id.func_qualname)
         with making_parts():
             return super()._compile_core()
 

@@ -37,7 +37,7 @@ def block(J):
 
 
 def rosenbrock_three(rhs: Callable[..., Any], jacobian: Callable[..., Any], quadratures: int) -> Any:
-    """Make `integrate(p, y, times, out, rtol, atol, max_steps) -> (code, t_reached, steps)`.
+    """Make `integrate(p, y, times, out, rtol, atol, max_steps, h) -> (code, t_reached, steps)`.
 
     Parameters
     ----------
@@ -45,7 +45,7 @@ def rosenbrock_three(rhs: Callable[..., Any], jacobian: Callable[..., Any], quad
     jacobian : kernel `jacobian(t, y, p, J)`, writes J[i, j] = d dy_i / d y_j for j < 3; all other entries are zero.
     quadratures : how many variables follow the three.
 
-    The kernel made is called like that of `rosenbrock`.
+    The kernel made is called like that of `rosenbrock`, with the first step `h` besides (0: it is guessed).
     """
     size = 3 + quadratures
     exponent = 1.0 / ORDER
@@ -92,12 +92,12 @@ def rosenbrock_three(rhs: Callable[..., Any], jacobian: Callable[..., Any], quad
         return min(longest, 0.01 / fastest) if fastest > 0.0 else longest
 
     @kernel(fastmath=FASTMATH)
-    def integrate(p, y, times, out, rtol, atol, max_steps):
+    def integrate(p, y, times, out, rtol, atol, max_steps, h):
         atol = attainable(atol, y)
         k = np.empty((STAGES, size))
         y_new, dy = np.empty(size), np.empty(size)
         J = np.zeros((size, size))
-        t, h, h_old, gain_old, steps = 0.0, 0.0, 0.0, FIRST_GAIN, 0
+        t, h_old, gain_old, steps = 0.0, 0.0, FIRST_GAIN, 0
         out[:, :] = np.nan
         for row in range(times.size):
             t_end = times[row]

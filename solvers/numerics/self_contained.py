@@ -21,7 +21,7 @@ from numba.core.compiler import CompilerBase, DefaultPassBuilder
 from numba.core.compiler_machinery import LoweringPass, register_pass
 from numba.core.typed_passes import AnnotateTypes
 
-from solvers.numerics.parts import link_parts, making_parts
+from solvers.numerics.parts import link_parts, making_parts, reached
 
 
 class _SelfContainedLibrary(JITCodeLibrary):
@@ -36,7 +36,7 @@ class _SelfContainedLibrary(JITCodeLibrary):
         super().add_llvm_module(ll_module)
 
     def finalize(self) -> None:
-        self._linking_libraries: list[Any] = link_parts(self._final_module, self._linking_libraries)
+        self._linking_libraries: list[Any] = link_parts(self._final_module, reached(self._linking_libraries))
         super().finalize()
 
     def _optimize_final_module(self) -> None:

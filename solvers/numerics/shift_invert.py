@@ -138,17 +138,32 @@ class Exponential:
         self._tolerance = tolerance
         self._most = most
 
-    def __call__(self, v: Vector, times: Vector) -> Vector:
-        """exp(t A) v (T, n) at `times` (T,) >= 0, ascending; PointFailed where `most` steps do not suffice."""
+    @property
+    def dense(self) -> bool:
+        """Whether the matrix is small enough for dense exponentials."""
+        return int(self._A.shape[0]) <= _DENSE
+
+    def probe(self, v: Vector, step: float, within: float) -> float:
+        """The time up to `step` that one space reaches from v to an error `within`; 0 if not even its first share."""
+        offered = step * _SHARES
+        _, converged, _ = self._space(v, offered, within)
+        reached = len(offered) if converged.all() else int(np.argmin(converged))
+        return float(offered[reached - 1]) if reached else 0.0
+
+    def __call__(self, v: Vector, times: Vector, within: float | None = None, first: float = 0.0) -> Vector:
+        """exp(t A) v (T, n) at `times` (T,) >= 0, ascending; PointFailed where `most` steps do not suffice.
+
+        `within` is the error of a step, by default `tolerance` beside |v|; `first` is a first step known to suffice.
+        """
         out = np.zeros((len(times), len(v)))
-        size = float(np.linalg.norm(v))
+        within = self._tolerance * float(np.linalg.norm(v)) if within is None else within
         done = int(np.searchsorted(times, 0.0, side="right"))
         out[:done] = v
-        if len(v) <= _DENSE:
+        if self.dense:
             return self._dense(v, times, done, out)
-        now, step, steps, limited = 0.0, 0.0, 0, False
+        now, step, steps, limited = 0.0, first, 0, first > 0.0
         while done < len(times):
-            if float(np.linalg.norm(v)) <= 0.01 * self._tolerance * size:
+            if float(np.linalg.norm(v)) <= 0.01 * within:
                 break  # what is left stays zero
             if steps == self._most:
                 raise PointFailed(
@@ -161,7 +176,7 @@ class Exponential:
             step = min(step, times[-1] - now)
             wanted = times[done : np.searchsorted(times, now + step, side="right")] - now
             offered = np.unique(np.concatenate([wanted, step * _SHARES]))
-            states, converged, growth = self._space(v, offered, self._tolerance * size)
+            states, converged, growth = self._space(v, offered, within)
             reached = len(offered) if converged.all() else int(np.argmin(converged))
             if reached == 0:
                 step, limited = step / (8.0 if limited else 64.0), True

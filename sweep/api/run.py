@@ -28,6 +28,8 @@ from sweep.results.status import RunStatus, status_of
 if TYPE_CHECKING:
     import xarray
 
+    from sweep.execution.finalizing import Finalized
+
 
 @dataclass(frozen=True)
 class Point:
@@ -95,6 +97,25 @@ class Run:
     def errors(self) -> list[Group]:
         """Failed points grouped by cause, each with an example and the command that repeats it."""
         return groups(self.folder)
+
+    def finalize(self, undo: bool = False, break_lease: bool = False) -> Finalized:
+        """Pack the chunks of the run, which is complete, into few files; every chunk is compared before the old files go.
+
+        Parameters
+        ----------
+        undo : take them apart again, so that points can be added.
+        break_lease : take the run from another driver that you know is gone.
+
+        Returns
+        -------
+        Finalized: the number of files `before` and `after`, chunks that were `lost` because they are damaged, and whether
+        something was `done`.
+
+        Raises RunError where the run is not complete, is damaged, or a driver is at work on it; it then stays as it is.
+        """
+        from sweep.execution.finalizing import finalize, take_apart
+
+        return (take_apart if undo else finalize)(self.folder, break_lease)
 
     def point(self, **coordinates: Any) -> Point:
         """The point nearest to the given coordinates (numbers), or with those labels; dimensions of length 1 may be left out.

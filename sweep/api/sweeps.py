@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
     from sweep.api.run import Run
     from sweep.clusters.cluster import Cluster
+    from sweep.execution.launch import Options
     from sweep.execution.result import RunResult
 
 
@@ -109,15 +110,7 @@ class Sweep:
         from sweep.execution import launch
 
         out = self._place(store)
-        options = launch.Options(
-            workers=workers,
-            quiet=quiet,
-            accept_code_change=accept_code_change,
-            break_lease=break_lease,
-            overwrite=overwrite,
-            extend=extend,
-            python=True,
-        )
+        options = _options(None, workers, quiet, accept_code_change, break_lease, overwrite, extend)
         return _opened(launch.run(self.spec(), out, options, cluster=_cluster_of(client)))
 
     def submit(
@@ -148,20 +141,10 @@ class Sweep:
         """
         from sweep.api.run import Run
         from sweep.execution import submitting
-        from sweep.execution.launch import Options
 
         if client is not None and cluster is not None:
             raise SpecError("give submit(client=...) or submit(cluster=...), not both")
-        options = Options(
-            cluster=cluster,
-            workers=workers,
-            quiet=quiet,
-            accept_code_change=accept_code_change,
-            break_lease=break_lease,
-            overwrite=overwrite,
-            extend=extend,
-            python=True,
-        )
+        options = _options(cluster, workers, quiet, accept_code_change, break_lease, overwrite, extend)
         out = self._place(store)
         submitting.submit(self.spec(), out, options, cluster=_cluster_of(client))
         return Run(out)
@@ -201,6 +184,30 @@ def refine(
     changes = {name: _form(value) for name, value in given.items() if value is not None}
     options = launch.Options(workers=workers, quiet=quiet, python=True)
     return _opened(launch.refine(place(store), changes, options, cluster=_cluster_of(client)))
+
+
+def _options(
+    cluster: str | None,
+    workers: int | None,
+    quiet: bool,
+    accept_code_change: bool,
+    break_lease: bool,
+    overwrite: bool,
+    extend: bool,
+) -> Options:
+    """What `run` and `submit` have in common."""
+    from sweep.execution.launch import Options
+
+    return Options(
+        cluster=cluster,
+        workers=workers,
+        quiet=quiet,
+        accept_code_change=accept_code_change,
+        break_lease=break_lease,
+        overwrite=overwrite,
+        extend=extend,
+        python=True,
+    )
 
 
 def _cluster_of(client: Client | None) -> AbstractContextManager[Cluster] | None:

@@ -16,7 +16,7 @@ def cluster() -> None:
     """Commands about clusters."""
 
 
-@cluster.command()
+@cluster.command(short_help="Try one worker of CLUSTER: can it serve runs?")
 @click.argument("name", metavar="CLUSTER")
 @click.option(
     "--out",

@@ -86,29 +86,41 @@ def describe(model: Model) -> Json:
 
 def _text(model: Model) -> str:
     from solvers.physics import physics_of
+    from sweep.cli.paragraphs import columns, filled, hung
 
+    width = columns()
     physics = physics_of(model)
-    lines = [f"{model.id}: {model.title}", f"Equations: {model.source}"]
-    lines += [f"Paper: {physics.paper.text()}"] if physics.paper else []
-    lines += ["", physics.text(), "", "Methods (the first is the default)"]
+    head = [f"{model.id}: {model.title}", f"Equations: {model.source}"]
+    head += [f"Paper: {physics.paper.text()}"] if physics.paper else []
+    lines = [one for line in head for one in hung("", line, width, 4)]
+    lines += ["", filled(physics.text(), width)]
+
+    def table(title: str, rows: list[tuple[str, str]]) -> None:
+        left = max((len(name) for name, _ in rows), default=0)
+        lines.extend(["", title])
+        for name, text in rows:
+            lines.extend(hung(f"  {name:{left}}  ", text, width))
+
+    methods = []
     for m in model.methods:
         limit = f"; {m.limit.text}" if m.limit else ""
-        lines.append(f"  {m.name}: {m.meaning}{f' ({m.source})' if m.source else ''}{limit}")
-    lines += ["", "Parameters"]
-    width = max(len(p.name) for p in model.parameters)
+        methods.append((m.name, f"{m.meaning}{f' ({m.source})' if m.source else ''}{limit}"))
+    table("Methods (the first is the default)", methods)
+    parameters = []
     for p in model.parameters:
         default = "not given" if p.default is None else said(p.default)
         unit = "" if p.unit == "1" else f" [{p.unit}]"
         marks = "; sets a shape, not an axis" if p.shape else ""
-        lines.append(f"  {p.name:{width}}  {p.meaning}{unit}; {p.allowed}; default {default}{marks}")
-    lines += ["", "Outputs"]
-    width = max(len(o.name) for o in model.outputs)
+        parameters.append((p.name, f"{p.meaning}{unit}; {p.allowed}; default {default}{marks}"))
+    table("Parameters", parameters)
+    outputs = []
     for o in model.outputs:
         unit = "" if o.unit == "1" else f" [{o.unit}]"
         only = f"; only {', '.join(o.methods)}" if o.methods else ""
-        dims = f" ({', '.join(o.dims)})" if o.dims else ""
-        lines.append(f"  {o.name:{width}}{dims}  {o.meaning}{unit}{only}")
-    lines += ["", "Status"] + [f"  {code}: {text}" for code, text in model.status_text.items()]
+        dims = f"; over ({', '.join(o.dims)})" if o.dims else ""
+        outputs.append((o.name, f"{o.meaning}{unit}{dims}{only}"))
+    table("Outputs", outputs)
+    table("Status", [(str(code), text) for code, text in model.status_text.items()])
     return "\n".join(lines)
 
 
@@ -120,7 +132,8 @@ def said(value: Any) -> str:
     if array.dtype.kind == "c" and not array.imag.any():
         array = array.real
     if array.ndim:
-        return " ".join(np.array2string(array, threshold=8, edgeitems=2, separator=", ").split())
+        text = np.array2string(array, threshold=8, edgeitems=2, separator=", ", formatter={"float_kind": "{:g}".format})
+        return " ".join(text.split())
     return f"{array.item():g}" if array.dtype.kind == "f" else str(array.item())
 
 

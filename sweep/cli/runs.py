@@ -62,13 +62,14 @@ def errors(folder: Path, as_json: bool, show: int | None) -> None:
     from sweep.folder.run_folder import RunFolder
     from sweep.results import failures
 
-    found = failures.groups(RunFolder(folder))
+    run = RunFolder(folder)
+    found = failures.groups(run)
     if show is not None and show > len(found):
         raise SpecError(f"--show {show}: there are {len(found)} groups")
     if as_json:
         say_json(found if show is None else found[show - 1])
     else:
-        click.echo(failures.text(found, show))
+        click.echo(failures.text(found, show, failures.warned(run)))
 
 
 @click.command("list")

@@ -71,11 +71,12 @@ def solve(model_id: str, parameters: tuple[str, ...], method: str | None, as_jso
 
 
 def _parameters(model: Model, texts: tuple[str, ...]) -> Mapping[str, Any]:
+    from sweep.folder.array_copies import near
     from sweep.spec.axis_forms import array_values, from_text
 
     dims = {p.name: p.dims for p in model.parameters}
     given = pairs(texts, "-p", from_text)
-    return {name: array_values(f"-p {name}", value) if dims.get(name) else value for name, value in given.items()}
+    return {name: array_values(f"-p {name}", near(value)) if dims.get(name) else value for name, value in given.items()}
 
 
 def _short(value: np.ndarray[Any, Any]) -> str:

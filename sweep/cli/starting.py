@@ -59,13 +59,13 @@ def _large(model: Model) -> list[str]:
 def starter(model: Model, files: Mapping[str, str] | None = None) -> str:
     """A spec that runs as it is, with every parameter of the model in it or beside it as a comment.
 
-    `files` names the arrays of the example that stand in a file beside it.
+    The axis is a number with a unit, where there is one: what has none may be a length of a spin, which has steps. `files` names the arrays of the example that stand in a file beside it.
     """
     from sweep.spec.toml_text import value_text
 
     files = files or {}
     numbers = [p for p in model.parameters if _sweepable(p, model.example)]
-    axis = next((p for p in numbers if not p.dims), None) or next(iter(numbers), None)
+    axis = min(numbers, key=lambda p: (bool(p.dims), p.unit == "1", p.name not in model.example), default=None)
     lines = [f"# {model.title}", f"# {model.source}", "", "[sweep]", f'name = "{model.title}"', f'model = "{model.id}"']
     lines += [
         f'method = "{model.methods[0].name}"    # a list makes an axis of: {", ".join(m.name for m in model.methods)}'

@@ -8,6 +8,7 @@ from collections.abc import Callable, Collection, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
+from sweep.clusters import progress_bar
 from sweep.clusters.tls import NONE_GIVEN, Certificates
 
 if TYPE_CHECKING:
@@ -122,6 +123,10 @@ class Cluster:
     def started(self) -> set[Any]:
         """Keys of the tasks that workers have, as against those that wait at the scheduler."""
         return {key for keys in self.client.processing().values() for key in keys}
+
+    def show(self, counts: Mapping[str, tuple[int, int]]) -> None:
+        """Have the cluster's own progress bar show, for what keys begin with, how many tiles there are and how many are done."""
+        progress_bar.show(self.client, counts)
 
     def replace(self, seen: set[int]) -> Sequence[int]:
         """Replace workers that have stood still since `seen` was filled by the last call, and fill it anew."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import threading
 import time
-from collections.abc import Callable, Collection, Hashable, Iterator, Sequence
+from collections.abc import Callable, Collection, Hashable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Any
@@ -73,6 +73,10 @@ class Here(Cluster):
     def started(self) -> set[Any]:
         call, _ = self.companion.busy()
         return {call.key for call in (call,) if call is not None}.union(*(c.started() for c in self._grown))
+
+    def show(self, counts: Mapping[str, tuple[int, int]]) -> None:
+        for cluster in self._grown:
+            cluster.show(counts)
 
     def replace(self, seen: set[int]) -> Sequence[int]:
         """Replace the process where it stands still; where the sweep takes too long, go on with a cluster."""

@@ -29,6 +29,8 @@ from sweep.errors import SpecError
 NAME = "slurm-job"
 _LONGEST_MARGIN = 300.0
 """So long before its end a job starts no more tiles; of one shorter than 50 minutes, in its last tenth."""
+_SHORTEST_MARGIN = 15.0
+"""What a tile under way and the end of the workers take; a job of a few minutes keeps it free as well."""
 _START_SECONDS = 300
 NEARLY_UP = "the time of the SLURM job is nearly up: it stops here, and the same command goes on in another job"
 
@@ -70,7 +72,7 @@ def leave_at() -> float | None:
         left, used = (seconds_of(text, "squeue") for text in done.stdout.split())
     except (OSError, subprocess.TimeoutExpired, ValueError):  # UNLIMITED, say
         return None
-    return time.time() + left - min((left + used) / 10, _LONGEST_MARGIN)
+    return time.time() + left - min(max((left + used) / 10, _SHORTEST_MARGIN), _LONGEST_MARGIN)
 
 
 def worker_command(wanted: Wanted) -> list[str]:

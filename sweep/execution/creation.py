@@ -19,7 +19,7 @@ from sweep.folder.run_folder import RunFolder
 from sweep.folder.run_record import RunRecord
 from sweep.plan.tiling import Plan, tile_shape
 from sweep.plan.timings import Timings
-from sweep.quantities import duration
+from sweep.quantities import duration, number
 from sweep.spec.array_files import adopted
 from sweep.spec.sweep_spec import SweepSpec
 from sweep.spec.toml_text import spec_text
@@ -121,9 +121,8 @@ def create(folder: RunFolder, spec: SweepSpec, timings: Timings, workers: int, p
 
     placing.create(folder, fill)
     wall = timings.of_one_core(spec.points) / workers
-    tiles = "1 tile" if plan.tiles == 1 else f"{plan.tiles:,} tiles"
-    on = "1 worker" if workers == 1 else f"{workers} workers"
+    tiles, on = number(plan.tiles, "tile"), number(workers, "worker")
     progress.say(
-        f"{spec.points:,} points in {tiles} of {math.prod(plan.tile):,}, about {duration(wall)} on {on}, start-up apart; "
+        f"{number(spec.points, 'point')} in {tiles} of {math.prod(plan.tile):,}, about {duration(wall)} on {on}, start-up apart; "
         f"{folder.path}"
     )

@@ -13,6 +13,7 @@ import numpy as np
 from solvers.outcome import Remark
 from sweep.clusters.cluster import SCHEDULER_LOST, Cluster, Task
 from sweep.errors import AbortedError
+from sweep.execution.bar import Bar
 from sweep.execution.commits import LARGEST_GROUP, Commits
 from sweep.execution.crew import Crew
 from sweep.execution.interrupts import Interrupts, Stage
@@ -80,14 +81,8 @@ def bundle_of(tiles: Sequence[TileToDo], threads: int) -> int:
 
 
 def _name(sweep: str, method: str, run_id: str) -> str:
-    """What the tiles of a method are called in Dask's dashboard, which cuts a key at what is not letters behind a dash.
-
-    The dashboard's progress bar shows the tiles that wait, run or are to be fetched, not the sweep: it counts the tasks that
-    the scheduler has (`AllProgress`), forgets them when the scheduler does, and reads no total from anywhere, neither an
-    annotation nor a name. To show the sweep every tile would have to stay a task of the scheduler from the beginning to the
-    end: at 10^6 tiles gigabytes, which is what the window is for. How far a sweep is, `status --watch` says.
-    """
-    return f"{re.sub(r'[^0-9A-Za-z]+', '_', f'{sweep} {method}').strip('_')}-{run_id[:6]}"
+    """What the tiles of a method are called in Dask's dashboard, which cuts a key at what is not letters behind a dash."""
+    return f"{re.sub(r'[^0-9A-Za-z]+', '_', f'{sweep} {method}').strip('_')}-{run_id[:8]}"
 
 
 class Driver:
@@ -147,6 +142,7 @@ class Driver:
         self._round = 0
         """How often works were taken back, which then need other keys."""
         self._names = {method: _name(spec.name or spec.model, method, job.run_id) for method in spec.methods}
+        self._bar = Bar(run.plan, self._names, [tile.index for tile in tiles])
 
     def run(self) -> End:
         """Run to the end and return how it ended."""
@@ -162,6 +158,7 @@ class Driver:
             finally:
                 self.commits.close()
                 self.progress.clear()
+                self._bar.end(self.cluster)
                 for future in self._futures:
                     with contextlib.suppress(Exception):
                         future.cancel()
@@ -185,6 +182,7 @@ class Driver:
                 for event in self._look_around(now):
                     self._do(self.scheduler.handle(event))
                 self._submit_together()
+                self._bar.show(self.cluster)
             self.progress.tick(now)
         return self.scheduler.ended
 
@@ -397,4 +395,5 @@ class Driver:
         return receipt
 
     def _commit(self, receipt: Receipt) -> None:
+        self._bar.done(receipt.tile)
         self.commits.add(receipt, self._done_before.get(receipt.tile, 0), self._costs.get(receipt.tile, 0.0))

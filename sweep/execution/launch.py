@@ -8,8 +8,8 @@ import math
 import sys
 import threading
 import time
-from collections.abc import Collection, Iterable
-from contextlib import AbstractContextManager, nullcontext, suppress
+from collections.abc import Collection, Iterable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TextIO
@@ -104,17 +104,20 @@ class Options:
             check_name(self.cluster or LOCAL, self.wanted)
 
     def suited(
-        self, seconds: float, progress: Progress, companion: Companion | None = None
+        self, seconds: float, folder: RunFolder, progress: Progress, companion: Companion | None = None
     ) -> AbstractContextManager[Cluster]:
-        """What suits a sweep of so many core-seconds: the cluster that they name, or none where it is small."""
+        """What suits a sweep of so many core-seconds in a folder: the cluster that they name, or none where it is small."""
         if self.cluster == HERE:
             return here(companion, LOADED_BY_WORKERS)
         if not self.open or seconds > SMALL_SECONDS:
             return self.connect()
 
-        def more() -> AbstractContextManager[Cluster]:
+        @contextmanager
+        def more() -> Iterator[Cluster]:
             progress.say("it takes longer than the pilot predicted; starting local workers")
-            return self.connect()
+            with self.connect() as connected:
+                _introduce(connected, folder, self, progress)
+                yield connected
 
         return here(companion, LOADED_BY_WORKERS, more)
 
@@ -144,7 +147,7 @@ def run(
         if cluster is None:
             share = 1.0 if spec.refine is None else EXPECTED_SHARE
             seconds = share * sent.result(spec.methods).of_one_core(spec.points) if options.open else math.inf
-            cluster = options.suited(seconds, progress, sent.companion)
+            cluster = options.suited(seconds, folder, progress, sent.companion)
         with cluster as connected:
             _introduce(connected, folder, options, progress)
             timings = sent.result(spec.methods)
@@ -285,7 +288,7 @@ def _go_on(
             submission.end(folder)
             progress.say(result.text(options.python))
             return result
-        with cluster or options.suited(rounds.seconds(tiles), progress) as connected:
+        with cluster or options.suited(rounds.seconds(tiles), folder, progress) as connected:
             if not introduced:
                 _introduce(connected, folder, options, progress)
             if changes:

@@ -9,6 +9,7 @@ from sweep.execution.scheduling import End, Outcome
 from sweep.folder.codes import PENDING
 from sweep.folder.committed import Committed
 from sweep.folder.run_folder import RunFolder
+from sweep.quantities import number
 
 
 @dataclass(frozen=True)
@@ -54,7 +55,7 @@ class RunResult:
 
     def sentence(self) -> str:
         """About the end."""
-        counts = f"{self.done:,} of {self.points:,} points done"
+        counts = f"{self.done:,} of {number(self.points, 'point')} done"
         if self.interpolated or self.left:
             computed = self.done - self.interpolated
             counts = f"{computed:,} of {self.points:,} points computed ({100 * computed / self.points:.1f} %)"

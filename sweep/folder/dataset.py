@@ -46,6 +46,9 @@ def open(path: str | Path) -> xarray.Dataset:
         raise RunError(f"{data} cannot be read ({type(error).__name__}: {''.join(words)})", REPAIR) from error
     if METHOD in dataset.dims and dataset[METHOD].attrs.get("long_name") == METHOD:  # a store of format 1
         dataset = dataset.rename({METHOD: SOLVER})
+    for array in dataset.variables.values():
+        if array.attrs.get("units") == "1":  # CF: the same as none, and xarray would write [1] at its axes
+            del array.attrs["units"]
     return dataset
 
 

@@ -44,6 +44,7 @@ class Objects:
         self._store = S3Store(
             bucket,
             config=credentials.options(),  # type: ignore[arg-type]  # its own names of options
+            credential_provider=credentials.provider(),
             client_options={"timeout": "60s", "connect_timeout": "5s"},
             retry_config={"max_retries": 0, "retry_timeout": timedelta(seconds=1)},
         )

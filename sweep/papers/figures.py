@@ -36,7 +36,8 @@ Data = Mapping[str, "xarray.Dataset"]
 class Sweep:
     """A spec with changes: `name` is that of a file in `specs` unless `spec` names it; `smoke` thins it for a trial.
 
-    `values` and `axes` are put in as `--set` and `--axis` put them in, `smoke` and `smoke_axes` on top of them.
+    `values` and `axes` are put in as `--set` and `--axis` put them in, `smoke` and `smoke_axes` on top of them; `keep`, where
+    it is given, names other outputs than the spec does.
     """
 
     name: str
@@ -45,12 +46,15 @@ class Sweep:
     axes: Json = field(default_factory=dict)
     smoke: Json = field(default_factory=dict)
     smoke_axes: Json = field(default_factory=dict)
+    keep: tuple[str, ...] = ()
 
     def parsed(self, preset: str) -> SweepSpec:
         """The spec to run."""
         raw = with_overrides(read(SPECS / f"{self.spec or self.name}.toml"), self.values, self.axes)
         if preset == SMOKE:
             raw = with_overrides(raw, self.smoke, self.smoke_axes)
+        if self.keep:
+            raw = {**raw, "outputs": {"keep": list(self.keep)}}
         return parse(raw)
 
 

@@ -106,14 +106,35 @@ _STEADY = (
     Sweep("heisenberg_fig3cd_four", "heisenberg_fig3cd", values={"N": 4, "method": ["exact", "mean_field"]}, axes={"B_z": {"linspace": [-5.0, 5.0, 41]}}, smoke_axes={"B_z": {"linspace": [-5.0, 5.0, 11]}}),
     Sweep("heisenberg_fig3cd_wide", "heisenberg_fig3cd", axes={"B_z": {"values": [-10.0, 10.0]}}),
 )  # fmt: skip
+_INSTANT = 1e-6
+_NOISE_ALONE = Sweep(
+    "heisenberg_fig3ab_noise",
+    "heisenberg_fig3ab",
+    values={"B_x": 0.0, "B_y": 0.0, "B_z": 0.0, "V_y": 0.0, "V_z": 0.0, "Gamma": 0.4, "g_ratio": 0.0, "theta0": float(np.arccos(-0.6)), "times": [0.0, _INSTANT], "rtol": 1e-13, "atol": 1e-15},
+    axes={"V_x": {"values": [0.0]}},
+)  # fmt: skip
+
+
+def _slope(solver: str) -> Any:
+    """dM_z/dt at the start of the noise alone."""
+
+    def find(data: Data) -> float:
+        M = data["heisenberg_fig3ab_noise"].M.sel(solver=solver, axis="z").squeeze().values
+        return float(M[1] - M[0]) / _INSTANT
+
+    return find
+
+
 FIGURE_3 = Figure(
     "heisenberg-fig3",
     "Mean field and exact chain, in time and at rest",
     {"a": "M_x in time", "b": "M_z in time", "c": "steady M_x over B_z", "d": "steady M_z over B_z"},
-    (Sweep("heisenberg_fig3ab"), *_STEADY),
+    (Sweep("heisenberg_fig3ab"), _NOISE_ALONE, *_STEADY),
     (
         Claim("a", "good at short times, different steady states", True, _short_times),
         Claim("a", "exact M at t = 1, 10 and 150", (0.802, -0.356, -0.401, 0.626, 0.376, -0.290, 0.379, 0.345, -0.609), _at_times("exact", 1.0, 10.0, 150.0), 6e-4, REFERENCE),
+        Claim("b", "Eq. (14), noise alone at Gamma = .4, M_z = -.6: dM_z/dt", -0.16, _slope("exact"), 6e-6, printed=_slope("printed"), why=_NOISE),
+        Claim("b", "the same, exact", -0.10483, _slope("exact"), 6e-6, REFERENCE),
         Claim("b", "mean field site by site at t = 150", (0.412, 0.356, -0.623), _at_times("mean_field", 150.0), 6e-4, REFERENCE),
         Claim("b", "mean field of a bulk site at t = 150", (0.464, 0.339, -0.575), _at_times("mean_field_uniform", 150.0), 6e-4, REFERENCE),
         Claim("b", "mean field as printed at t = 150", (0.571, 0.371, -0.634), _at_times("printed", 150.0), 6e-4, REFERENCE),

@@ -111,6 +111,40 @@ def _other(name: str) -> Any:
     return lambda data: float(data[name].concurrence.isel(site=0, site2=1).max())
 
 
+_BATH = [0.1 * 0.08 / 1.16, 0.1 * 1.08 / 1.16]
+"""Rates [+,-] of Gamma = 0.1 at n_b = 0.08."""
+ALL_AXES = Sweep(
+    "heisenberg_all_axes",
+    "heisenberg_fig6",
+    values={
+        "on_site": [[0.0, 0.0], [0.0, 0.0], _BATH],
+        "neighbour": [[rate / 10 for rate in _BATH]] * 3,
+        "times": [*np.linspace(0.0, 20.0, 401).tolist(), 200.0],
+    },
+    axes={"V_x": {"values": [0.1, 1.0]}},
+)
+"""Neighbours on all axes, with the on-site rates of the z axis alone."""
+
+
+def _with_all_axes(data: Data) -> float:
+    one = data["heisenberg_all_axes"].concurrence.isel(site=0, site2=1).sel(V_x=1.0, time=slice(0.0, 20.0))
+    return float(one.max())
+
+
+def _first_pair(name: str, a: str) -> Any:
+    return lambda data: data[name].correlations.isel(site=0, site2=1).sel(axis=a, axis2=a)
+
+
+def _no_neighbours(data: Data) -> float:
+    return float(abs(_first_pair("heisenberg_fig5b_apart", "x")(data)).max())
+
+
+def _from_neel(data: Data) -> Found:
+    one = data["heisenberg_neel"].concurrence.isel(site=0, site2=1).squeeze()
+    off = float(np.abs(one.values - np.abs(np.sin(0.1 * one.time.values))).max())
+    return Found(off < 1e-8, text=f"within {off:.0e} for V = 0.1 and t <= 20")
+
+
 def _panel(axes: Axes, panel: str, title: str, curves: Any, ylabel: str) -> None:
     for k, (x, y, label) in enumerate(curves):
         axes.plot(x, y, color=CYCLE[k % len(CYCLE)], label=label)
@@ -166,7 +200,9 @@ FIGURE_5 = Figure(
         Sweep("heisenberg_fig5ab_late", "heisenberg_fig5ab", values={"t_end": 200.0, "n_times": 2}),
         Sweep("heisenberg_fig5cd"),
         Sweep("heisenberg_fig5cd_long", "heisenberg_fig5cd", values={"t_end": 500.0, "n_times": 2}),
-        Sweep("heisenberg_fig5b_all", "heisenberg_fig6", values={"V_x": 0.1}, axes={"Gamma": {"values": [0.1]}})),
+        Sweep("heisenberg_fig5b_all", "heisenberg_fig6", values={"V_x": 0.1}, axes={"Gamma": {"values": [0.1]}}),
+        Sweep("heisenberg_fig5b_apart", "heisenberg_fig6", values={"V_x": 0.1, "g_ratio": 0.0}, axes={"Gamma": {"values": [0.1]}}),
+        ALL_AXES),
     (
         Claim("a", "a constant visible deviation stays, earlier for larger Gamma", True, _visible("site"), printed=_visible("printed"), why=f"corrected, site by site, it is 1e-7: {_NOISE}"),
         Claim("a", "the deviation vanishes as Gamma does (at t = 200)", True, _to_zero),
@@ -179,6 +215,8 @@ FIGURE_5 = Figure(
         Claim("b", "largest |C_xx| at Gamma = .01, .05, .1, .2", (0.0073, 0.0070, 0.0054, 0.0042), _correlation("heisenberg_fig5ab", "most"), 6e-5, REFERENCE),
         Claim("b", "first time with |C_xx| above 1e-3, Gamma = .01, .05, .1", (5.3, 2.5, 2.1), lambda data: _first_above(data, 1e-3, "C12_xx", "site", RATES[:3]), 0.11, REFERENCE),
         Claim("b", "largest |C_zz| at Gamma = .1", 0.0134, lambda data: float(abs(data["heisenberg_fig5b_all"].correlations.isel(site=0, site2=1).sel(axis="z", axis2="z")).max()), 6e-5, REFERENCE),
+        Claim("b", "without neighbour rates C_xx stays zero", 0.0, _no_neighbours, 1e-9, REFERENCE),
+        Claim("b", "neighbour rates g = Gamma/10 on all axes (not completely positive): plateau of |C_xx| at Gamma = .1", 0.133, lambda data: float(abs(_first_pair("heisenberg_all_axes", "x")(data).sel(V_x=0.1).isel(time=-1))), 6e-4, REFERENCE),
         Claim("c", "a larger mismatch for larger V_x", True, _grows("heisenberg_fig5cd", "deviation")),
         Claim("c", "steady deviation, V_x = .5 and 1, site by site", (0.0014, 0.030), _steady_deviation("heisenberg_fig5cd_long", "site", anisotropy=[0.4, 0.9]), 6e-4, REFERENCE),
         Claim("c", "the same, bulk site", (0.0085, 0.045), _steady_deviation("heisenberg_fig5cd_long", "uniform", anisotropy=[0.4, 0.9]), 6e-4, REFERENCE),
@@ -200,6 +238,10 @@ FIGURE_6 = Figure(
         Sweep("heisenberg_fig6_cold", "heisenberg_fig6", values={"n_b": 0.0}, axes={"V_x": {"values": [1.0]}}),
         Sweep("heisenberg_fig6_two", "heisenberg_fig6", values={"N": 2}, axes={"V_x": {"values": [1.0]}}),
         Sweep("heisenberg_fig6_alone", "heisenberg_fig6", values={"g_ratio": 0.0}, axes={"V_x": {"values": [1.0]}}),
+        ALL_AXES,
+        Sweep("heisenberg_fig6_improper", "heisenberg_fig6", values={"on_site": [[0.0, 0.0], [0.0, 0.0], _BATH], "neighbour": [[0.0, 0.01]] * 3, "times": [0.0, 1.0]}, axes={"V_x": {"values": [0.5]}}, keep=("min_kossakowski",)),
+        Sweep("heisenberg_fig6_pauli", "heisenberg_fig6", values={"B_x": 0.5, "B_y": 0.5, "B_z": -1.0, "V_y": 0.4, "V_z": 0.4}, axes={"V_x": {"values": [4.0]}}),
+        Sweep("heisenberg_neel", "heisenberg_fig6", values={"N": 2, "B_x": 0.0, "B_y": 0.0, "B_z": 0.0, "Gamma": 0.0, "spins0": [[0.0, 0.0, 1.0], [0.0, 0.0, -1.0]]}, axes={"V_x": {"values": [0.1]}}),
     ),
     (
         Claim("", "at most about 0.26 for V_x = 1", 0.26, lambda data: _most(data)[0], 0.005),
@@ -207,6 +249,10 @@ FIGURE_6 = Figure(
         Claim("", "entangled within a short window only", True, _short_window),
         Claim("", "V_x = 1: largest, at t; V_x = 0.5: largest, at t", (0.2635, 3.1, 0.2006, 4.0), _most, 0.06, REFERENCE),
         Claim("", "first and last time it is nonzero, V_x = 1, then 0.5", (0.9, 17.0, 1.3, 10.0), _window, 0.6, REFERENCE),
+        Claim("", "V_x = 1 with neighbour rates on all axes: 0.2643 to 0.2650", 0.26465, _with_all_axes, 4e-4, REFERENCE),
+        Claim("", "neighbour rates g_a- = Gamma/10 on all axes as in the caption: least eigenvalue of the rates (negative: not completely positive)", -0.0351, lambda data: float(data["heisenberg_fig6_improper"].min_kossakowski.squeeze()), 6e-5, REFERENCE),
+        Claim("", "V_x = 1 with Pauli matrices in the place of spin operators in H", 0.210, lambda data: _other("heisenberg_fig6_pauli")(data), 6e-4, REFERENCE),
+        Claim("", "Case I: an isotropic closed pair from the Neel state has the concurrence |sin V t|", True, _from_neel, by=REFERENCE),
         Claim("", "V_x = 1 with n_b = 0; with N = 2; without neighbour rates", (0.290, 0.542, 0.2639), lambda data: [_other(f"heisenberg_fig6_{name}")(data) for name in ("cold", "two", "alone")], 6e-4, REFERENCE),
     ),
     _draw_6,

@@ -76,6 +76,7 @@ FIGURE_1 = Figure(
     (
         Claim("", "spin coherent state decays to exp(-2|alpha|^2)", np.exp(-0.5), _free("coherent", 6.0), 2e-3),
         Claim("", "even cat saturates near sech^2(|alpha|^2)", 0.940, _free("even", 6.0), 1e-3),
+        Claim("", "text after (20): the even cat keeps 1 - |alpha|^2", 0.75, _free("even", 6.0), 0.005, why="1 - |alpha|^4 = 0.9375, as the text says after (19)"),
         Claim("", "odd cat is lost", True, _odd_is_lost),
         Claim("", "means of 10 draws lie on the averages", True, _sampled),
         Claim("", "spin coherent state at delta t = 0.5, 1, 2, large", (0.9430, 0.8216, 0.6492, 0.6067), _free("coherent", 0.5, 1.0, 2.0, 6.0), 6e-5, REFERENCE),
@@ -327,6 +328,15 @@ def _draw_4(canvas: Canvas, data: Data) -> None:
     legend_below(canvas, axes, 3)
 
 
+_TIGHT = {"t_end": 1e6, "rtol": 1e-12, "atol": 1e-14}
+
+
+def _second_term(data: Data) -> float:
+    """Phase spread at delta = 1e-6 and eta/N = .01 without the first term of Eq. (49)."""
+    h, delta = 0.01, 1e-6
+    return float(data["spin_cat_spread"].zeta.squeeze()) - delta * float(1 + np.sqrt(1 - 16 * h)) / (32 * h**2)
+
+
 FIGURE_4 = Figure(
     "spin_cat-fig4",
     "Synchronisation of two detuned ensembles",
@@ -337,6 +347,8 @@ FIGURE_4 = Figure(
         Sweep("spin_cat_boundary_sizes"),
         Sweep("spin_cat_boundary_gaussian", "spin_cat_boundary", values={"distribution": "gaussian", "classes": 60, "method": ["dynamic", "existence"]}, axes={"eta": {"values": [100.0, 200.0, 10_000 / 36, 312.5]}}, smoke_axes={"eta": {"values": [100.0, 200.0, 10_000 / 36, 312.5]}}),
         Sweep("spin_cat_scaling_fixed_amplitude", smoke_axes={"eta": {"values": [5.0]}, "N": {"values": [1000, 10_000, 100_000]}}),
+        Sweep("spin_cat_spread", "spin_cat_fig4", values={**_TIGHT, "N": 10_000}, axes={"eta": {"values": [100.0]}, "delta": {"values": [1e-6]}}),
+        Sweep("spin_cat_spread_small", "spin_cat_fig4", values={**_TIGHT, "N": 1000}, axes={"eta": {"values": [10.0]}, "delta": {"values": [1e-6]}}),
         Sweep("spin_cat_fig4_uniform", "spin_cat_gaussian", values={"delta": 0.0}, axes={"eta": {"values": [500.0]}}),
     ),
     (
@@ -349,6 +361,10 @@ FIGURE_4 = Figure(
         Claim("", "largest detuning with a locked state, N to infinity: 2/27", 2 / 27, lambda data: float(data["spin_cat_boundary"].delta_critical.sel(solver="closed_form").max()), 1e-5, REFERENCE),
         Claim("", "mean z at eta = 500 without detuning", -0.7236, lambda data: float(data["spin_cat_fig4_uniform"].z.values.ravel()[-1]), 3e-4),
         Claim("", "the same", -0.72376, lambda data: float(data["spin_cat_fig4_uniform"].z.values.ravel()[-1]), 2e-5, REFERENCE),
+        Claim("", "phase spread at eta/N = .01, delta = 1e-6, N = 1e4: second term of (49) as printed", 1.031e-6, _second_term, 1e-8, why="its coefficient at small eta/N is 2, not 1"),
+        Claim("", "the same: what (26)-(28) have beyond the first term", 1.826e-6, _second_term, 6e-10, REFERENCE),
+        Claim("", "the whole spread at N = 1000, eta = 10 by (47) as printed", 5.2e-8, lambda data: float(data["spin_cat_spread_small"].zeta.squeeze()), 1e-9, why="(47) lacks an N in its second line and has an A^2 too many in its third"),
+        Claim("", "the same by (26)-(28)", 6.1766e-4, lambda data: float(data["spin_cat_spread_small"].zeta.squeeze()), 6e-9, REFERENCE),
         Claim("", "critical detuning at fixed amplitude falls as N to the power", -2.0, _power, 0.1, why="1/N^2 holds for a constant phase spread; the transition itself falls as N^(-1/2), closed form 0.65 sqrt(eta/N)"),
         Claim("", "existence at eta = 5, N = 1e3, 1e4, 1e5", (0.03926, 0.01296, 0.00412), _fixed_amplitude("existence"), 1e-5, REFERENCE),
         Claim("", "closed form there", (0.04346, 0.01445, 0.00459), _fixed_amplitude("closed_form"), 1e-5, REFERENCE),

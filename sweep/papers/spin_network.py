@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 _ALGEBRA = (
     "an identity of operators, not a number of a run; `spinsweep check spin_network.derivative` compares the equations in use "
-    "with the exact generator"
+    "with the exact generator; the page of errata has the printed and the corrected numbers of (62), (68)-(106), (173) and (174)"
 )
 FALLEN = 1.76, 1.04, 0.62
 """Textbook rates of the notes' g-, g+, gz = .22, .13, .31: eight, eight and two times those."""
@@ -50,6 +50,12 @@ def _sweep(name: str, *described: Any, **more: Any) -> Sweep:
     )
 
 
+def channel(rates: Any) -> Json:
+    """Decay with a matrix of rates between sites, of `D[sigma_-]`: the dissipator (3N, 3N) over (s^x, s^y, s^z)."""
+    found = np.kron(rates / 4, [[1, 1j, 0], [-1j, 1, 0], [0, 0, 0]])
+    return {"re": found.real.tolist(), "im": found.imag.tolist()}
+
+
 CHAIN = {(j, j + 1): 1.0 for j in range(5)}
 POWER = {(j, k): 0.3 / (k - j) ** 1.5 for j in range(6) for k in range(j + 1, 6)}
 PAIRS = {(0, 1): 1.0, (2, 3): 0.7, (4, 5): 1.3}
@@ -57,6 +63,41 @@ WEAK = _sweep("weak", 6, CHAIN, 0.8, 0.16, 3.0)
 STRONG = _sweep("strong", 6, CHAIN, 0.8, 2.0, 10.0)
 CLOSED = _sweep("closed", 6, CHAIN, 1.0, 0.0, 10.0)
 LONG_RANGE = _sweep("power_law", 6, POWER, 0.0, 0.0, 5.0, start="x")
+_NEXT = np.eye(5, k=1) + np.eye(5, k=-1)
+_TILTED = [[np.sin(1.0) * np.cos(0.5), np.sin(1.0) * np.sin(0.5), np.cos(1.0)]] * 5
+_XYZ = np.zeros((5, 5, 3, 3))
+_XYZ[np.arange(4), np.arange(1, 5)] = np.diag([0.5, 0.35, 0.8])
+XYZ = Sweep(
+    "spin_network_xyz",
+    "spin_network_chain",
+    values={
+        "N": 5,
+        "A": _XYZ.tolist(),
+        "h": [[0.2, 0.0, 0.4]] * 5,
+        "gamma_minus": [0.25] * 5,
+        "gamma_plus": [0.05] * 5,
+        "dissipator": channel(0.1 * _NEXT),
+        "spins0": _TILTED,
+        "times": np.linspace(0.0, 10.0, 41).tolist(),
+    },
+    axes={"hbar": {"values": [1.0]}},
+)
+_ALL = {
+    "h": [[0.0, 0.0, delta] for delta in (-0.25, -0.15, -0.05, 0.05, 0.15, 0.25)],
+    "dissipator": channel(np.ones((6, 6))),
+}
+SUPERRADIANT = Sweep(
+    "spin_network_superradiant",
+    "spin_network_chain",
+    values={**network(6, {}, 0.0, 0.1, 5.0), **_ALL},
+    axes={"hbar": {"values": [1.0]}},
+)
+EQUATOR = Sweep(
+    "spin_network_equator",
+    "spin_network_chain",
+    values={**network(6, {}, 0.0, 0.1, 5.0, start="x"), **_ALL},
+    axes={"hbar": {"values": [1.0]}},
+)
 DISJOINT = _sweep("pairs", 6, PAIRS, 0.8, 0.3, 3.0)
 ALONE = Sweep(
     "spin_network_alone",
@@ -118,8 +159,25 @@ def _errors(name: str, *solvers: str) -> Any:
     return find
 
 
+def _above(name: str, *sampled: float) -> Any:
+    """Whether our largest errors are at least those of the reference, which looked at 8 to 10 of the times only."""
+
+    def check(data: Data) -> Found:
+        ours = _errors(name, "mean_field", "cumulant")(data)
+        holds = all(mine > theirs - 5e-4 for mine, theirs in zip(ours, sampled, strict=True))
+        return Found(holds, text=", ".join(f"{mine:.3f}" for mine in ours))
+
+    return check
+
+
 def _negative(data: Data) -> float:
     return float(data["spin_network_closed"].min_pair_eigenvalue.sel(solver="cumulant").min())
+
+
+def _too_long(data: Data) -> float:
+    s = data["spin_network_closed"].spins.isel(hbar=0).sel(solver="cumulant")
+    longest = np.sqrt((s**2).sum("axis")).max("site")
+    return float(longest.time.values[int(np.argmax(longest.values > 1 + 1e-9))])
 
 
 def _crowd(data: Data) -> list[float]:
@@ -161,7 +219,7 @@ EQUATIONS = Figure(
     "spin_network-equations",
     "The equations of the notes, and what their closures are worth",
     {"": "mean spins by three methods in four networks of six spins"},
-    (WEAK, STRONG, CLOSED, LONG_RANGE, DISJOINT, ALONE, PUMPED, TURNED, CROWD),
+    (WEAK, STRONG, CLOSED, LONG_RANGE, XYZ, SUPERRADIANT, EQUATOR, DISJOINT, ALONE, PUMPED, TURNED, CROWD),
     (
         Claim("", "(14) to (28): simplified master equation", "", cannot=_ALGEBRA),
         Claim("", "(62), (63): relabelled tensor sum", "", cannot=f"wrong order of indices unless A is symmetric; {_ALGEBRA}"),
@@ -177,9 +235,14 @@ EQUATIONS = Figure(
         Claim("", "chain J = 1, h_x = .8, decay .16, t <= 3: largest error of s and C, mean field, cumulants", (0.684, 0.557, 0.406, 0.348), _errors("spin_network_weak", "mean_field", "cumulant"), 0.02, REFERENCE),
         Claim("", "the same, decay 2, t <= 10", (0.154, 0.141, 0.020, 0.028), _errors("spin_network_strong", "mean_field", "cumulant"), 0.02, REFERENCE),
         Claim("", "closed chain, J = h_x = 1, t <= 10: smallest pair eigenvalue of the cumulants is negative", True, lambda data: Found(_negative(data) < -0.5, text=f"{_negative(data):.3f}"), by=REFERENCE),
-        Claim("", "power-law Ising, exponent 1.5, from x: largest errors", "", cannot="the reference does not state the coupling of a bond in full (chi = .3); the picture has .3/r^1.5"),
+        Claim("", "the same: largest errors are at least 1.525, 1.054, 1.155, 2.445", True, _above("spin_network_closed", 1.525, 1.054, 1.155, 2.445), by=REFERENCE),
+        Claim("", "the same: first time at which a spin of the cumulants is longer than 1 (times are 1/6 apart)", 7.1, _too_long, 1 / 6, REFERENCE),
+        Claim("", "power-law Ising .3/r^1.5, from x, t <= 5: largest errors are at least 1.022, 0.693, 0.892, 0.615", True, _above("spin_network_power_law", 1.022, 0.693, 0.892, 0.615), by=REFERENCE),
+        Claim("", "XYZ chain with decay, pump and a channel of neighbours, t <= 10: at least 0.353, 0.232, 0.123, 0.131", True, _above("spin_network_xyz", 0.353, 0.232, 0.123, 0.131), by=REFERENCE),
+        Claim("", "collective decay of six detuned spins from up, t <= 5: at least 0.539, 0.695, 0.029, 0.024", True, _above("spin_network_superradiant", 0.539, 0.695, 0.029, 0.024), by=REFERENCE),
+        Claim("", "the same from the equator: at least 0.018, 0.051, 0.0025, 0.0034", True, _above("spin_network_equator", 0.018, 0.051, 0.0025, 0.0034), by=REFERENCE),
         Claim("", "collective decay from all up, local .2: largest error of s^z of cumulants, N = 10, 20, 30", (0.057, 0.111, 0.145), _crowd, 6e-4, REFERENCE),
-        Claim("", "six spins with detunings, chiral chain, XYZ chain with a correlated channel: largest errors", "", cannot="the couplings behind these reference numbers are not stated in full"),
+        Claim("", "chiral chain, driven: largest errors .415, .417 (mean field), .173, .151 (cumulants)", "", cannot="the couplings behind these reference numbers are not stated in full"),
     ),
     _draw,
     (14.0, 3.8),

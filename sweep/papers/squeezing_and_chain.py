@@ -62,6 +62,33 @@ def _deepest(S: float, solver: str) -> Any:
     return find
 
 
+def _deepest_squared(S: float, solver: str, name: str = "phase_space_fig5b", *rates: float) -> Any:
+    def find(data: Data) -> Found:
+        one = data[name].sel(S=S, solver=solver).sel(Gamma=list(rates or RATES), method="nearest")
+        return Found(one.xi2_min.values, one.xi2_min_sem.values if solver == "twoqs" else 0.0)
+
+    return find
+
+
+def _when(S: float) -> Any:
+    """Times of the deepest squeezing, exact."""
+    return lambda data: (
+        data["phase_space_fig5b"].t_min.sel(S=S, solver="exact").sel(Gamma=list(RATES), method="nearest").values
+    )
+
+
+def _negative(data: Data) -> Found:
+    """Corrected xi^2 of Q: at gt = 10 without decay, the least of all times at Gamma/g = .125."""
+    late = data["phase_space_fig5_late"].squeeze().isel(time=-1)
+    least = _least("phase_space_fig5", "Gamma", (0.125,), "twoqs", distribution="Q")(data)
+    return Found([float(late.xi2), *least.value], [float(late.xi2_sem), *least.error])
+
+
+def _doubled_time(data: Data) -> float:
+    one = data["phase_space_fig5_doubled"].xi2.sel(solver="twoqs", distribution="wigner", Gamma=0.0)
+    return float(one.time.values[int(np.argmin(one.values))])
+
+
 def _draw_5(canvas: Canvas, data: Data) -> None:
     one, best = data["phase_space_fig5"], data["phase_space_fig5b"]
     panels = canvas.subplots(1, 4)
@@ -97,6 +124,8 @@ FIGURE_5 = Figure(
         Sweep("phase_space_fig5", smoke=FEW),
         Sweep("phase_space_fig5_raw", "phase_space_fig5", values={"ordering": "none", "method": ["twoqs"]}, axes={"distribution": {"values": ["Q"]}}, smoke=FEW),
         Sweep("phase_space_fig5b", smoke=FEW, smoke_axes={"Gamma": {"values": list(RATES)}}),
+        Sweep("phase_space_fig5_late", "phase_space_fig5", values={"times": [0.0, 10.0], "method": ["twoqs"]}, axes={"distribution": {"values": ["Q"]}, "Gamma": {"values": [0.0]}}, smoke=FEW),
+        Sweep("phase_space_fig5_doubled", "phase_space_fig5", values={"g": 2.0, "method": ["twoqs"], "times": {"linspace": [0.0, 4.0, 17]}}, axes={"distribution": {"values": ["wigner"]}, "Gamma": {"values": [0.0, 0.125]}}, smoke=FEW),
     ),
     (
         Claim("a", "Wigner: very accurate at short times", True, _early),
@@ -107,7 +136,13 @@ FIGURE_5 = Figure(
         Claim("a", "least xi^2 at Gamma/g = 0, .125, .25, .5, exact", (0.038, 0.293, 0.410, 0.546), _least("phase_space_fig5", "Gamma", RATES, "exact", distribution="wigner"), 1e-3, REFERENCE),
         Claim("a", "the same, Wigner", (0.040, 0.296, 0.417, 0.530), _least("phase_space_fig5", "Gamma", RATES, "twoqs", distribution="wigner"), 0.03, REFERENCE),
         Claim("a", "Q without the correction of its ordering: least xi^2 at Gamma/g = 0, .125, .5", (0.143, 0.592, 1.035), _least("phase_space_fig5_raw", "Gamma", (0.0, 0.125, 0.5), "twoqs", distribution="Q"), 0.06, REFERENCE),
-        Claim("a", "squeezing by the printed drift, Eqs. (31)-(32): least xi^2 at half the time", "", cannot="no method has the printed factor g/4S, which doubles the rate; derived: g/8S"),
+        Claim("a", "Q with the correction goes negative: xi^2 at gt = 10 without decay, least xi^2 at Gamma/g = .125", (-1.76, -0.47), _negative, 0.02, REFERENCE),
+        Claim("a", "Eqs. (31)-(32) as printed, g/4S for g/8S, which is twice g: least xi^2 at Gamma/g = 0, .125, Wigner", (0.0397, 0.208), lambda data: _least("phase_space_fig5_doubled", "Gamma", (0.0, 0.125), "twoqs", distribution="wigner")(data), 0.005, REFERENCE),
+        Claim("a", "the same: gt of the least at Gamma = 0, half of the exact one (at times 0.25 apart)", 3.25, _doubled_time, 0.25, REFERENCE),
+        Claim("a", "gt of the least xi^2 at Gamma/g = 0, .125, .25, .5, exact, S = 100 (0.25 apart there)", (6.5, 2.75, 2.25, 1.75), _when(100.0), 0.25, REFERENCE),
+        Claim("a", "the same of S = 10", (2.75, 2.25, 2.0, 1.75), _when(10.0), 0.25, REFERENCE),
+        Claim("a", "least xi^2 of S = 10, exact", (0.198, 0.348, 0.443, 0.563), _deepest_squared(10.0, "exact"), 6e-4, REFERENCE),
+        Claim("a", "the same, Wigner", (0.199, 0.374, 0.475, 0.578), _deepest_squared(10.0, "twoqs"), 0.01, REFERENCE),
         Claim("b", "Wigner matches: xi_opt of S = 10 at Gamma/g = 0, .125, .25, .5", (0.445, 0.590, 0.665, 0.750), _deepest(10.0, "twoqs"), 0.03),
         Claim("b", "xi_opt of S = 10, exact", (0.445, 0.590, 0.665, 0.750), _deepest(10.0, "exact"), 1e-3, REFERENCE),
         Claim("b", "xi_opt of S = 100, exact", (0.195, 0.541, 0.640, 0.739), _deepest(100.0, "exact"), 1e-3, REFERENCE),
@@ -235,6 +270,28 @@ def _beyond(data: Data) -> Any:
     return _chain("twoqs", -0.6, "Sz_over_S")(data)
 
 
+def _beyond_squared(data: Data) -> Found:
+    """S_x^2, S_y^2, S_z^2 over S^2 beyond the transition, the last as variance and mean."""
+    one = data["phase_space_fig7"].sel(solver="twoqs").sel(J_y=-0.6, method="nearest")
+    S, z, z_sem = float(one.S), float(one.Sz_over_S), float(one.Sz_over_S_sem)
+    values = [float(one.Sxx_over_S) / S, float(one.Syy_over_S) / S, float(one.Szz_variance) / S**2 + z**2]
+    errors = [
+        float(one.Sxx_over_S_sem) / S,
+        float(one.Syy_over_S_sem) / S,
+        float(one.Szz_variance_sem) / S**2 + 2 * abs(z) * z_sem,
+    ]
+    return Found(values, errors)
+
+
+def _pair(name: str) -> Any:
+    return lambda data: [float(data[name].squeeze()[one]) for one in FLUCTUATIONS]
+
+
+def _odd(data: Data) -> float:
+    one = data["phase_space_fig7"].correlation.sel(solver="holstein_primakoff").sel(J_y=-0.49, method="nearest")
+    return float(np.abs(one.sel(distance=[1, 3, 5])).max())
+
+
 def _draw_7(canvas: Canvas, data: Data) -> None:
     one = data["phase_space_fig7"]
     theory, drawn = one.sel(solver="holstein_primakoff"), one.sel(solver="twoqs")
@@ -264,12 +321,17 @@ def _draw_7(canvas: Canvas, data: Data) -> None:
         )
 
 
+# A ring of two counts its bond twice, so that it has half the couplings of the pair that is meant.
+_PAIR = {"method": ["holstein_primakoff"], "N": 2, "couplings": "physical", "max_distance": 1}
 FIGURE_7 = Figure(
     "phase_space-fig7",
     "XY chain of collective spins across its transition",
     {"a": "fluctuations of a site", "b": "correlations over the distance", "c": "correlation length"},
     (
         Sweep("phase_space_fig7", smoke={"trajectories": 2, "t_average": 60.0}, smoke_axes={"J_y": {"values": [-0.6, -0.51, -0.49, -0.45, -0.4, -0.3, -0.2, -0.11]}}),
+        Sweep("phase_space_fig7_weak", "phase_space_fig7", values={"method": ["holstein_primakoff"]}, axes={"J_y": {"values": [-0.1]}}),
+        Sweep("phase_space_fig7_pair", "phase_space_fig7", values={**_PAIR, "J_x": 0.0625}, axes={"J_y": {"values": [-0.25]}}),
+        Sweep("phase_space_fig7_pair_strong", "phase_space_fig7", values={**_PAIR, "J_x": 0.25}, axes={"J_y": {"values": [-0.6]}}),
     ),
     (
         Claim("a", "trajectories match Holstein-Primakoff (within 10 %)", True, _match),
@@ -283,9 +345,15 @@ FIGURE_7 = Figure(
         Claim("a", "J_y = -.45: the same, trajectories", (1.554, 2.932, 1.176), _drawn(-0.45), 0.1, REFERENCE),
         Claim("a", "J_y = -.49: the same, trajectories", (4.589, 7.809, 2.368), _drawn(-0.49), 0.6, REFERENCE),
         Claim("a", "beyond, J_y = -.6: S_z/S", -0.63, _beyond, 0.05, REFERENCE),
+        Claim("a", "the same: S_x^2/S^2, S_y^2/S^2, S_z^2/S^2", (0.355, 0.081, 0.55), _beyond_squared, 0.006, REFERENCE),
+        Claim("a", "two spins, J_x = 1/8, J_y = -1/2 of Eqs. (34)-(35): n, S_x^2/S, S_y^2/S, far from critical", (0.0124, 0.51984, 0.50496), _pair("phase_space_fig7_pair"), 6e-5, REFERENCE),
+        Claim("a", "two spins, J_x = 1/2, J_y = -6/5: the same", (0.10625, 0.65, 0.5625), _pair("phase_space_fig7_pair_strong"), 6e-6, REFERENCE),
+        Claim("a", "Eqs. (36)-(37) as printed: twice the couplings, and N changes", "", cannot="no method has the printed factor -i/2 and alpha_n of the last term; derived: -i/4 and beta_n"),
+        Claim("b", "C(1), C(3), C(5) at J_y = -.49 are zero, Holstein-Primakoff", 0.0, _odd, 1e-9, REFERENCE),
         Claim("b", "C(2), C(4), C(6) at J_y = -.49, Holstein-Primakoff", (0.876, 0.659, 0.496), _correlations("holstein_primakoff"), 6e-4, REFERENCE),
         Claim("b", "the same, trajectories", (0.870, 0.643, 0.470), _correlations("twoqs"), 0.08, REFERENCE),
         Claim("c", "the correlation length diverges at the transition", True, _diverges),
+        Claim("c", "correlation length at J_y = -.1", 0.69, lambda data: float(data["phase_space_fig7_weak"].correlation_length.squeeze()), 6e-3, REFERENCE),
         Claim("c", "correlation length at J_y = -.2, -.3, -.4, -.45, -.49", (0.97, 1.34, 2.08, 3.05, 7.02), _lengths, 6e-3, REFERENCE),
     ),
     _draw_7,

@@ -51,7 +51,7 @@ def arranged(subject: Subject, style: Style) -> Arrangement:
     if not dims:
         value = said(subject.data.values.reshape(-1)[0]) if subject.data.size else "nothing"
         at = f" at {', '.join(subject.cut)}" if subject.cut else ""
-        raise SpecError(f"{name} is one number{at}: {value}; there is nothing to draw; leave out one --sel")
+        raise SpecError(f"{name} is one number{at}: {value}; there is nothing to draw; leave out a --sel or --mean")
     wanted = None if style.along is None else _along(subject, style.along)
     subject = _reduced(subject, None if wanted is None else wanted.dim)
     dims = _long(subject)
@@ -94,7 +94,7 @@ def _reduced(subject: Subject, needed: str | None) -> Subject:
     labels = [d for d in dims if d not in numbers]
     few = [d for d in labels if d == needed or data.sizes[d] <= MOST_PANELS]
     few.sort(key=lambda d: (d != needed, d != SOLVER))
-    kept = ranked[:2] + few[: 1 if len(ranked) >= 2 else 2]
+    kept = ranked[:2] + few[: 1 if len(ranked) >= 2 else 2] or labels[:1]  # many labels are something to run along
     for dim in dims:
         if dim not in kept:
             subject = cut_at(subject, dim, _place(subject, dim, dim in grid))

@@ -11,7 +11,7 @@ from sweep.plan.pilot import Pilot
 from sweep.plan.refinement import Lattice
 from sweep.plan.tiling import OVERHEAD_SECONDS, Plan, tile_shape
 from sweep.plan.variables import check_size, point_bytes
-from sweep.quantities import duration, size
+from sweep.quantities import duration, number, size
 from sweep.records import Record
 from sweep.spec.sweep_spec import SweepSpec
 
@@ -56,7 +56,7 @@ class Estimate(Record):
                 f"memory   about {size(self.worker_bytes)} per worker",
                 f"pilot    {seconds} per point",
                 f"cost     {self.core_hours:.3g} core-hours; about {duration(self.wall_seconds)} on "
-                f"{self.workers} workers, start-up apart",
+                f"{number(self.workers, 'worker')}, start-up apart",
             ]
         )
 

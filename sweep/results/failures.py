@@ -18,6 +18,7 @@ from sweep.folder.point_errors import PointError
 from sweep.folder.run_folder import RunFolder
 from sweep.folder.run_record import RunRecord
 from sweep.plan.tiling import Plan
+from sweep.quantities import number
 from sweep.records import Json, Record
 from sweep.spec.array_files import names_file, stacks
 from sweep.spec.sweep_spec import SweepSpec, plain
@@ -51,6 +52,11 @@ def groups(folder: RunFolder) -> list[Group]:
         causes.setdefault(cause, []).append(error)
     found = [_group(folder, record, plan, members) for members in causes.values()]
     return sorted(found, key=lambda group: (not group.failed, -group.count))
+
+
+def warned(folder: RunFolder) -> int:
+    """How many points of a run have a warning; the first few of each kind are recorded."""
+    return Committed.read(folder, folder.plan(folder.record())).warned
 
 
 def _standing(folder: RunFolder, record: RunRecord) -> tuple[Plan, list[PointError]]:
@@ -110,21 +116,23 @@ def _solve_command(
     return shlex.join(words)
 
 
-def text(found: Sequence[Group], show: int | None = None) -> str:
-    """The groups for reading; with `show`, that group's example in full."""
+def text(found: Sequence[Group], show: int | None = None, warned: int = 0) -> str:
+    """The groups for reading, of a run in which so many points have a warning; with `show`, that group's example in full."""
     if not found:
         return "no point failed"
     lines = []
-    for number, group in enumerate(found, 1):
-        if show not in (None, number):
+    for ordinal, group in enumerate(found, 1):
+        if show not in (None, ordinal):
             continue
-        what = "failed" if group.failed else "with a warning (not all are recorded)"
-        lines.append(f"{number}. {group.count:,} points {what}: {group.type}: {group.message}")
+        what = "failed" if group.failed else "with a warning"
+        lines.append(f"{ordinal}. {number(group.count, 'point')} {what}: {group.type}: {group.message}")
         place = ", ".join(f"{name} = {value}" for name, value in group.parameters.items())
         lines.append(f"   for example at {place or 'the only point'}; again with:")
         lines.append(f"   {group.command}")
         if show is not None and group.traceback:
             lines.append(group.traceback)
     if show is None:
-        lines.append("the traceback of one: --show NUMBER")
+        if warned > sum(group.count for group in found if not group.failed):
+            lines.append(f"{number(warned, 'point')} with a warning in all; the first few of each kind are recorded")
+        lines.append("one in full: --show NUMBER")
     return "\n".join(lines)

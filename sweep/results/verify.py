@@ -31,6 +31,7 @@ from sweep.folder.shards import check_open
 from sweep.folder.store import Store
 from sweep.folder.zarr_files import digest_of
 from sweep.plan.variables import ELAPSED, Variable
+from sweep.quantities import number
 from sweep.records import Record
 
 TOLERANCE = 1e-6
@@ -54,7 +55,8 @@ class Verdict(Record):
         """For reading."""
         how = "bit for bit" if self.bitwise else f"to {TOLERANCE:g} (another processor or other versions wrote the run)"
         tiles = "1 tile agrees with its digest" if self.tiles == 1 else f"{self.tiles:,} tiles agree with their digests"
-        return "\n".join(self.problems) or f"{tiles}; {self.points:,} points computed anew agree {how}"
+        anew = f"{number(self.points, 'point')} computed anew {'agrees' if self.points == 1 else 'agree'}"
+        return "\n".join(self.problems) or f"{tiles}; {anew} {how}"
 
 
 def verify(

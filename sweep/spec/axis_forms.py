@@ -118,14 +118,14 @@ def array_values(where: str, value: Any) -> Any:
 
 
 def from_text(where: str, text: str) -> Any:
-    """A value on the command line: a TOML value, a bare word, or an axis form (see `axis_from_text`)."""
+    """A value on the command line: a TOML value, a bare word or address, or an axis form (see `axis_from_text`)."""
     try:
         return tomllib.loads(f"value = {text}")["value"]
     except ValueError:
         pass
     except RecursionError:
         raise SpecError(f"{where}: the brackets are nested too deeply") from None
-    if ":" in text or "," in text:
+    if (":" in text or "," in text) and "://" not in text:
         return axis_from_text(where, text)
     return text.strip()
 

@@ -24,6 +24,13 @@ def fastest(function: Callable[[], Any], rounds: int) -> tuple[float, Any]:
     return best, found
 
 
+def once(function: Callable[[], Any]) -> tuple[float, Any]:
+    """The processor time of a single call, for peers that take seconds, and what it returned."""
+    begin = time.process_time()
+    found = function()
+    return time.process_time() - begin, found
+
+
 @numba.njit
 def _nothing(x, y):
     return x + y

@@ -1,5 +1,6 @@
 """Benchmarks run when asked for (`pytest -m bench`): each computes what a peer does as well, which takes its time."""
 
+import importlib.util
 from pathlib import Path
 
 import pytest
@@ -27,6 +28,10 @@ def table():
 
 def pytest_terminal_summary(terminalreporter, config):
     if _TABLE.rows:
+        if importlib.util.find_spec("dynamiqs") is None:
+            terminalreporter.write_line(
+                "NOT COMPARED WITH dynamiqs: it is not installed (pip install dynamiqs)", red=True
+            )
         terminalreporter.write_line("")
         terminalreporter.write_line(_TABLE.machine.text())
         terminalreporter.write_line(_TABLE.text())

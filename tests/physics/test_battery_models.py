@@ -6,8 +6,16 @@ import numpy as np
 import pytest
 
 from solvers import SolverWarning, evaluate, models, solve, solve_many
-from solvers.models.battery.cumulants import d_diagonal, d_full, diagonal_jacobian, full_jacobian
+from solvers.models.battery.cumulants import (
+    d_diagonal,
+    d_full,
+    diagonal_jacobian,
+    diagonal_series,
+    discharge_diagonal,
+    full_jacobian,
+)
 from solvers.models.battery.moment_equations import d_moments
+from solvers.numerics.taylor_start import TAYLOR_ORDER
 
 IDS = [name for name in models() if name.startswith("battery.")]
 FIG3 = {"N": 140, "Gamma": 1600.0, "tau_s": 0.0187, "tau_d": 0.0187}
@@ -59,6 +67,38 @@ def test_jacobians_are_the_derivatives(jacobian_of, printed):
         moved[i] -= 2 * step
         rhs(0.0, moved, p, behind)
         np.testing.assert_allclose(J[:, i], (ahead - behind) / (2 * step), rtol=1e-7, atol=1e-7)
+
+
+@pytest.mark.parametrize("N", [1.0, 2.0, 7.0])
+@pytest.mark.parametrize("printed", [0.0, 1.0])
+def test_the_series_obeys_the_equations(N, printed):
+    """The derivative of sum c_k t^k is the right-hand side at that sum, at a time well within its radius."""
+    p, y = np.array([N, 0.9, 3.0, 0.4, 0.3, printed]), np.random.default_rng(3).uniform(-0.5, 0.5, size=5)
+    c, slope, t = np.zeros((5, TAYLOR_ORDER + 1)), np.zeros(5), 0.01
+    diagonal_series(p, y, c)
+    k = np.arange(1, TAYLOR_ORDER + 1)
+    d_diagonal(0.0, c @ t ** np.arange(TAYLOR_ORDER + 1), p, slope)
+    np.testing.assert_allclose((k * c[:, 1:]) @ t ** (k - 1), slope, rtol=1e-13, atol=1e-13)
+
+
+def test_a_flash_and_its_stiff_tail_against_radau():
+    """By series and then implicitly, at times inside and between their steps; rates from 1 to 10^5."""
+    from scipy.integrate import solve_ivp
+
+    p, start = np.array([140.0, 1.0, 1600.0, 0.0, 0.0, 0.0]), np.array([0.46, -0.0018, 0.2, 0.0, 0.0])
+    times = np.concatenate([[0.0], np.geomspace(1e-6, 0.0187, 30)])
+
+    def slope(t, y):
+        dy = np.zeros(5)
+        d_diagonal(t, y, p, dy)
+        return dy
+
+    expected = solve_ivp(slope, (0.0, 0.0187), start, method="Radau", t_eval=times, rtol=1e-11, atol=1e-13).y.T
+    code, rows, steps = discharge_diagonal(start.copy(), p, times, 1e-9, 1e-12, 10**6)
+    assert code == 0 and steps < 200
+    np.testing.assert_allclose(rows, expected, rtol=1e-8, atol=1e-8)
+    code, _, steps = discharge_diagonal(start.copy(), p, times, 1e-9, 1e-12, 5)
+    assert (code, steps) == (2, 5)
 
 
 @pytest.mark.parametrize("printed", [False, True])

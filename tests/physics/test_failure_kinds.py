@@ -76,7 +76,7 @@ def test_a_kind_is_a_text_everywhere():
         ("battery.release", "cumulant", {"Gamma": 10.0}),
         ("spin_cat.two_ensembles", "mean_field", {}),
         ("landau_lifshitz.trajectory", "generalized", {"B_x": 1.0}),
-        ("landau_lifshitz.hysteresis", "continuation", {}),
+        ("landau_lifshitz.hysteresis", "continuation", {"V_z": 1.0, "t_max": 20.0}),
         ("collective_spin.dynamics", "mean_field", {"Omega": 1.0}),
     ],
 )

@@ -8,11 +8,15 @@ from solvers.engines.master_equation.propagation import evolve
 from solvers.engines.master_equation.states import moment_indices, product_state, split_moments
 from solvers.engines.moments.equations import build_coefficients
 from solvers.engines.moments.first_order import mean_field_derivative
+from solvers.engines.moments.lattice import lattice_coefficients, lattice_derivative, propagate_lattice
 from solvers.engines.moments.packing import pack, raw_correlations, unpack_connected, unpack_spins
 from solvers.engines.moments.propagation import CUMULANTS, MEAN_FIELD, propagate, refuse_beyond_memory
 from solvers.engines.moments.second_order import cumulant_derivative
 from solvers.engines.spin_system import LOWERING, SpinSystem, correlated, local_dissipator, product_correlations
+from solvers.evaluate import parse_parameters
+from solvers.models.spin_lattice.lattice import LATTICES, build_lattice, build_system, start_spins
 from solvers.references.spin_systems import moment_equations
+from solvers.registry import find
 
 
 def random_system(rng, n, dissipative=True, positive=True):
@@ -224,3 +228,49 @@ def test_the_first_bad_time_does_not_need_an_output_there():
 def test_too_many_spins_are_refused_with_the_bytes():
     with pytest.raises(MemoryError, match="bytes"):
         refuse_beyond_memory(100_000, CUMULANTS)
+
+
+LATTICE_POINT = {
+    "J_x": 0.3, "J_y": 0.7, "J_z": -0.7, "h_x": 0.1, "h_y": 0.2, "h_z": 0.3, "disorder": 0.4, "gamma_minus": 0.5,
+    "gamma_plus": 0.2, "gamma_z": 0.1, "gamma_collective": 0.3, "theta": 0.8, "phi": 0.3,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("lattice", "n"), [(name, n) for name in LATTICES for n in (1, 4, 49, 289)])
+@pytest.mark.parametrize(("exponent", "neighbour"), [(1.5, 0.07), (-7.0, 0.0), (-12.0, 0.9)])
+def test_a_lattice_without_its_couplings_has_the_same_equations(lattice, n, exponent, neighbour):
+    """As from the (3N, 3N) matrices: derivatives, whether Gamma is positive, and its smallest eigenvalue."""
+    given = LATTICE_POINT | {"N": n, "lattice": lattice, "exponent": exponent, "gamma_neighbour": neighbour}
+    p = parse_parameters(find("spin_lattice.dynamics"), given)
+    system, equal = build_system(p), build_lattice(p)
+    y = np.random.default_rng(n).normal(size=3 * n)
+    expected, found = np.empty(3 * n), np.empty(3 * n)
+    mean_field_derivative(build_coefficients(system, MEAN_FIELD), y, expected)
+    lattice_derivative(lattice_coefficients(equal), y, found)
+    assert np.abs(found - expected).max() < 1e-13 * np.abs(expected).max()
+    assert system.positive == equal.positive
+    if n < 50:
+        assert equal.smallest_rate() == pytest.approx(system.smallest_rate(), abs=1e-12)
+
+
+@pytest.mark.parametrize("stiff", [False, pytest.param(True, marks=pytest.mark.slow)])
+def test_the_mean_field_of_many_spins_without_their_couplings(stiff):
+    """A power law with disorder, by the matrix of couplings and by convolution; stiff with fast dephasing and long times."""
+    fast = {"gamma_z": 3e4, "times": [0.5, 3.0]} if stiff else {"times": [0.5, 1.5]}
+    given = LATTICE_POINT | {"N": 45 if stiff else 260, "lattice": "power_law", "exponent": 1.2} | fast
+    p = parse_parameters(find("spin_lattice.dynamics"), given)
+    found = []
+    for equal in (False, True):
+        states = np.empty((2, p["N"], 3))
+
+        def receive(first, spins, _, states=states):
+            states[first : first + len(spins)] = spins
+
+        tuning = {"rtol": 1e-9, "atol": 1e-11, "max_steps": 100_000}
+        if equal:
+            path = propagate_lattice(build_lattice(p), start_spins(p), p["times"], receive, **tuning)
+        else:
+            path = propagate(build_system(p), MEAN_FIELD, start_spins(p), None, p["times"], receive, **tuning)
+        found.append((states, path.steps))
+    assert np.abs(found[0][0] - found[1][0]).max() < 1e-9
+    assert found[1][1] < 3000

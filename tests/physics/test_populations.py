@@ -8,6 +8,8 @@ from solvers.engines import populations as engine
 from solvers.engines.coherence_blocks import rotate, rotations
 from solvers.engines.individual_loss import jump_table, lose
 from solvers.engines.pumped_populations import PumpedPropagator, generator
+from solvers.models.battery import chain as on_S
+from solvers.models.battery import exact_limit
 
 
 def inverted(N):
@@ -158,3 +160,17 @@ def test_N_1000_flash_and_storage():
     assert found.min() > -1e-12 and abs(found.sum() - 1.0) < 1e-12
     mean_M, _, mean_S = engine.moments(found)
     assert mean_M == pytest.approx(-mean_S, abs=1e-9)
+
+
+def test_a_finished_flash_of_a_thousand_emitters_takes_few_steps():
+    """A discharge of the limit cycle at Gamma tau N = 6e4, once whole and once in two halves.
+
+    The first step's estimate is noise above the limit. More than a hundred short steps through the flash are not needed.
+    """
+    p = {"N": 1000, "gamma": 1.0, "dephasing": 0.0, "Gamma": 1600.0, "tau_s": 0.0187, "tau_d": 0.0375}
+    chain = on_S.build(1000, 1.0, 0.0, 0.0187, 0.0375)
+    stored = exact_limit.CycleMap(p).stored(exact_limit.coarse(p, chain)[0])[0]
+    whole, (_, _, steps) = carry(stored, 1.0, 1600.0, 0.0, 0.0375)
+    halves = carry(carry(stored, 1.0, 1600.0, 0.0, 0.01875)[0], 1.0, 1600.0, 0.0, 0.01875)[0]
+    assert 0 < steps <= 4
+    assert np.abs(whole - halves).sum() < 5e-12

@@ -263,3 +263,15 @@ def test_a_hundred_spins_cost_no_new_compilation():
     for n in (2, 30):
         solve("spin_lattice.dynamics", "cumulant", N=n, J_z=1.0, h_x=0.5, gamma_minus=1.0, times=[0.05])
     assert len(cumulants_explicit.signatures) == 1
+
+
+@pytest.mark.parametrize("method", ["cumulant", "mean_field", "exact"])
+def test_derivatives_warn_of_an_indefinite_dissipator_as_the_dynamics_does(method):
+    """R = 2 (tr S - S) with S_zz = -0.1: dx/dt = +0.2 x, dz/dt = 0; the evolution is not completely positive."""
+    dissipator = np.zeros((3, 3), dtype=complex)
+    dissipator[2, 2] = -0.1
+    given = {"N": 1, "dissipator": dissipator, "spins0": [[0.6, 0.0, 0.8]]}
+    with pytest.warns(SolverWarning, match="smallest eigenvalue is -0.1"):
+        outputs = solve("spin_network.derivative", method=method, **given)
+    assert outputs["status"] == 1
+    np.testing.assert_allclose(outputs["d_spins"], [[0.12, 0.0, 0.0]], atol=1e-15)

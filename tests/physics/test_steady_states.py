@@ -157,6 +157,7 @@ def test_qutip_agrees_where_damping_is_weak(n):
     assert judge_steady(found) is None
 
 
+@pytest.mark.slow
 def test_six_spins_in_the_insulating_regime():
     """Boundary-driven XXZ at Delta = 20: the gap is 1e-6 of the couplings, and the residual over it still small."""
     system = spin_chain((1.0, 1.0, 20.0), (0, 0, 0), np.eye(6)[-1], np.eye(6)[0], n=6)
@@ -201,6 +202,26 @@ def test_a_closed_gap_is_said_and_the_start_decides():
     rho = density_matrix(found.r)
     assert (singlet @ rho @ singlet).real == pytest.approx(0.5, abs=1e-9)
     assert rho[3, 3].real == pytest.approx(0.5, abs=1e-9)
+
+
+@pytest.mark.parametrize(
+    "field", [(-0.665, 0.352, 0.903), (-0.922, -0.458, 0.22), (1.739, -0.496, 0.329), (0.5, 0.25, 0.125)]
+)
+def test_common_noise_in_an_oblique_field_keeps_the_total_spin(field):
+    """S^2 alone is conserved: <s_1 . s_2> = -1 of up-down is spread evenly over the axes, purity 1/3.
+
+    Elimination meets a pivot of pure rounding where the matrix itself has a zero.
+    """
+    S_z = correlated(np.array([0.0, 0.0, 1.0]), np.ones((2, 2)))
+    for scale in np.geomspace(0.3, 3.0, 7):
+        system = SpinSystem(np.tile(field, (2, 1)) * scale, np.zeros((2, 2, 3, 3)), S_z)
+        found = steady_state.steady_state(system, product_state(np.array([UP, -UP])))
+        assert not found.unique
+        assert judge_steady(found).kind == "NotUnique"
+        spins, pairs = split_moments(found.r[moment_indices(2)], 2)
+        np.testing.assert_allclose(spins, 0.0, atol=1e-9)
+        np.testing.assert_allclose(pairs[0, 1], -np.eye(3) / 3, atol=1e-9)
+        assert purity(found.r) == pytest.approx(1 / 3, abs=1e-9)
 
 
 @pytest.mark.parametrize("n", [5, 6])

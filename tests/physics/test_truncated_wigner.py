@@ -5,7 +5,7 @@ import warnings
 
 import numpy as np
 import pytest
-from scipy.linalg import expm
+from scipy.linalg import expm, toeplitz
 
 from solvers import SolverWarning, solve
 from solvers.engines.truncated_wigner.channels import LANES, channel, frame, jumped
@@ -191,6 +191,21 @@ def test_a_bond_between_all_pairs_needs_no_table_of_bonds():
         follow_spins(point, np.uint64(3), np.uint64(0), LANES, times, totals, squares)
         sums.append(totals)
     np.testing.assert_allclose(sums[0], sums[1], atol=1e-8)
+
+
+def test_a_power_law_by_convolution_needs_no_table_of_bonds():
+    """The same trajectories by Fourier transforms and by a table; rounding grows along them, slowly at these times."""
+    n, times = 7, np.array([0.5])
+    fall = np.append(0.0, np.arange(1.0, n) ** -1.3)
+    p = every_term(n)._replace(minus=0.6, collective=0.2, neighbour=0.0)
+    sums = []
+    for one in (p._replace(strength=toeplitz(fall)), p._replace(strength=None, fall=fall)):
+        point = prepare(one, 0.7, 0.3, 0.0, times, 10**6)
+        totals, squares = np.zeros((1, MOMENTS, GROUPS)), np.zeros((1, MOMENTS))
+        follow_spins(point, np.uint64(3), np.uint64(0), LANES, times, totals, squares)
+        sums.append((point.step, totals))
+    assert sums[0][0] == pytest.approx(sums[1][0], rel=1e-14)
+    np.testing.assert_allclose(sums[0][1], sums[1][1], atol=1e-8)
 
 
 def random_lattice(rng):

@@ -5,8 +5,10 @@ import io
 import json
 import logging
 import pickle
+import shlex
 import signal
 import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -269,6 +271,21 @@ def test_array_files_are_kept_in_the_bucket(root, tmp_path):
     assert sweep.Run(root).plan.spec.parameters["times"].shape == (5,)
 
 
+def test_failure_is_repeated_from_the_bucket(root, tmp_path, cli):
+    """The command that `errors` gives names arrays that lie there."""
+    np.save(tmp_path / "weights.npy", np.array([[1.0, 0, 0], [0, 0, 0], [0, 2.0, 0]]))
+    raw = {"sweep": {"model": "toy.weighted"}, "axes": {"weights": str(tmp_path / "weights.npy")}}
+    assert run(raw, root)[0].exit_status == 3
+    (group,) = sweep.Run(root).errors()
+    words = shlex.split(group.command)
+    assert words[-1].startswith(f"weights={root}/meta/arrays/") and words[-1].endswith(".npy[1]")
+    assert "nan" in cli(*words[1:], status=3)
+    other = [*words[1:-1], words[-1].replace("[1]", "[2]")]
+    assert cli(*other).startswith("mean")
+    with pytest.raises(AssertionError, match=r"cannot be read: there is no such object"):
+        cli(*words[1:-1], words[-1].replace("/arrays/", "/nowhere/"))
+
+
 @pytest.mark.slow
 def test_store_that_is_busy_slow_and_silent(root, proxy, tmp_path):
     """Of every ten requests one is refused, one dropped before and one after it was heard, one delayed."""
@@ -349,6 +366,31 @@ def test_credentials_of_a_profile(root, server, tmp_path, monkeypatch):
     monkeypatch.delenv("AWS_PROFILE")
     monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://{server}")
     assert pickle.dumps(disk_of("bucket-x")).count(b"AWS") == 0
+
+
+def test_credentials_that_a_profile_gets_elsewhere(root, server, tmp_path, monkeypatch):
+    """By a program here; roles and SSO are boto3's in the same way."""
+    pytest.importorskip("boto3", reason="Python package boto3 is not installed: pip install boto3")
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_ENDPOINT_URL", "AWS_REGION"):
+        monkeypatch.delenv(name)
+    helper = tmp_path / "helper.sh"
+    keys = {"Version": 1, "AccessKeyId": "one", "SecretAccessKey": bucket_here.SECRET}
+    helper.write_text(f"#!/bin/sh\necho asked >> {tmp_path}/asked\necho '{json.dumps(keys)}'\n")
+    helper.chmod(0o755)
+    entries = f"region = us-east-1\nendpoint_url = http://{server}\ncredential_process = {helper}\n"
+    (tmp_path / "config").write_text(f"[profile lab]\n{entries}")
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "none"))
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "config"))
+    monkeypatch.setenv("AWS_PROFILE", "lab")
+    assert run(faulty("none"), root)[0].exit_status == 0
+    assert (tmp_path / "asked").exists()
+    helper.write_text(f"#!/bin/sh\necho {bucket_here.SECRET} >&2\nexit 1\n")
+    monkeypatch.setenv("AWS_SECOND", "so that the store is opened anew")
+    words = refused(run, faulty("none"), root)
+    assert "profile 'lab' gives no credentials by its credential_process" in words and bucket_here.SECRET not in words
+    monkeypatch.setitem(sys.modules, "boto3", None)
+    monkeypatch.setenv("AWS_SECOND", "and again")
+    assert "credential_process, for which boto3 is needed" in refused(run, faulty("none"), root)
 
 
 # Processes that die

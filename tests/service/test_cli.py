@@ -94,7 +94,7 @@ def test_new_spec_runs_as_it_is(cli, spinsweep, tmp_path):
     assert "--force" in cli("new", "toy.waves", "-o", tmp_path / "new.toml", status=2)
     done = spinsweep("run", "new.toml")
     assert done.returncode == 0, done.stderr
-    assert sweep.open(tmp_path / "results" / "new").sizes["a"] == 11
+    assert sweep.open(tmp_path / "results" / "new").sizes["b"] == 11  # a number with a unit
 
 
 def test_plan_writes_nothing(cli, spec, tmp_path):
@@ -204,3 +204,20 @@ def test_evenly_spaced_arrays_are_told_in_short():
 
 def test_counts_stay_whole_numbers_in_a_spec(cli):
     assert "linspace = [5, 650, 130]" in cli("phase-diagram", "--spec")
+
+
+@pytest.mark.parametrize("columns", [48, 80])
+def test_models_are_as_wide_as_the_terminal(columns, monkeypatch):
+    """Nothing is lost, no line is too long, equations keep their indentation and comparisons are not torn."""
+    from solvers import models as all_models
+    from solvers.physics import physics_of
+    from sweep.cli.paragraphs import filled, hung
+
+    for name, model in all_models().items():
+        text = physics_of(model).text()
+        shown = filled(text, columns)
+        assert shown.split() == text.split(), name
+        assert max(map(len, shown.splitlines()), default=0) <= columns, name
+    lines = hung("  exact  ", "at most 12 spins where N <= 12 holds, and none beyond it", 30)
+    assert [len(line) - len(line.lstrip()) for line in lines] == [2, *[9] * (len(lines) - 1)]
+    assert "N <= 12" in " ".join(line.strip() for line in lines) and not any(line.endswith("<=") for line in lines)

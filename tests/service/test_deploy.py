@@ -1,7 +1,6 @@
 """What lies in deploy/: manifests that Kubernetes and the operator take, an image that can be built from what it copies.
 
-The operator's own schemas stand for an API server. Debian has etcd and kubectl, but no kube-apiserver; one would have to be
-built from the sources of Kubernetes, which takes longer than all other tests together.
+The operator's own schemas are asked here; in `test_kubernetes` a real API server is.
 """
 
 import subprocess
@@ -12,34 +11,13 @@ from pathlib import Path
 
 import pytest
 import yaml
+from support.manifests import DEPLOY, MANIFESTS, ROOT, documents, named, pods
 
 from sweep.clusters import kubernetes
 from sweep.clusters.cluster import Wanted
 from sweep.clusters.kinds import check_name
 from sweep.errors import SpecError
 from sweep.spec.parsing import parse
-
-ROOT = Path(__file__).resolve().parents[2]
-DEPLOY = ROOT / "deploy"
-MANIFESTS = sorted((DEPLOY / "kubernetes").glob("*.yaml"))
-
-
-def documents(path):
-    return list(yaml.safe_load_all(path.read_text()))
-
-
-def named(kind):
-    return [one for path in MANIFESTS for one in documents(path) if one["kind"] == kind]
-
-
-def pods(value):
-    """Every pod's specification inside a manifest."""
-    if isinstance(value, dict):
-        if "containers" in value:
-            yield value
-        else:
-            for entry in value.values():
-                yield from pods(entry)
 
 
 @pytest.fixture(scope="module")

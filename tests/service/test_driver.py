@@ -48,6 +48,9 @@ class Deserted:
     def replace(self, seen):
         return []
 
+    def show(self, counts):
+        pass
+
     def tend(self):
         return []
 

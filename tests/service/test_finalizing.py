@@ -71,8 +71,8 @@ def test_few_files_with_the_same_content(run, tmp_path):
     status = sweep.Run(tmp_path / "out").status()
     assert (status.state, status.finalized) == ("complete", True)
     assert "packed into shards" in data.attrs["history"]
-    assert not finalize(RunFolder(tmp_path / "out")).done
-    take_apart(RunFolder(tmp_path / "out"))
+    assert not sweep.Run(tmp_path / "out").finalize().done
+    assert sweep.Run(tmp_path / "out").finalize(undo=True).after == many
     assert len(files_of(tmp_path / "out")) == many
     for path in files_of(tmp_path / "before"):  # chunk by chunk what they were
         if "elapsed_seconds" not in path.parts:

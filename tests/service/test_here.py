@@ -59,14 +59,28 @@ def test_whoever_names_a_cluster_gets_one(options, tmp_path):
     progress = launch.Progress(io.StringIO())
     chosen = launch.Options(**options)
     assert not chosen.open
-    assert chosen.suited(0.1, progress).func.__name__ == "connect"
+    assert chosen.suited(0.1, RunFolder(tmp_path), progress).func.__name__ == "connect"
 
 
-def test_only_small_sweeps_are_computed_here():
-    progress, free = launch.Progress(io.StringIO()), launch.Options()
-    assert free.suited(here_module.SMALL_SECONDS, progress).func.__name__ == "here"
-    assert free.suited(here_module.SMALL_SECONDS + 0.1, progress).func.__name__ == "connect"
-    assert launch.Options(cluster="here").suited(1e9, progress).func.__name__ == "here"
+def test_only_small_sweeps_are_computed_here(tmp_path):
+    folder, progress, free = RunFolder(tmp_path), launch.Progress(io.StringIO()), launch.Options()
+    assert free.suited(here_module.SMALL_SECONDS, folder, progress).func.__name__ == "here"
+    assert free.suited(here_module.SMALL_SECONDS + 0.1, folder, progress).func.__name__ == "connect"
+    assert launch.Options(cluster="here").suited(1e9, folder, progress).func.__name__ == "here"
+
+
+def test_cluster_that_takes_over_says_where_it_is_watched(tmp_path, monkeypatch):
+    monkeypatch.setattr(here_module, "PATIENCE_SECONDS", 0.0)
+    monkeypatch.setattr(launch.Options, "connect", lambda _: contextlib.nullcontext(Elsewhere(None)))
+    said = io.StringIO()
+    with launch.Options().suited(0.1, RunFolder(tmp_path), launch.Progress(said)) as connected:
+        slow = connected.submit(time.sleep, 0.5, key="slow")
+        waiting = connected.submit(pow, 2, 5, key="waiting")
+        connected.replace(set())
+        assert waiting.result(0) == 32 and slow.result(30) is None
+    longer, dashboard, page = said.getvalue().splitlines()
+    assert longer.endswith("starting local workers") and dashboard == "dashboard: http://elsewhere"
+    assert page.startswith("no page on this scheduler"), "it has no client"
 
 
 def test_points_that_crash_the_process_are_found(tmp_path):

@@ -256,6 +256,14 @@ class TestWhatSuitsTheValues:
         along = plot.picture(data, "field", style=Style(along="q")).axes[0]
         np.testing.assert_array_equal(along.lines[0].get_xdata(), np.linspace(0, 1, 20))
 
+    def test_many_labels_are_something_to_draw_along(self):
+        values = np.linspace(0, 1, 20)
+        data = self.dataset(values)
+        data = data.assign_coords(x=[f"moment {k}" for k in range(20)])
+        axes = plot.picture(data, "q").axes[0]
+        np.testing.assert_array_equal(axes.lines[0].get_ydata(), values)
+        assert axes.get_xticklabels()[3].get_text() == "moment 3"
+
     def test_errors_are_bands(self):
         data = self.dataset(np.linspace(0, 1, 20))
         data = data.assign(q_sem=data["q"].copy(data=np.full(20, 0.25)))

@@ -82,7 +82,7 @@ def test_stopped_run_is_raised_and_the_same_call_goes_on(cluster, tmp_path):
     folder = RunFolder(tmp_path / "run")
 
     def stop():
-        while not folder.journal.exists():
+        while not folder.journal.exists() or not folder.journal.stat().st_size:  # the first commit
             time.sleep(0.05)
         cancelling.ask(folder.path, now=False)
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from support import slurm_here
 from support.bits import assert_same_bits
+from support.bucket_life import bucket, live
 from support.watching import committed_points, wait_for_tiles, write_spec
 
 import sweep
@@ -73,6 +74,13 @@ def test_cancelled_job_is_replaced(on_slurm, slurm, tmp_path):
     assert not slurm_here.jobs(slurm), "jobs are left behind"
     assert on_slurm("run", "spec.toml", "--set", "seconds=0.1", "--out", "near", "--workers", "2").returncode == 0
     assert_same_bits(tmp_path / "far", tmp_path / "near")
+
+
+def test_run_in_a_bucket(on_slurm, slurm, tmp_path, monkeypatch):
+    """The jobs find the credentials in the environment that SLURM hands on."""
+    with bucket(on_slurm, monkeypatch) as address:
+        live(on_slurm, address, tmp_path, "--cluster", str(on_slurm.profile()))
+        assert not set(slurm_here.jobs(slurm)), "jobs are left behind"
 
 
 def test_workers_leave_before_the_wall_time(on_slurm, tmp_path):

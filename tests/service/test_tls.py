@@ -5,6 +5,7 @@ import shutil
 import pytest
 from support.authority import authority
 from support.bits import assert_same_bits
+from support.bucket_life import bucket, live
 from support.dask_processes import start_dask
 from support.watching import write_spec
 
@@ -16,6 +17,13 @@ def signed(tmp_path):
     if shutil.which("openssl") is None:
         pytest.skip("Debian package openssl is not installed: apt-get install openssl")
     return authority(tmp_path / "signed")
+
+
+@pytest.fixture
+def stored(spinsweep, monkeypatch):
+    """A bucket, which the workers know as well."""
+    with bucket(spinsweep, monkeypatch) as address:
+        yield address
 
 
 @pytest.fixture
@@ -67,3 +75,7 @@ def test_certificates_from_the_configuration_of_dask(secured, signed, spinsweep,
     assert done.returncode == 0, done.stderr
     done = spinsweep("run", "spec.toml", "--out", "other", "--cluster", "local", "--tls-ca", signed[0])
     assert done.returncode == 2 and "--tls-ca need a scheduler's address that begins with tls://" in done.stderr
+
+
+def test_run_in_a_bucket(stored, secured, signed, spinsweep, tmp_path):
+    live(spinsweep, stored, tmp_path, "--cluster", secured[0], *options(*signed))

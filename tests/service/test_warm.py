@@ -56,6 +56,7 @@ def shipped(tmp_path_factory):
         folder.chmod(stat.S_IRWXU)
 
 
+@pytest.mark.slow
 def test_what_was_shipped_is_read_and_never_written(shipped, tmp_path):
     before = files(shipped)
     assert before

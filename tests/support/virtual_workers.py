@@ -60,6 +60,9 @@ class VirtualCluster:
     def replace(self, seen):
         return []
 
+    def show(self, counts):
+        pass
+
     def tend(self):
         return []
 

@@ -13,12 +13,15 @@ from equations import GREEK, mathtext, split_tag
 
 _ROW = re.compile(r"(?P<name>[a-z][a-z_]*) {2,}(?P<rest>\S.*)$")
 _EQUATION = re.compile(r"\S+( \S+)? = ")
-_LETTER = rf"d?(?:{'|'.join(GREEK)}|hbar|[A-Za-z])'?"
+_LETTER = rf"d?(?:{'|'.join(GREEK)}|hbar|sum|prod|[A-Za-z])'?"
 _MARK = r"[_^](?:\{[^{}]*\}|\([\d/+\-N]+\)|[+*-](?!\w)|\+(?=[A-Z])|-?[A-Za-z0-9]{1,3}\b|-?[A-Za-z0-9]{1,3}(?=[_^]))"
 _SYMBOL = re.compile(
     rf"(?<![\w.{{\\])(?<!\w-){_LETTER}(?:{_MARK})+[+-]?(?![\w-])|(?<![\w.])(?<!\w-)(?:{'|'.join(GREEK)}|hbar)\d*(?![\w-])"
 )
 """A symbol in a sentence: a letter with something below or above it, or the name of a Greek letter."""
+_SIGNS = {"<=": "≤", ">=": "≥", "+-": "±"}
+_NAME = re.compile(r"(?<![\w`.\[])[a-z]{2,}(?:_[a-z]+)*_[a-z]{3,}(?![\w^])")
+"""A name of the program in a sentence, like gamma_minus or power_law."""
 
 
 def page(text: str, names: frozenset[str] = frozenset()) -> str:
@@ -72,14 +75,24 @@ def _prose(line: str) -> str:
 def sentence(text: str) -> str:
     """Text as Markdown, with its symbols typeset."""
     parts, place = [], 0
-    for found in _SYMBOL.finditer(text):
-        parts += [escaped(text[place : found.start()]), f"{{math}}`{mathtext(found[0])}`"]
+    names = {found.start(): found for found in _NAME.finditer(text)}
+    for found in sorted({**names, **{found.start(): found for found in _SYMBOL.finditer(text)}}.values(), key=_start):
+        if found.start() < place:
+            continue
+        typeset = f"`{found[0]}`" if found.re is _NAME else f"{{math}}`{mathtext(found[0])}`"
+        parts += [escaped(text[place : found.start()]), typeset]
         place = found.end()
     return "".join(parts) + escaped(text[place:])
 
 
+def _start(found: re.Match[str]) -> int:
+    return found.start()
+
+
 def escaped(text: str) -> str:
-    """Text whose characters mean nothing to Markdown."""
+    """Text whose characters mean nothing to Markdown; signs that a terminal has no letter for are set."""
+    for typed, sign in _SIGNS.items():
+        text = text.replace(typed, sign)
     return re.sub(r"([\\*_\[\]<>|$#^~{}])", r"\\\1", text)
 
 

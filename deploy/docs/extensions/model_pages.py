@@ -7,7 +7,7 @@ import time
 import warnings
 from pathlib import Path
 
-from docstrings import escaped, page
+from docstrings import escaped, page, sentence
 from pages import table
 
 from solvers import SolverWarning, models, solve
@@ -125,7 +125,7 @@ def limits() -> str:
 def _method(method: Method, cost: str) -> tuple[str, ...]:
     return (
         f"`{method.name}`" + (" (random)" if method.draws_numbers else ""),
-        escaped(method.meaning),
+        sentence(method.meaning),
         escaped(method.limit.text) if method.limit else "",
         escaped(method.source),
         cost,
@@ -154,7 +154,7 @@ def _cost(model: Model, method: Method) -> str:
 def _parameter(p: Parameter) -> tuple[str, ...]:
     default = "not given" if p.default is None else f"`{said(p.default)}`"
     allowed = p.allowed + ("; sets a shape, so it is no axis" if p.shape else "")
-    return f"`{p.name}`", _symbol(p.symbol), escaped(p.meaning), _unit(p.unit), default, escaped(allowed)
+    return f"`{p.name}`", _symbol(p.symbol), sentence(p.meaning), _unit(p.unit), default, escaped(allowed)
 
 
 def _output(model: Model, o: Output) -> tuple[str, ...]:
@@ -162,7 +162,7 @@ def _output(model: Model, o: Output) -> tuple[str, ...]:
     codes = "; " + ", ".join(f"{k} {word}" for k, word in enumerate(o.codes)) if o.codes else ""
     who = ", ".join(f"`{name}`" for name in o.methods) if o.methods else f"all {len(model.methods)}"
     dims = ", ".join(f"`{name}`" for name in o.dims)
-    return f"`{o.name}`", _symbol(o.symbol), escaped(o.meaning + codes + nan), dims, _unit(o.unit), who
+    return f"`{o.name}`", _symbol(o.symbol), sentence(o.meaning + codes + nan), dims, _unit(o.unit), who
 
 
 def _symbol(symbol: str) -> str:

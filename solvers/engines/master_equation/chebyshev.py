@@ -13,13 +13,14 @@ the number of terms for the tolerance and the longest segment whose cancellation
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from solvers.engines.master_equation.generator import act
+from solvers.engines.master_equation.terms import act
+from solvers.numerics.block_product import aligned_in_kernel
 from solvers.numerics.compile import FASTMATH, entry, kernel
 
 _MOST_TERMS = 800
@@ -38,12 +39,61 @@ class Series:
     centre: float
     focus: float
     coherent: bool
+    width: float
+    height: float
+    """Half sides of the rectangle around the field of values."""
+    growth: float
+    """rho: k steps of the recurrence grow by at most about rho^k."""
 
     def coefficients(self, times: NDArray[np.float64]) -> NDArray[np.float64]:
         """a_k(t) for every time since the start of the segment, (times, terms)."""
         a = np.empty((len(times), self.terms))
         bessel_coefficients(np.ascontiguousarray(times), self.centre, self.focus, self.coherent, a)
         return a
+
+    def remainders(self, last: NDArray[np.float64]) -> NDArray[np.float64]:
+        """What may follow each term at the end of the segment, over |phi_k| + |phi_(k-1)|, from its coefficients `last`.
+
+        phi_(k+m) = U_m(B) phi_k +- U_(m-1)(B) phi_(k-1), with |U_m(B)| <= (1 + sqrt 2) (m + 1) rho^m (Crouzeix, Palencia).
+        Before term `falling`, when earlier times may need more terms than the end, it is infinite.
+        """
+        found = np.empty(len(last))
+        sum_remainders(last, self.growth, found)
+        found[: self.falling] = np.inf
+        return found
+
+    def bolder(self, length: float) -> Series | None:
+        """A series over another length that trusts |phi_k| as it is measured; None where L is mainly relaxation.
+
+        The foci are those of the segment of the imaginary axis that the field of values reaches: on it phi_k does not grow.
+        """
+        if not self.coherent or self.height <= 0.0:
+            return None
+        # p = w s and q = h / sqrt(1 - 1/s^2) around a rectangle; q^2 - p^2 = h^2 where s^4 - s^2 = (h/w)^2
+        s = np.sqrt(0.5 + np.sqrt(0.25 + (self.height / self.width) ** 2))
+        p, q = self.width * s, self.height / np.sqrt(1 - s**-2.0)
+        reached = length * float(np.hypot(self.centre, self.height))
+        terms = int(1.5 * reached) + 100
+        if terms > 2 * _MOST_TERMS:
+            return None
+        return replace(
+            self,
+            length=length,
+            terms=terms,
+            falling=int(reached) + 2,
+            focus=self.height,
+            growth=float((p + q) / self.height),
+        )
+
+
+@entry
+def sum_remainders(last, growth, out):
+    """out[k] = (1 + sqrt 2) sum_(m >= 1) (m + 1) growth^m |last[k + m]|."""
+    total, weighted = 0.0, 0.0
+    for k in range(last.shape[0] - 1, -1, -1):
+        out[k] = (1.0 + np.sqrt(2.0)) * (total + weighted)
+        total = growth * (abs(last[k]) + total)
+        weighted = total + growth * weighted
 
 
 @entry
@@ -133,7 +183,8 @@ def plan_series(real_range: tuple[float, float], imaginary_bound: float, duratio
         price = terms * segments
         if best is None or price < best[0]:
             length = float(duration / segments) / unit
-            best = (price, Series(length, terms, falling, centre * unit, focus * unit, coherent))
+            sides = width * unit, height * unit
+            best = (price, Series(length, terms, falling, centre * unit, focus * unit, coherent, *sides, float(rho)))
     assert best is not None
     return best[1]
 
@@ -149,7 +200,7 @@ def _sum_segment(act: Callable[..., Any]) -> Any:
         focus,
         coherent,
         coefficients,
-        first_small,
+        remainders,
         negligible,
         indices,
         observed,
@@ -157,17 +208,16 @@ def _sum_segment(act: Callable[..., Any]) -> Any:
     ):
         """Sum one segment: the state at its end (the last row of `coefficients`), the others into `observed` and `states`.
 
-        From term `first_small` on, where the coefficients fall faster than any power, three terms in a row below
-        `negligible` end the sum. Returns (state at the end, size of the last two terms there, largest term, terms used).
+        The sum ends where what may follow is `negligible` (see `Series.remainders`). Returns (state at the end, size of the
+        last two terms there, largest term, terms used).
         """
         size = r.shape[0]
         outputs, terms = coefficients.shape[0] - 1, coefficients.shape[1]
         full = states.shape[0] > 0
-        before = np.zeros(size)
-        now = r.copy()
-        end = np.zeros(size)
+        before, now, end = aligned_in_kernel(size), aligned_in_kernel(size), aligned_in_kernel(size)
+        now[:] = r
         observed[:outputs] = 0.0
-        tail, largest, last, small, used = 0.0, 0.0, 0.0, 0, 0
+        tail, largest, last, before_norm, used = 0.0, 0.0, 0.0, 0.0, 0
         for k in range(terms):
             used += 1
             a = coefficients[outputs, k]
@@ -180,7 +230,6 @@ def _sum_segment(act: Callable[..., Any]) -> Any:
             largest = max(largest, magnitude)
             tail = magnitude + last
             last = magnitude
-            small = small + 1 if magnitude < negligible else 0
             for o in range(outputs):
                 a = coefficients[o, k]
                 if k > 0 and abs(a) * norm < 1e-3 * negligible:
@@ -195,8 +244,9 @@ def _sum_segment(act: Callable[..., Any]) -> Any:
                     else:
                         for m in range(size):
                             row[m] += a * now[m]
-            if k >= first_small and small >= 3:
+            if remainders[k] * (norm + before_norm) < negligible:
                 break
+            before_norm = norm
             if k + 1 < terms:
                 factor = 1.0 if k == 0 else 2.0
                 act(now, before, p, factor / focus, centre, 1.0 if coherent else -1.0)
@@ -229,14 +279,18 @@ _on_terms, _on_rows = _sum_segment(act), _sum_segment(act_rows)
 
 
 @entry(fastmath=FASTMATH)
-def sum_segment(r, p, centre, focus, coherent, coefficients, first_small, negligible, indices, observed, states):
-    """`chebyshev_segment` with the terms of the generator (`Terms`)."""
-    return _on_terms(r, p, centre, focus, coherent, coefficients, first_small, negligible, indices, observed, states)
+def apply_rows(x, y, p, scale, shift, keep):
+    """y <- scale (L - shift) x + keep y (see `act_rows`)."""
+    act_rows(x, y, p, scale, shift, keep)
 
 
 @entry(fastmath=FASTMATH)
-def sum_segment_of_rows(
-    r, p, centre, focus, coherent, coefficients, first_small, negligible, indices, observed, states
-):
+def sum_segment(r, p, centre, focus, coherent, coefficients, remainders, negligible, indices, observed, states):
+    """`chebyshev_segment` with the terms of the generator (`Terms`)."""
+    return _on_terms(r, p, centre, focus, coherent, coefficients, remainders, negligible, indices, observed, states)
+
+
+@entry(fastmath=FASTMATH)
+def sum_segment_of_rows(r, p, centre, focus, coherent, coefficients, remainders, negligible, indices, observed, states):
     """`chebyshev_segment` with a sparse matrix (`Rows`)."""
-    return _on_rows(r, p, centre, focus, coherent, coefficients, first_small, negligible, indices, observed, states)
+    return _on_rows(r, p, centre, focus, coherent, coefficients, remainders, negligible, indices, observed, states)

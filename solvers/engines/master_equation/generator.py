@@ -1,28 +1,26 @@
 """The Lindblad generator in the real Pauli basis as a list of one- and two-site terms.
 
 d r_R/dt = sum_C 2^-N Tr(R L[C]) r_C. Every term of L acts on one or two sites, so its matrix is a 4 x 4 or 16 x 16 real
-matrix on the digits of these sites and the identity on all others. Diagonal elements of all terms are summed into one
-vector; the others are kept as (row offset, column offset, value).
+matrix on the digits of these sites and the identity on all others. How such terms are applied to a state is said in `terms`
+and, for many spins, in `tiles`.
 """
 
 from __future__ import annotations
 
 import functools
 from dataclasses import dataclass
-from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from solvers.engines.master_equation.terms import Terms, apply_terms, assemble_terms
 from solvers.engines.spin_system import EPSILON, SpinSystem, bonded_pairs
+from solvers.numerics.block_product import aligned
 from solvers.numerics.compile import FASTMATH, entry, kernel
 from solvers.outcome import Kind, PointFailed
 
 PAULI = np.array([[[1, 0], [0, 1]], [[0, 1], [1, 0]], [[0, -1j], [1j, 0]], [[1, 0], [0, -1]]])
 """1, s^x, s^y, s^z with spin up first."""
-
-CHUNK = 256
-"""Elements of an inner loop: 32 rows of this length fit the level-2 cache."""
 
 
 def _matrix(action, strings) -> NDArray[np.float64]:
@@ -102,29 +100,6 @@ def pair_matrices(system: SpinSystem, pairs: list[tuple[int, int]]) -> tuple[NDA
     return coherent.reshape(-1, 16, 16), dissipative.reshape(-1, 16, 16)
 
 
-class Terms(NamedTuple):
-    """The off-diagonal terms in two layouts of the vector, as the kernel reads them.
-
-    A row of `groups` is one site or pair: (high count, middle count, low count, high stride, middle stride, first run,
-    last run + 1). A row of `runs` is (row offset, first entry, entries): one to four entries with a common row, whose
-    column offsets and values are in `columns` and `values`. Offsets count from the index whose digits there are 0.
-
-    The inner loop of a group is as long as the stride of its last site, which is 1 for site N-1. So the groups from
-    `turned` on refer to the vector with its first `front` and last `back` elements exchanged, (front, back) transposed.
-    """
-
-    diagonal: NDArray[np.float64]  # (4^N,)
-    groups: NDArray[np.int64]
-    runs: NDArray[np.int64]
-    columns: NDArray[np.int64]
-    values: NDArray[np.float64]
-    turned: int
-    front: int
-    back: int
-    source: NDArray[np.float64]  # scratch (4^N,) if any group is turned
-    result: NDArray[np.float64]
-
-
 @dataclass(frozen=True)
 class Generator:
     """L in the Pauli basis.
@@ -164,53 +139,17 @@ class Generator:
     @functools.cached_property
     def terms(self) -> Terms:
         """L for the kernels of this file."""
-        return assemble_terms(self)
+        return assemble_terms(self.sites, self.pairs, self.bonds, self.diagonal)
 
     def apply(self, r: NDArray[np.float64]) -> NDArray[np.float64]:
         """L r (4^N,)."""
         out = np.zeros(self.dimension)
-        apply_generator(np.ascontiguousarray(r), out, self.terms, 1.0, 0.0, 0.0)
+        apply_terms(np.ascontiguousarray(r), out, self.terms, 1.0, 0.0, 0.0)
         return out
 
     def dense(self) -> NDArray[np.float64]:
         """L as a (4^N, 4^N) matrix, for N <= 5."""
         return np.stack([self.apply(column) for column in np.eye(self.dimension)], axis=1)
-
-
-class _Assembly:
-    """Collects groups, runs and entries of one layout."""
-
-    def __init__(self, order: list[int]) -> None:
-        self.place = {site: 4 ** (len(order) - 1 - k) for k, site in enumerate(order)}
-        self.groups: list[tuple[int, ...]] = []
-        self.runs: list[tuple[int, int, int]] = []
-        self.columns: list[int] = []
-        self.values: list[float] = []
-
-    def low(self, sites: tuple[int, ...]) -> int:
-        """Length of the inner loop of a term on these sites."""
-        return min(self.place[site] for site in sites)
-
-    def add(self, sites: tuple[int, ...], matrix: NDArray[np.float64]) -> None:
-        """Add the off-diagonal elements of a term, (4, 4) or (16, 16) with the digit of the first site leading."""
-        size = 4 ** len(self.place)
-        strides = [self.place[site] for site in sites]
-        offsets = (
-            np.add.outer(*(np.arange(4) * p for p in strides)).ravel() if len(sites) == 2 else np.arange(4) * strides[0]
-        )
-        outer, low = max(strides), min(strides)
-        middle = outer // (4 * low) if len(sites) == 2 else 1
-        first = len(self.runs)
-        for row in range(len(matrix)):
-            columns = [c for c in np.flatnonzero(matrix[row]).tolist() if c != row]
-            for k in range(0, len(columns), 4):
-                part = columns[k : k + 4]
-                self.runs.append((int(offsets[row]), len(self.values), len(part)))
-                self.columns += [int(offsets[c]) for c in part]
-                self.values += [float(matrix[row, c]) for c in part]
-        if len(self.runs) > first:
-            high = size // (4 * outer)
-            self.groups.append((high, middle, low, 4 * outer, 4 * low, first, len(self.runs)))
 
 
 def build_generator(system: SpinSystem) -> Generator:
@@ -229,7 +168,7 @@ def sum_of_diagonals(
     n: int, sites: NDArray[np.float64], pairs: NDArray[np.int64], bonds: NDArray[np.float64]
 ) -> NDArray[np.float64]:
     """The diagonal (4^n,) of terms (n, 4, 4) on every site and (P, 16, 16) on the `pairs` (P, 2)."""
-    diagonal = np.zeros(4**n)
+    diagonal = aligned(4**n)
     for i in range(n):
         add = np.diagonal(sites[i])
         if add.any():
@@ -239,49 +178,6 @@ def sum_of_diagonals(
         if add.any():
             diagonal.reshape(4**i, 4, 4 ** (j - i - 1), 4, -1)[:] += add[:, None, :, None]
     return diagonal
-
-
-def assemble_terms(generator: Generator) -> Terms:
-    """Group the off-diagonal elements by the length of their inner loops."""
-    n, sites, bonds = generator.N, generator.sites, generator.bonds
-    pairs: list[tuple[int, int]] = [(i, j) for i, j in generator.pairs.tolist()]
-    everything: list[tuple[tuple[int, ...], NDArray[np.float64]]] = [((i,), sites[i]) for i in range(n)]
-    everything += list(zip(pairs, bonds, strict=True))
-    back = (n + 1) // 2
-    straight = _Assembly(list(range(n)))
-    turned = _Assembly([*range(n - back, n), *range(n - back)])
-    better = [turned.low(where) > straight.low(where) and straight.low(where) < 16 for where, _ in everything]
-    # two passes over memory for the exchange, against about a nanosecond for each short loop saved
-    saved = sum(
-        np.count_nonzero(matrix) / len(matrix) for (_, matrix), turn in zip(everything, better, strict=True) if turn
-    )
-    turn_any = n > 3 and saved > 2.0
-    for (where, matrix), turn in zip(everything, better, strict=True):
-        if not (turn and turn_any):
-            straight.add(where, matrix)
-    split = len(straight.groups)
-    entries, runs = len(straight.values), len(straight.runs)
-    if turn_any:
-        for (where, matrix), turn in zip(everything, better, strict=True):
-            if turn:
-                turned.add(where, matrix)
-        straight.groups += [(*g[:5], g[5] + runs, g[6] + runs) for g in turned.groups]
-        straight.runs += [(row, first + entries, count) for row, first, count in turned.runs]
-        straight.columns += turned.columns
-        straight.values += turned.values
-    scratch = 4**n if turn_any else 0
-    return Terms(
-        generator.diagonal,
-        np.array(straight.groups, dtype=np.int64).reshape(-1, 7),
-        np.array(straight.runs, dtype=np.int64).reshape(-1, 3),
-        np.array(straight.columns, dtype=np.int64),
-        np.array(straight.values, dtype=np.float64),
-        split,
-        4 ** (n - back),
-        4**back,
-        np.zeros(scratch),
-        np.zeros(scratch),
-    )
 
 
 def _field_of_values(system: SpinSystem, sites, bonds) -> tuple[tuple[float, float], float]:
@@ -418,100 +314,3 @@ def apply_hamiltonian(psi, out, field, coupling):
                     + only_j * psi[b ^ flip_j]
                     + c[2, 2] * zi * zj * psi[b]
                 )
-
-
-@kernel(fastmath=FASTMATH)
-def add_groups(x, y, p, begin, end, scale):
-    """y += scale (terms of these groups) x."""
-    for g in range(begin, end):
-        high, middle, low = p.groups[g, 0], p.groups[g, 1], p.groups[g, 2]
-        high_stride, middle_stride = p.groups[g, 3], p.groups[g, 4]
-        first, last = p.groups[g, 5], p.groups[g, 6]
-        for h in range(high):
-            for m in range(middle):
-                for l0 in range(0, low, CHUNK):
-                    base = h * high_stride + m * middle_stride + l0
-                    count = min(CHUNK, low - l0)
-                    for r in range(first, last):
-                        e, entries = p.runs[r, 1], p.runs[r, 2]
-                        into = y[base + p.runs[r, 0] :]
-                        x0 = x[base + p.columns[e] :]
-                        v0 = scale * p.values[e]
-                        if entries == 1:
-                            for k in range(count):
-                                into[k] += v0 * x0[k]
-                            continue
-                        x1 = x[base + p.columns[e + 1] :]
-                        v1 = scale * p.values[e + 1]
-                        if entries == 2:
-                            for k in range(count):
-                                into[k] += v0 * x0[k] + v1 * x1[k]
-                            continue
-                        x2 = x[base + p.columns[e + 2] :]
-                        v2 = scale * p.values[e + 2]
-                        if entries == 3:
-                            for k in range(count):
-                                into[k] += v0 * x0[k] + v1 * x1[k] + v2 * x2[k]
-                            continue
-                        x3 = x[base + p.columns[e + 3] :]
-                        v3 = scale * p.values[e + 3]
-                        for k in range(count):
-                            into[k] += v0 * x0[k] + v1 * x1[k] + v2 * x2[k] + v3 * x3[k]
-
-
-@kernel(fastmath=FASTMATH)
-def add_short_groups(x, y, p, begin, end, scale):
-    """The same for groups with an inner loop shorter than 16."""
-    for g in range(begin, end):
-        high, middle, low = p.groups[g, 0], p.groups[g, 1], p.groups[g, 2]
-        high_stride, middle_stride = p.groups[g, 3], p.groups[g, 4]
-        first, last = p.groups[g, 5], p.groups[g, 6]
-        for h in range(high):
-            for m in range(middle):
-                for k in range(low):
-                    base = h * high_stride + m * middle_stride + k
-                    for r in range(first, last):
-                        e, entries = p.runs[r, 1], p.runs[r, 2]
-                        total = 0.0
-                        for q in range(e, e + entries):
-                            total += p.values[q] * x[base + p.columns[q]]
-                        y[base + p.runs[r, 0]] += scale * total
-
-
-@kernel(fastmath=FASTMATH)
-def act(x, y, p, scale, shift, keep):
-    """y <- scale (L - shift) x + keep y."""
-    for k in range(x.shape[0]):
-        y[k] = keep * y[k] + scale * (p.diagonal[k] - shift) * x[k]
-    count = p.groups.shape[0]
-    for g in range(p.turned):
-        if p.groups[g, 2] >= 16:
-            add_groups(x, y, p, g, g + 1, scale)
-        else:
-            add_short_groups(x, y, p, g, g + 1, scale)
-    if p.turned == count:
-        return
-    front, back = p.front, p.back
-    tile = 8  # rows are a power of two apart, and a level-1 cache holds eight lines of equal address bits
-    for i0 in range(0, front, tile):
-        for j0 in range(0, back, tile):
-            for j in range(j0, min(j0 + tile, back)):
-                for i in range(i0, min(i0 + tile, front)):
-                    p.source[j * front + i] = x[i * back + j]
-    p.result[:] = 0.0
-    for g in range(p.turned, count):
-        if p.groups[g, 2] >= 16:
-            add_groups(p.source, p.result, p, g, g + 1, scale)
-        else:
-            add_short_groups(p.source, p.result, p, g, g + 1, scale)
-    for i0 in range(0, front, tile):
-        for j0 in range(0, back, tile):
-            for i in range(i0, min(i0 + tile, front)):
-                for j in range(j0, min(j0 + tile, back)):
-                    y[i * back + j] += p.result[j * front + i]
-
-
-@entry(fastmath=FASTMATH)
-def apply_generator(x, y, p, scale, shift, keep):
-    """y <- scale (L - shift) x + keep y (see `act`)."""
-    act(x, y, p, scale, shift, keep)

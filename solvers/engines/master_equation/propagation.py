@@ -11,13 +11,21 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from solvers.engines.master_equation.chebyshev import Rows, Series, plan_series, sum_segment, sum_segment_of_rows
+from solvers.engines.master_equation.chebyshev import (
+    Rows,
+    Series,
+    apply_rows,
+    plan_series,
+    sum_segment,
+    sum_segment_of_rows,
+)
 from solvers.engines.master_equation.dense_blocks import evolve_blocks, work_of_blocks
 from solvers.engines.master_equation.failures import Diverged, StepBudgetSpent, TooLong
-from solvers.engines.master_equation.generator import Generator, Terms
+from solvers.engines.master_equation.generator import Generator
 from solvers.engines.master_equation.sectors import Sector, find_sector, largest_coset
 from solvers.engines.master_equation.states import smallest_dense_eigenvalue
-from solvers.engines.master_equation.tiled_series import sum_segment_of_tiles
+from solvers.engines.master_equation.terms import Terms, apply_terms
+from solvers.engines.master_equation.tiled_series import apply_tiles, sum_segment_of_tiles
 from solvers.engines.master_equation.tiles import FEWEST_SPINS, Tiles, build_tiles
 from solvers.outcome import Kind, PointFailed
 
@@ -32,6 +40,8 @@ _LOOK_FOR_SECTOR = 300.0
 """Applications of L from which the search for the strings that matter is cheap beside them."""
 _WORK_OF_A_STEP = 1e5
 """Multiply-adds per application that the budget of applications stands for (1e13, about two hours, at the default)."""
+_FARTHEST = 300.0
+"""Radians of the fastest motion in a segment: longer ones save few terms, and notice later that nothing moves any more."""
 _EPS = float(np.finfo(float).eps)
 
 
@@ -215,6 +225,19 @@ def operator_of(generator: Generator, sector: Sector | None) -> Terms | Tiles | 
     return generator.terms if generator.N < FEWEST_SPINS else build_tiles(generator)
 
 
+def _speed(operator: Terms | Tiles | Rows, state: NDArray[np.float64]) -> float:
+    """|L r|."""
+    out = np.zeros(len(state))
+    arguments = 1.0, 0.0, 0.0
+    if isinstance(operator, Tiles):
+        apply_tiles(state, out, operator, *arguments)
+    elif isinstance(operator, Rows):
+        apply_rows(state, out, operator, *arguments)
+    else:
+        apply_terms(state, out, operator, *arguments)
+    return float(np.linalg.norm(out))
+
+
 def sum_series(
     operator: Terms | Tiles | Rows,
     contracts: bool,
@@ -246,20 +269,22 @@ def sum_series(
     most_rows = max(1, int(_STATE_BYTES // (8 * size))) if record.everything else len(times)
     empty = np.empty((0, size))
     applications, done, now, rate = 0, 0, 0.0, 0.0
+    bold = series.bolder(series.length) if contracts else None
     while done < len(times):
-        end = min(now + series.length * (1 + 1e-12), total)
+        used_series = series if bold is None else bold
+        end = min(now + used_series.length * (1 + 1e-12), total)
         inside = done + int(np.searchsorted(times[done:], end, side="right"))
         if inside - done > most_rows:
             inside = done + most_rows
             end = float(times[inside - 1])
         part = np.append(times[done:inside], end) - now
-        coefficients = series.coefficients(part)
+        coefficients = used_series.coefficients(part)
         rows = np.empty((inside - done, len(strings)))
         full = np.empty((inside - done, size)) if record.everything and inside > done else empty
         norm = float(np.linalg.norm(state))
         grown = max(1.0, norm / start_norm)
-        ellipse = series.centre, series.focus, series.coherent
-        stop = series.falling, 0.01 * error * grown * float(series.length / total)
+        ellipse = used_series.centre, used_series.focus, used_series.coherent
+        stop = used_series.remainders(coefficients[-1]), 0.01 * error * grown * float(used_series.length / total)
         arguments = (*ellipse, coefficients, *stop, strings, rows, full)
         if isinstance(operator, Tiles):
             wants_end = keep_final or end < total
@@ -270,9 +295,13 @@ def sum_series(
             moved, tail, largest, used = sum_segment(state, operator, *arguments)
         applications += used
         after = float(np.linalg.norm(moved))
+        good = tail < error * grown and largest * _EPS < error * grown
+        if bold is not None and not (good and largest * _EPS < 0.03 * error * grown and used < bold.terms):
+            bold = None  # the terms do grow, or do not end: take the series that allows for the worst
+            continue
         if not np.isfinite(after) or not np.isfinite(largest):
             raise Diverged(end, rate)
-        if not (tail < error * grown and largest * _EPS < error * grown):
+        if not good:
             # the ellipse was too small; this is checked, not trusted
             low, high = bounds[0]
             bounds = ((1.3 * low - 0.1 * bounds[1], 1.3 * high + 0.1 * bounds[1]), 1.5 * bounds[1] + 0.1 * abs(low))
@@ -288,13 +317,19 @@ def sum_series(
         record.observed[before + done : before + inside] = rows
         if inside > done and record.everything:
             record.put_states(before + done, full, sector)
-        change = float(np.linalg.norm(moved - state))
+        slow = 5 * error / max(total - end, 1e-300)
+        passed = float(np.linalg.norm(moved - state)) / max(end - now, 1e-300)  # of which rounding is a smaller part
         state, done = moved, inside
-        if contracts and end > now and change * (total - end) <= 5 * error * (end - now):
-            # a completely positive evolution brings states no further apart, so that every later segment changes less
+        if contracts and now < end < total and (passed <= slow or _speed(operator, state) <= slow):
+            # a completely positive evolution brings states no further apart, so that it only becomes slower
             rest = np.broadcast_to(state, (len(times) - done, size))
             if len(rest):
                 record.put(before + done, rest, sector)
             break
+        if bold is not None:
+            # growth is exponential at worst: over twice the length, the square
+            more = 2.0 if largest**2 * _EPS < 0.03 * error and end > now else 1.0
+            left = (total - end) / max(min(more * bold.length, _FARTHEST / bold.height), series.length)
+            bold = series.bolder((total - end) / max(np.ceil(left), 1.0))
         now = end
     return applications, state

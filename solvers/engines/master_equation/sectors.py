@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 
 from solvers.engines.master_equation.generator import Generator
+from solvers.engines.master_equation.terms import fill_rows
 from solvers.numerics.compile import entry
 
 
@@ -161,41 +162,6 @@ def close(seeds, mark, todo, forward, most, sites, pairs, bonds):
                         todo[count] = other
                         count += 1
     return count
-
-
-@entry
-def fill_rows(strings, place, sites, pairs, bonds, starts, columns, values, write):
-    """Off-diagonal elements of L among `strings`; without `write` only their number in each row r, into starts[r + 1]."""
-    n = sites.shape[0]
-    for r in range(strings.shape[0]):
-        s = strings[r]
-        at = starts[r] if write else 0
-        for i in range(n):
-            unit = 1 << (2 * (n - 1 - i))
-            d = (s // unit) % 4
-            for e in range(4):
-                if e != d and sites[i, d, e] != 0.0:
-                    column = place[s + (e - d) * unit]
-                    if column >= 0:
-                        if write:
-                            columns[at] = column
-                            values[at] = sites[i, d, e]
-                        at += 1
-        for p in range(pairs.shape[0]):
-            first = 1 << (2 * (n - 1 - pairs[p, 0]))
-            second = 1 << (2 * (n - 1 - pairs[p, 1]))
-            d, f = (s // first) % 4, (s // second) % 4
-            row = 4 * d + f
-            for e in range(16):
-                if e != row and bonds[p, row, e] != 0.0:
-                    column = place[s + (e // 4 - d) * first + (e % 4 - f) * second]
-                    if column >= 0:
-                        if write:
-                            columns[at] = column
-                            values[at] = bonds[p, row, e]
-                        at += 1
-        if not write:
-            starts[r + 1] = at
 
 
 @entry

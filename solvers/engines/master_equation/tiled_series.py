@@ -22,7 +22,7 @@ def sum_segment_of_tiles(
     focus: float,
     coherent: bool,
     coefficients: NDArray[np.float64],
-    first_small: int,
+    remainders: NDArray[np.float64],
     negligible: float,
     indices: NDArray[np.int64],
     observed: NDArray[np.float64],
@@ -33,7 +33,7 @@ def sum_segment_of_tiles(
     # NumPy asks for large pages, compiled code would not
     end = coefficients[-1, 0] * r if wants_end else np.empty(0)
     tail, largest, used = sum_tiles(
-        r.copy(), np.zeros_like(r), end, p, centre, focus, coherent, coefficients, first_small, negligible, indices,
+        r.copy(), np.zeros_like(r), end, p, centre, focus, coherent, coefficients, remainders, negligible, indices,
         observed, states,
     )  # fmt: skip
     return (end if wants_end else r), tail, largest, used
@@ -41,21 +41,20 @@ def sum_segment_of_tiles(
 
 @entry(fastmath=FASTMATH)
 def sum_tiles(
-    now, before, end, p, centre, focus, coherent, coefficients, first_small, negligible, indices, observed, states
+    now, before, end, p, centre, focus, coherent, coefficients, remainders, negligible, indices, observed, states
 ):
     """Add the terms of a segment from phi_0 = `now` on, whose own is in `end` already; (last two terms, largest term, terms)."""
     outputs, terms = coefficients.shape[0] - 1, coefficients.shape[1]
     full = states.shape[0] > 0
     observed[:outputs] = 0.0
     norm = np.sqrt(np.dot(now, now))
-    tail, largest, last, small, used = 0.0, 0.0, 0.0, 0, 0
+    tail, largest, last, before_norm, used = 0.0, 0.0, 0.0, 0.0, 0
     for k in range(terms):
         used += 1
         magnitude = abs(coefficients[outputs, k]) * norm
         largest = max(largest, magnitude)
         tail = magnitude + last
         last = magnitude
-        small = small + 1 if magnitude < negligible else 0
         for o in range(outputs):
             a = coefficients[o, k]
             if k > 0 and abs(a) * norm < 1e-3 * negligible:
@@ -66,8 +65,9 @@ def sum_tiles(
                 row = states[o]
                 for m in range(now.shape[0]):
                     row[m] = a * now[m] if k == 0 else row[m] + a * now[m]
-        if k >= first_small and small >= 3:
+        if remainders[k] * (norm + before_norm) < negligible:
             break
+        before_norm = norm
         if k + 1 < terms:
             factor = (1.0 if k == 0 else 2.0) / focus
             square = act_on_tiles(

@@ -20,7 +20,8 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_matrix, diags_array
 
 from solvers.engines.master_equation.generator import Generator, sum_of_diagonals
-from solvers.engines.master_equation.sectors import fill_rows
+from solvers.engines.master_equation.terms import fill_rows
+from solvers.numerics.block_product import TILE, aligned_in_kernel, block_product, turn_tile
 from solvers.numerics.compile import FASTMATH, kernel
 
 FEWEST_SPINS = 9
@@ -30,8 +31,7 @@ OTHERS = 5
 WIDTH = 4**LAST
 ROWS = 4**OTHERS
 TURNED = 4 * WIDTH
-UNROLLED = 4
-"""Elements of a row of a matrix that are added at a time; rows are filled up with zeros."""
+_add_rows = block_product(WIDTH)
 
 
 class Tiles(NamedTuple):
@@ -39,7 +39,8 @@ class Tiles(NamedTuple):
 
     Sweep s visits tiles that begin at `outer[s]`, with rows at `rows[s]` from there. `starts` (S, ROWS + 1), `columns` (first
     number of a row), `values`: the matrix of its five sites. Turned matrices first_turned[s] ... first_turned[s + 1] - 1 act
-    on the last three sites and one site whose digits are `stride` rows apart; `lanes` are the rows where it is 0.
+    on the last three sites and one site whose digits are `stride` rows apart; `lanes` are the rows where it is 0, in an
+    order in which TILE of them in a row are equally far apart.
     """
 
     outer: NDArray[np.int64]  # (S, 4^(N - 8))
@@ -106,7 +107,9 @@ def build_tiles(generator: Generator) -> Tiles:
     extra = [part([i, *last], last if i == anchor else [], turned[i]) for i in order]
     strides = [4 ** (OTHERS - 1 - sweeps[home[i]].index(i)) for i in order]
     row = np.arange(ROWS)
-    lanes = [row[row // stride % 4 == 0] for stride in strides]
+    # rows 4 k + low of a site with the stride 4 are no TILE neighbours: those with the same `low` one after the other
+    lanes = [row[np.argsort(row % stride if stride < TILE else 0 * row, kind="stable")] for stride in strides]
+    lanes = [order_[order_ // stride % 4 == 0] for order_, stride in zip(lanes, strides, strict=True)]
     counts = np.bincount([home[i] for i in order], minlength=len(sweeps))
     return Tiles(
         np.stack([_offsets(place[[i for i in range(n - LAST) if i not in sites]]) for sites in sweeps]),
@@ -144,64 +147,37 @@ def _matrix(sites: NDArray[np.float64], pairs: NDArray[np.int64], bonds: NDArray
 
 
 def _joined(blocks: list[csr_matrix]) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float64]]:
-    """Matrices one after the other: where their rows start, columns as first numbers of rows, and values, filled up."""
-    starts, columns, values, at = [], [], [], 0
-    for matrix in blocks:
-        count = np.diff(matrix.indptr)
-        filled = -(-count // UNROLLED) * UNROLLED
-        start = np.concatenate([[0], np.cumsum(filled)])
-        own = np.repeat(np.arange(len(count)), filled)  # what fills up is 0 times the row itself
-        number = np.zeros(len(own))
-        place = np.repeat(start[:-1] - matrix.indptr[:-1], count) + np.arange(matrix.nnz)
-        own[place], number[place] = matrix.indices, matrix.data
-        starts.append(start + at)
-        columns.append(own * WIDTH)
-        values.append(number)
-        at += len(own)
-    return np.stack(starts).astype(np.int64), np.concatenate(columns).astype(np.int64), np.concatenate(values)
+    """Matrices one after the other: where their rows start, columns as first numbers of rows, and values."""
+    first = np.concatenate([[0], np.cumsum([matrix.nnz for matrix in blocks])])
+    starts = np.stack([matrix.indptr + at for matrix, at in zip(blocks, first[:-1], strict=True)])
+    columns = np.concatenate([matrix.indices for matrix in blocks]).astype(np.int64)
+    return starts.astype(np.int64), columns * WIDTH, np.concatenate([matrix.data for matrix in blocks])
 
 
 @kernel(fastmath=FASTMATH)
-def add_rows(starts, columns, values, x, y):
-    """y += matrix x, where a row of the matrix is a row of WIDTH numbers of x and y."""
-    for r in range(starts.shape[0] - 1):
-        into = y[r * WIDTH :]
-        for e in range(starts[r], starts[r + 1], UNROLLED):
-            x0, x1, x2, x3 = x[columns[e] :], x[columns[e + 1] :], x[columns[e + 2] :], x[columns[e + 3] :]
-            v0, v1, v2, v3 = values[e], values[e + 1], values[e + 2], values[e + 3]
-            for k in range(WIDTH):
-                into[k] += (v0 * x0[k] + v1 * x1[k]) + (v2 * x2[k] + v3 * x3[k])
-
-
-@kernel(fastmath=FASTMATH)
-def add_turned(starts, columns, values, stride, lanes, x, y, source, result):
-    """y += matrix x of the last three sites and one more, for a tile x, y; `source`, `result` (TURNED WIDTH,) are scratch."""
-    small = 8
+def add_turned(starts, columns, values, stride, lanes, x, y, source, result, scale):
+    """y += scale (matrix of the last three sites and one more) x for a tile; `source`, `result` (TURNED WIDTH,) are scratch."""
+    apart = (lanes[1] - lanes[0]) * WIDTH
     for first in range(0, lanes.shape[0], WIDTH):
         for d in range(4):
-            for m0 in range(0, WIDTH, small):
-                for k0 in range(0, WIDTH, small):
-                    for m in range(m0, m0 + small):
-                        at = (lanes[first + m] + d * stride) * WIDTH
-                        for k in range(k0, k0 + small):
-                            source[(d * WIDTH + k) * WIDTH + m] = x[at + k]
+            for m in range(0, WIDTH, TILE):
+                at = (lanes[first + m] + d * stride) * WIDTH
+                for k in range(0, WIDTH, TILE):
+                    turn_tile(x, at + k, apart, source, (d * WIDTH + k) * WIDTH + m, WIDTH, 0.0)
         result[:] = 0.0
-        add_rows(starts, columns, values, source, result)
+        _add_rows(starts, columns, values, 0, TURNED, source, result, scale)
         for d in range(4):
-            for m0 in range(0, WIDTH, small):
-                for k0 in range(0, WIDTH, small):
-                    for m in range(m0, m0 + small):
-                        at = (lanes[first + m] + d * stride) * WIDTH
-                        for k in range(k0, k0 + small):
-                            y[at + k] += result[(d * WIDTH + k) * WIDTH + m]
+            for m in range(0, WIDTH, TILE):
+                at = (lanes[first + m] + d * stride) * WIDTH
+                for k in range(0, WIDTH, TILE):
+                    turn_tile(result, (d * WIDTH + k) * WIDTH + m, WIDTH, y, at + k, apart, 1.0)
 
 
 @kernel(fastmath=FASTMATH)
 def act_on_tiles(x, y, p, scale, shift, keep, end, weight):
     """y <- scale (L - shift) x + keep y, and end += weight y if there is an `end`; returns |y|^2."""
-    values, turned_values = scale * p.values, scale * p.turned_values
-    tile_x, tile_y = np.empty(ROWS * WIDTH), np.empty(ROWS * WIDTH)
-    source, result = np.empty(TURNED * WIDTH), np.empty(TURNED * WIDTH)
+    tile_x, tile_y = aligned_in_kernel(ROWS * WIDTH), aligned_in_kernel(ROWS * WIDTH)
+    source, result = aligned_in_kernel(TURNED * WIDTH), aligned_in_kernel(TURNED * WIDTH)
     sweeps = p.rows.shape[0]
     total = 0.0
     for s in range(sweeps):
@@ -214,18 +190,19 @@ def act_on_tiles(x, y, p, scale, shift, keep, end, weight):
                 for k in range(WIDTH):
                     to_x[k] = from_x[k]
                     to_y[k] = old * from_y[k] + own * from_x[k]
-            add_rows(p.starts[s], p.columns, values, tile_x, tile_y)
+            _add_rows(p.starts[s], p.columns, p.values, 0, ROWS, tile_x, tile_y, scale)
             for t in range(p.first_turned[s], p.first_turned[s + 1]):
                 add_turned(
                     p.turned_starts[t],
                     p.turned_columns,
-                    turned_values,
+                    p.turned_values,
                     p.strides[t],
                     p.lanes[t],
                     tile_x,
                     tile_y,
                     source,
                     result,
+                    scale,
                 )
             for r in range(ROWS):
                 at = p.outer[s, o] + p.rows[s, r]

@@ -12,6 +12,7 @@ errors and not residuals, which the fast rows dominate) by d - M_k for spins and
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 
@@ -35,23 +36,27 @@ def full_jacobian(rhs):
     return dense_algebra(polynomial_jacobian(rhs))
 
 
-@kernel
-def site_matrices(y, p, M):
-    """Fill M (N, 3, 3), the derivative of each spin's equation by that spin itself in the field of the others."""
-    n = p.Omega.shape[1]
-    force = np.empty(3 * n)
-    multiply_vector(p, y[: 3 * n], force)
-    for k in range(n):
-        b0, b1, b2 = p.Omega[0, k] + force[k], p.Omega[1, k] + force[n + k], p.Omega[2, k] + force[2 * n + k]
-        for a in range(3):
-            for b in range(3):
-                M[k, a, b] = -p.R[a, b, k]
-        M[k, 0, 1] -= b2
-        M[k, 1, 0] += b2
-        M[k, 0, 2] += b1
-        M[k, 2, 0] -= b1
-        M[k, 1, 2] -= b0
-        M[k, 2, 1] += b0
+def derivatives_on_site(multiply_vector) -> Any:
+    """The kernel that fills M (N, 3, 3), the derivative of each spin's equation by that spin itself in the field of the others."""
+
+    @kernel
+    def site_matrices(y, p, M):
+        n = p.Omega.shape[1]
+        force = np.empty(3 * n)
+        multiply_vector(p, y[: 3 * n], force)
+        for k in range(n):
+            b0, b1, b2 = p.Omega[0, k] + force[k], p.Omega[1, k] + force[n + k], p.Omega[2, k] + force[2 * n + k]
+            for a in range(3):
+                for b in range(3):
+                    M[k, a, b] = -p.R[a, b, k]
+            M[k, 0, 1] -= b2
+            M[k, 1, 0] += b2
+            M[k, 0, 2] += b1
+            M[k, 2, 0] -= b1
+            M[k, 1, 2] -= b0
+            M[k, 2, 1] += b0
+
+    return site_matrices
 
 
 @kernel
@@ -121,8 +126,9 @@ def solve_pairs(n, d, lu, pivots, b):
                 b[position(3 * n, a * n + k, c * n + k)] /= d
 
 
-def iterative(rhs, pairs: bool) -> LinearAlgebra:
+def iterative(rhs, pairs: bool, multiply_vector=multiply_vector) -> LinearAlgebra:
     """Linear algebra by preconditioned GMRES for a cubic `rhs` of spins, and of `pairs` of them."""
+    site_matrices = derivatives_on_site(multiply_vector)
 
     @kernel
     def workspace(y, p):

@@ -7,6 +7,8 @@ take more of them than implicit steps cost. Few unknowns: Rodas5P with a full Ja
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -93,15 +95,32 @@ def integrate(
 
     Returns an outcome code, the time reached and the steps tried; y becomes the state there.
     """
+    implicit = (_FULL if y.size <= FULL else _ITERATIVE)[order]
+    price = _implicit_price(y.size, p.Omega.shape[1], order)
+    return take_segments(_EXPLICIT[order], implicit, price, p, y, times, out, rtol, atol, max_steps)
+
+
+def take_segments(
+    explicit: Callable[..., Any],
+    implicit: Callable[..., Any],
+    price: float,
+    p: Any,
+    y: NDArray[np.float64],
+    times: NDArray[np.float64],
+    out: NDArray[np.float64],
+    rtol: float,
+    atol: float,
+    max_steps: int,
+) -> tuple[int, float, int]:
+    """`integrate` by two entries for segments of steps; `price`: explicit steps that cost as much as the implicit evolution."""
     row = int(np.searchsorted(times, 0.0, side="right"))
     out[:row], out[row:] = y, np.nan
     if row == len(times):
         return DONE, 0.0, 0
-    implicit = (_FULL if y.size <= FULL else _ITERATIVE)[order]
     t, h, steps, block, watch = 0.0, 0.0, 0, max_steps, True
     while True:
         block = min(block, max_steps - steps)
-        code, t, h, row, used = _EXPLICIT[order](p, y, times, out, rtol, atol, block, t, h, row, watch)
+        code, t, h, row, used = explicit(p, y, times, out, rtol, atol, block, t, h, row, watch)
         steps += used
         if code == MAX_STEPS and steps < max_steps:  # more than was foreseen
             block, watch = max_steps, True
@@ -109,7 +128,7 @@ def integrate(
         if code != STIFF:
             return int(code), float(t), int(steps)
         ahead = (times[-1] - t) / h
-        if ahead > _implicit_price(y.size, p.Omega.shape[1], order) and y.size <= MOST:
+        if ahead > price and y.size <= MOST:
             code, t, h, row, used = implicit(p, y, times, out, rtol, atol, max_steps - steps, t, h, row, True)
             steps += used
             if code != NOT_STIFF:
@@ -125,5 +144,10 @@ def _implicit_price(size: int, n: int, order: int) -> float:
         evaluation = 9.0 * n * n * (3 * n if order == CUMULANTS else 1) + 100.0 * n * (n if order == CUMULANTS else 1)
         step = 4 * size + (size**3 / 3 + STAGES * size**2) / evaluation
     else:
-        step = 4.0 * STAGES * min(ITERATIONS, LARGEST_SPACE)
+        return price_of_iterations()
     return math.ceil(IMPLICIT_STEPS * step / 6)
+
+
+def price_of_iterations() -> float:
+    """The same where every linear system takes iterations of four evaluations each."""
+    return math.ceil(IMPLICIT_STEPS * 4.0 * STAGES * min(ITERATIONS, LARGEST_SPACE) / 6)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -59,6 +61,23 @@ def propagate(
     refuse_beyond_memory(n, order)
     p = build_coefficients(system, order, path)
     y = spins0.T.ravel().copy() if order == MEAN_FIELD else pack(spins0, correlations0)
+    return follow(p, order, partial(integrate, p, order), y, times, receive, rtol=rtol, atol=atol, max_steps=max_steps)
+
+
+def follow(
+    p: Any,
+    order: int,
+    integrate: Callable[..., tuple[int, float, int]],
+    y: NDArray[np.float64],
+    times: NDArray[np.float64],
+    receive: Callable[[int, NDArray[np.float64], NDArray[np.float64] | None], None],
+    *,
+    rtol: float,
+    atol: float,
+    max_steps: int,
+) -> MomentPath:
+    """`propagate` from the state y with coefficients `p` that `integrate(y, times, out, rtol, atol, max_steps)` knows."""
+    n = p.Omega.shape[1]
     rows = max(1, int(_ROWS_BYTES // (8 * (3 * n if order == MEAN_FIELD else 9 * n * n))))
     code, start, steps = DONE, 0.0, 0
     first_bad = np.nan
@@ -66,7 +85,7 @@ def propagate(
         part = times[first : first + rows]
         out = np.empty((len(part), y.size))
         p.first_bad[0] = np.nan
-        code, reached, used = integrate(p, order, y, part - start, out, rtol, atol, max_steps - steps)
+        code, reached, used = integrate(y, part - start, out, rtol, atol, max_steps - steps)
         steps += used
         if np.isnan(first_bad) and not np.isnan(p.first_bad[0]):
             first_bad = start + p.first_bad[0]

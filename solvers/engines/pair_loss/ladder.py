@@ -21,7 +21,8 @@ from numpy.typing import NDArray
 from scipy.sparse import csc_matrix, diags, identity, kron
 from scipy.special import gammaln
 
-from solvers.numerics.shift_invert import Exponential, Mode, nearest_mode
+from solvers.engines.pair_loss.transients import propagate
+from solvers.numerics.shift_invert import Mode, nearest_mode
 from solvers.outcome import Kind, PointFailed
 
 EVEN, ODD = 0, 1
@@ -126,8 +127,8 @@ class Ladder:
         """What decays with `rate` or faster, at `times`, (T, d d')."""
         out = np.zeros((len(times), start.size))
         soon = times <= _DECAYED / max(rate, 1e-300)
-        exponential = Exponential(generator(self.N, self.eta, p, q), self.tolerance, self.most)
-        out[soon] = exponential(start.ravel(), times[soon])
+        A = generator(self.N, self.eta, p, q)
+        out[soon] = propagate(A, start.ravel(), times[soon], self.tolerance, self.most)
         return out
 
     def slow_coherence(self, times: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -7,9 +7,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.sparse import csr_array
 
 from solvers.engines.truncated_wigner.channels import LANES, frame
 from solvers.engines.truncated_wigner.spins import GROUPS, MOMENTS, Spins, follow_spins
+from solvers.numerics.convolution import Toeplitz, toeplitz
 from solvers.outcome import OK, WARNED, InvalidInput, Kind, PointFailed, Remark
 
 Array = NDArray[np.float64]
@@ -21,10 +23,13 @@ MOST_STEPS = 2**31
 
 
 class Lattice(NamedTuple):
-    """Couplings J_a strength_ij, fields (N, 3), and the rates; `strength` None: 1 between all pairs, likewise `joined`."""
+    """Couplings J_a strength_ij, fields (N, 3), and the rates; `strength` None: 1 between all pairs, likewise `joined`.
+
+    `fall` (N,), instead of `strength`: strength_ij = fall[|i - j|] by convolution.
+    """
 
     J: Array
-    strength: Array | None  # (N, N)
+    strength: Array | csr_array | None  # (N, N)
     field: Array
     joined: Array | None  # (N, N), 0 or 1: where neighbours decay together
     minus: float
@@ -32,15 +37,16 @@ class Lattice(NamedTuple):
     z: float
     collective: float
     neighbour: float
+    fall: Array | None = None
 
 
-def rows_of(matrix: Array | None) -> tuple[NDArray[np.int64], NDArray[np.int64], Array]:
+def rows_of(matrix: Array | csr_array | None) -> tuple[NDArray[np.int64], NDArray[np.int64], Array]:
     """A matrix as compressed rows, nothing for None: where each begins, columns, values."""
     if matrix is None:
         return np.zeros(1, dtype=np.int64), np.zeros(0, dtype=np.int64), np.zeros(0)
-    row, column = np.nonzero(matrix)
-    first = np.searchsorted(row, np.arange(len(matrix) + 1))
-    return first.astype(np.int64), column.astype(np.int64), np.ascontiguousarray(matrix[row, column])
+    rows = csr_array(matrix)
+    rows.sort_indices()
+    return rows.indptr.astype(np.int64), rows.indices.astype(np.int64), np.ascontiguousarray(rows.data)
 
 
 class Correlated(NamedTuple):
@@ -85,14 +91,19 @@ def prepare(p: Lattice, theta: float, phi: float, step: float, times: Array, max
     """The numbers of a point; `step` 0: ANGLE_PER_STEP over the largest rate. PointFailed where that is more than max_steps steps."""
     n = len(p.field)
     first, partner, strength = rows_of(p.strength if p.J.any() else None)
-    uniform = 1.0 if p.strength is None and p.J.any() else 0.0
+    falling = p.fall is not None and bool(p.J.any())
+    uniform = 1.0 if p.strength is None and p.fall is None and p.J.any() else 0.0
+    nothing = np.zeros(0)
+    fall = toeplitz(p.fall) if p.fall is not None and falling else Toeplitz(nothing, nothing, nothing, nothing)
     decay = split_decay(p)
     near_first, near, near_strength = rows_of(p.joined if decay.neighbour else None)
     bonds = uniform * (n - 1)
     degree = 0.0
     if partner.size:
-        assert p.strength is not None
-        bonds = float(np.abs(p.strength).sum(axis=1).max())
+        bonds = float(np.asarray(np.bincount(np.repeat(np.arange(n), np.diff(first)), np.abs(strength), n)).max())
+    if falling:
+        upto = np.cumsum(np.abs(fall.c))
+        bonds = float((upto + upto[::-1]).max())
     if near.size:
         degree = float(np.diff(near_first).max())
     with np.errstate(over="ignore"):
@@ -112,7 +123,8 @@ def prepare(p: Lattice, theta: float, phi: float, step: float, times: Array, max
     return Spins(
         np.ascontiguousarray(p.field.T), p.J, first, partner, strength, uniform, near_first, near,
         decay.neighbour * near_strength, decay.neighbour, decay.own, decay.common, decay.modes, decay.local, p.plus, p.z,
-        frame(theta, phi), step, turning > 0.0, bool(p.J.any()) or len(decay.modes) > 0,
+        frame(theta, phi), step, turning > 0.0, bool(p.J.any()) or len(decay.modes) > 0, fall,
+        np.zeros((2, len(fall.spectrum), LANES // 2)),
     )  # fmt: skip
 
 

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from solvers.engines.phase_space.single import sine_cosine
 from solvers.engines.truncated_wigner.channels import LANES, channel_over, draw_starts, pass_channels
 from solvers.numerics.compile import FASTMATH, entry, kernel
+from solvers.numerics.convolution import Toeplitz, circulate_lanes
 from solvers.numerics.normal_lanes import box_muller
 from solvers.numerics.random import words
 
@@ -51,6 +52,8 @@ class Spins(NamedTuple):
     step: float
     turns: bool  # whether there is anything to turn about
     coupled: bool  # whether that depends on the other spins
+    fall: Toeplitz  # strengths by distance, if any
+    waves: NDArray[np.float64]  # scratch (2, M, LANES/2) for its products
 
 
 @kernel(fastmath=FASTMATH)
@@ -69,6 +72,24 @@ def add_bonds(first, partner, strength, factor, s, omega):
 
 
 @kernel(fastmath=FASTMATH)
+def add_falling(p, factor, s, omega):
+    """omega_i += factor sum_j fall_|i-j| s_j, where half of the lanes are the real parts and half the imaginary ones."""
+    n, half = s.shape[0], LANES // 2
+    re, im = p.waves[0], p.waves[1]
+    p.waves[:, n:] = 0.0
+    for i in range(n):
+        a, b = re[i], im[i]
+        for lane in range(half):
+            a[lane] = s[i, lane]
+            b[lane] = s[i, half + lane]
+    circulate_lanes(p.fall, re, im)
+    for i in range(n):
+        for lane in range(half):
+            omega[i, lane] += factor * re[i, lane]
+            omega[i, half + lane] += factor * im[i, lane]
+
+
+@kernel(fastmath=FASTMATH)
 def angular_velocity(p, s, total, omega):
     """omega (3, N, LANES): the vector that every spin turns about; `total` (LANES,) is scratch."""
     n = s.shape[1]
@@ -79,6 +100,8 @@ def angular_velocity(p, s, total, omega):
         J = 2.0 * p.J[a]
         if J != 0.0 and p.partner.size > 0:
             add_bonds(p.first, p.partner, p.strength, J, s[a], omega[a])
+        if J != 0.0 and p.fall.c.size > 0:
+            add_falling(p, J, s[a], omega[a])
         uniform = J * p.uniform
         correlated = 0.0 if a == 2 else 0.5 * p.common
         if uniform == 0.0 and correlated == 0.0:

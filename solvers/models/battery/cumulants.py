@@ -34,11 +34,11 @@ from solvers.models.battery.points import must_have_ended
 from solvers.numerics.compile import FASTMATH, entry, kernel
 from solvers.numerics.rosenbrock import rosenbrock
 from solvers.numerics.rosenbrock_quadrature import rosenbrock_three
+from solvers.numerics.taylor_start import TAYLOR_ORDER, taylor_start
 
 RATES = ("N", "gamma", "Gamma", "dephasing", "pump", "printed")
 """Order of the array that the right-hand sides take; printed is 0 or 1."""
-COHERENCES = [1, 2, 5, 6, 7, 8]
-"""Entries of a state that vanish without coherence."""
+INVERSE = 1.0 / np.arange(1, TAYLOR_ORDER + 1)
 
 
 @kernel(fastmath=FASTMATH)
@@ -179,7 +179,42 @@ def full_jacobian(t, y, p, J):
     J[10, 3] = G * N * (N - 1.0)
 
 
-integrate_diagonal = rosenbrock_three(d_diagonal, diagonal_jacobian, quadratures=2)
+@kernel(fastmath=FASTMATH)
+def diagonal_series(p, y, c):
+    """Taylor coefficients c (5, K + 1) of the solution of `d_diagonal` from y, whose one product is that of z and C."""
+    N, g, G, phi, w, printed = p[0], p[1], p[2], p[3], p[4], p[5]
+    z, C, s = c[0], c[1], c[2]
+    pairs = 1.0 if N > 1.5 else 0.0
+    z_z, z_C, constant = -(g + G) - w, -2.0 * G * (N - 1.0), w - (g + G)
+    C_z, C_s = pairs * 0.5 * G * (1.0 + printed), pairs * 0.5 * G * (1.0 - printed)
+    C_C, product = pairs * (-(g + G) - (4.0 * phi + w)) - 4.0 * C_s, pairs * G * (N - 2.0)
+    s_z, s_s = pairs * (-2.0 * g + 2.0 * w + 2.0 * G * printed), pairs * (-2.0 * g - 2.0 * w - 2.0 * G * printed)
+    s_C = pairs * (4.0 * (g - 4.0 * phi + w) + 8.0 * G * printed)
+    for i in range(5):
+        c[i, 0] = y[i]
+    z_k, C_k, s_k = y[0], y[1], y[2]
+    c[3, 1] = 0.5 * N * (1.0 + z_k)
+    c[4, 1] = G * (c[3, 1] + N * (N - 1.0) * C_k)
+    for k in range(TAYLOR_ORDER):
+        both = 0.0
+        for j in range(k + 1):
+            both += z[j] * C[k - j]
+        inverse = INVERSE[k]
+        d_z = constant + z_z * z_k + z_C * C_k
+        d_C = product * both + (C_z * z_k + C_C * C_k + C_s * s_k)
+        d_s = s_z * z_k + s_C * C_k + s_s * s_k
+        z_k, C_k, s_k = d_z * inverse, d_C * inverse, d_s * inverse
+        z[k + 1], C[k + 1], s[k + 1] = z_k, C_k, s_k
+        constant = 0.0
+    for k in range(1, TAYLOR_ORDER):
+        lost = 0.5 * N * z[k] * INVERSE[k]
+        c[3, k + 1] = lost
+        c[4, k + 1] = G * (lost + N * (N - 1.0) * C[k] * INVERSE[k])
+
+
+integrate_diagonal = taylor_start(
+    diagonal_series, rosenbrock_three(d_diagonal, diagonal_jacobian, quadratures=2), leading=3, size=5
+)
 integrate_full = rosenbrock(d_full, full_jacobian)
 
 
@@ -270,7 +305,12 @@ class Moments:
 
     def evolve(self, p: NDArray[np.float64], tau: float) -> tuple[float, float]:
         """Free evolution over tau with the rates `RATES`; returns the energies (released, lost individually)."""
-        return self._advance(p, np.array([tau]))[1:]
+        if p[2] != 0.0:
+            return self._advance(p, np.array([tau]))[1:]
+        y = np.empty(9)
+        lost = store(self.y, tau, p, y)
+        self.y = y
+        return 0.0, float(p[1] * lost)
 
     def sample(self, p: NDArray[np.float64], times: NDArray[np.float64]) -> NDArray[np.float64]:
         """Like `evolve` to times[-1]; returns M and S (T, 2) at `times`."""
@@ -288,17 +328,19 @@ class Moments:
                 lost = store(y, t, p, row)
             self.y = rows[-1].copy()
             return (rows[:, 0], rows[:, 3], rows[:, 4]), 0.0, float(p[1] * lost)
-        if np.any(y[COHERENCES]):
+        z, p_r, p_i, C, Z, *pairs = y.tolist()
+        if p_r or p_i or any(pairs):
             state = np.concatenate([y, [0.0, 0.0]])
             code, rows, steps = discharge_full(state, p, times, self.rtol, self.atol, self.steps_left)
             self._spend(code, steps)
             self.y = state[:9]
             return (rows[:, 0], rows[:, 3], rows[:, 4]), float(state[10]), float(p[1] * state[9])
-        state = np.array([y[0], y[3], 4.0 * y[3] + y[4], 0.0, 0.0])
+        state = np.array([z, C, 4.0 * C + Z, 0.0, 0.0])
         code, rows, steps = discharge_diagonal(state, p, times, self.rtol, self.atol, self.steps_left)
         self._spend(code, steps)
-        y[0], y[3], y[4] = state[0], state[1], state[2] - 4.0 * state[1]
-        return (rows[:, 0], rows[:, 1], rows[:, 2] - 4.0 * rows[:, 1]), float(state[4]), float(p[1] * state[3])
+        z, C, s, lost, released = state.tolist()
+        y[0], y[3], y[4] = z, C, s - 4.0 * C
+        return (rows[:, 0], rows[:, 1], rows[:, 2] - 4.0 * rows[:, 1]), released, float(p[1] * lost)
 
     def _spend(self, code: int, steps: int) -> None:
         self.steps_left -= steps

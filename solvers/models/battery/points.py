@@ -26,7 +26,11 @@ def must_have_ended(code: int) -> None:
 
 def left_physics(outputs: Mapping[str, Any]) -> dict[str, Any]:
     """Status and remark where a closure makes <S^2> negative, so that S does not exist; empty where it does not."""
-    bad = sorted(name for name, value in outputs.items() if name[0] == "S" and not np.all(np.isfinite(value)))
+    bad = sorted(
+        name
+        for name, value in outputs.items()
+        if name[0] == "S" and not (math.isfinite(value) if isinstance(value, float) else np.isfinite(value).all())
+    )
     if not bad:
         return {}
     message = f"<S^2> is negative in this closure: {', '.join(bad)} cannot be given (NaN)"

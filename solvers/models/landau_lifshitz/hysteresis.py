@@ -9,6 +9,9 @@ At every field M is followed until it rests, |dM/dt| <= rest_rate times the fiel
     fixed_start   the tilt (theta0, phi0) from +z on the way down and from -z on the way up, the same at every field: the
                   procedure of the paper, which overshoots and switches at other fields than continuation
 
+It is followed only until its place of rest is beyond doubt (`solvers.engines.easy_axis`): mostly at once, else until its
+energy is above the saddle. So weak damping costs no more than what the choice between two places of rest needs.
+
 The coercive field is located between the two fields where M_z of the way down changes sign, to 1e-5 of the field scale; in
 continuation by ever smaller steps, so that a coarse grid of fields does not make an underdamped M switch early.
 Continuation switches at V_z for B_perp = 0 and at (V_z^(2/3) - B_perp^(2/3))^(3/2) for 0 < B_perp < V_z (the astroid of
@@ -32,7 +35,8 @@ from scipy.optimize import brentq, root
 
 from solvers.batch import Batch
 from solvers.declarations import AXIS, Check, Dimension, Output, Parameter
-from solvers.engines.macrospin import FIELD, REST, normalise, polar, relax, row
+from solvers.engines.easy_axis import relax_on_easy_axis
+from solvers.engines.macrospin import FIELD, REST, normalise, polar, row
 from solvers.model import Method, Model
 from solvers.models.landau_lifshitz.trajectory import SOURCE, UNIT_OF_FIELD, vector_parameters
 from solvers.numerics.compile import entry, kernel
@@ -74,7 +78,7 @@ def settle(p, m, B_z, start, fixed, towards, duration, rtol, atol, max_steps, en
         m[:] = start
     else:
         nudge(p, m, towards)
-    code, _ = relax(p, m, duration, rtol, atol, max_steps, end, out)
+    code, _ = relax_on_easy_axis(p, m, duration, rtol, atol, max_steps, end, out)
     return code
 
 

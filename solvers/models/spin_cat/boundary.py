@@ -43,7 +43,7 @@ from solvers.model import Method, Model
 from solvers.models.spin_cat import boundary_dynamic, boundary_existence, boundary_reference
 from solvers.models.spin_cat.boundary_pinned import dynamic_pinned
 from solvers.numerics.outcome import DONE, MAX_STEPS, OUTCOME_TEXT
-from solvers.outcome import FAILED, KIND_OF_CODE, OK, WARNED, InvalidInput, Kind, Remark, Results
+from solvers.outcome import FAILED, KIND_OF_CODE, WARNED, InvalidInput, Kind, Remark, Results
 
 MANY, SOME, SLOW = 1e4, 100.0, 1e-4
 """eta from which 1/eta is neglected (`boundary_pinned`): at any eta/N, and where eta/N is below the third number."""
@@ -96,6 +96,8 @@ def dynamic_gaussian(n: NDArray[Any], eta: NDArray[Any], classes: NDArray[Any]) 
 def by_distribution(two: Callable[..., Arrays], gaussian: Callable[..., Arrays], batch: Batch) -> Results:
     """The points of either distribution by its own function of (N, eta, classes)."""
     n, eta, is_two = batch["N"].astype(np.float64), batch["eta"], batch["distribution"] == "two"
+    if is_two.all():
+        return results(batch, *two(n, eta, batch["classes"]))
     delta, z, code = np.zeros(batch.size), np.full(batch.size, np.nan), np.full(batch.size, DONE)
     for edge, chosen in ((two, is_two), (gaussian, ~is_two)):
         index = np.flatnonzero(chosen)
@@ -112,10 +114,11 @@ _RESTLESS = Remark(
 
 def results(batch: Batch, delta: NDArray[Any], z: NDArray[Any], code: NDArray[Any]) -> Results:
     """Outputs, with status and remark of the outcome codes (P,)."""
-    status, remarks = np.full(batch.size, OK), {}
-    for i, c in zip(np.flatnonzero(code != DONE).tolist(), code[code != DONE].tolist(), strict=True):
-        status[i] = WARNED if c == MAX_STEPS else FAILED
-        remarks[i] = _RESTLESS if c == MAX_STEPS else Remark(kind=KIND_OF_CODE[c], message=OUTCOME_TEXT[c])
+    status, remarks = np.zeros(batch.size, dtype=np.int64), {}  # OK is 0, and so is DONE
+    if np.count_nonzero(code):
+        for i, c in zip(np.flatnonzero(code != DONE).tolist(), code[code != DONE].tolist(), strict=True):
+            status[i] = WARNED if c == MAX_STEPS else FAILED
+            remarks[i] = _RESTLESS if c == MAX_STEPS else Remark(kind=KIND_OF_CODE[c], message=OUTCOME_TEXT[c])
     found = {"delta_critical": delta, "z_critical": z}
     return Results({o.name: found[o.name] for o in batch.wanted}, status, remarks)
 

@@ -28,27 +28,37 @@ from solvers.numerics.compile import entry
 
 
 @entry
-def derivative_of(y, detunings, n, eta, exact):
-    """dy (3 N,) of N different spins."""
-    dy = np.empty(y.size)
-    derivatives(0.0, y, (detunings, np.ones(detunings.size), n, eta, exact, 0.0), dy)
-    return dy
+def derivative_of(spins, detunings, eta, phi, exact):
+    """d_s (N,) complex and d_z (N,) of N Bloch vectors (N, 3); the squeezing phase is put into the spins and taken out again."""
+    size = detunings.size
+    y, dy = np.empty(3 * size), np.empty(3 * size)
+    angle = 0.25 * math.pi + 0.5 * phi
+    c, s = math.cos(angle), math.sin(angle)
+    for k in range(size):
+        a, b = 0.5 * spins[k, 0], 0.5 * spins[k, 1]
+        y[k], y[size + k], y[2 * size + k] = c * a + s * b, c * b - s * a, spins[k, 2]
+    derivatives(0.0, y, (detunings, np.ones(size), float(size), eta, exact, 0.0), dy)
+    d_s = np.empty(size, dtype=np.complex128)
+    for k in range(size):
+        a, b = dy[k], dy[size + k]
+        d_s[k] = complex(c * a - s * b, c * b + s * a)
+    return d_s, dy[2 * size :]
 
 
 def start_spins(p: Mapping[str, Any]) -> NDArray[np.float64]:
     """Bloch vectors (N, 3), all down where none are given."""
-    return np.tile([0.0, 0.0, -1.0], (p["N"], 1)) if p["spins0"] is None else np.asarray(p["spins0"])
+    if p["spins0"] is not None:
+        return np.asarray(p["spins0"])
+    spins = np.zeros((p["N"], 3))
+    spins[:, 2] = -1.0
+    return spins
 
 
 def solve(exact: bool, p: Point) -> Mapping[str, Any]:
-    """One point; the squeezing phase is put into the spins and taken out again."""
-    n = p["N"]
-    frame = np.exp(1j * (np.pi / 4 + p["phi"] / 2))
-    spins = start_spins(p)
-    sigma = 0.5 * (spins[:, 0] + 1j * spins[:, 1]) / frame
-    y = np.concatenate([sigma.real, sigma.imag, spins[:, 2]])
-    dy = derivative_of(y, np.ascontiguousarray(p["detunings"]), float(n), p["eta"], float(exact))
-    return {"d_s": (dy[:n] + 1j * dy[n : 2 * n]) * frame, "d_z": dy[2 * n :]}
+    """One point."""
+    spins, detunings = np.ascontiguousarray(start_spins(p)), np.ascontiguousarray(p["detunings"])
+    d_s, d_z = derivative_of(spins, detunings, p["eta"], p["phi"], float(exact))
+    return {"d_s": d_s, "d_z": d_z}
 
 
 def reference(derivative: Derivative, parameters: Mapping[str, Any]) -> dict[str, Any]:

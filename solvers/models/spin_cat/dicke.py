@@ -6,8 +6,8 @@ even-odd block has no steady state: |<a>| rests on a plateau and leaves it as e^
 nothing to order one around eta = N/10. The steady |<a>| is 0 at every eta > 0, and where Fig. 3 drops depends on the
 time T that its caption leaves out: at N = 100 half the height is left at eta = 12.6, 11.2, 10.5, 9.9, 9.5 for
 T = 10, 10^2, 10^3, 10^4, 10^5. The plateau is near sqrt(N n), n = (1 - sqrt(1 - 8 eta/N))/2, the classical collective
-spin's of conserved length (physics notes, section 2). Nothing is stepped in time: slow modes come from sparse
-factorisations, and what else there is from a few Krylov spaces (`numerics.shift_invert`).
+spin's of conserved length (physics notes, section 2). Slow modes come from sparse factorisations, and what else there is
+from a series and a few Krylov spaces (`pair_loss.transients`).
 """
 
 from __future__ import annotations

@@ -25,23 +25,25 @@ from solvers.engines.limits import MOST_WAVE_SPINS, WAVE_FUNCTION_LIMIT, exact_l
 from solvers.engines.master_equation.exact import evolve_exactly, judged
 from solvers.engines.master_equation.states import split_moments
 from solvers.engines.moments.integration import CUMULANTS, MEAN_FIELD
+from solvers.engines.moments.lattice import propagate_lattice
 from solvers.engines.moments.propagation import propagate, refuse_beyond_memory
 from solvers.engines.pair_states import first_unphysical, smallest_pair_eigenvalue
 from solvers.engines.symmetric.exact import MOST_AMPLITUDES, MOST_ELEMENTS
 from solvers.engines.trajectories import sample
 from solvers.engines.truncated_wigner.parameters import sampling
-from solvers.engines.validity import AFTER_BUDGET, earliest, judge
+from solvers.engines.validity import AFTER_BUDGET, HasRates, earliest, judge
 from solvers.model import Method, Model
 from solvers.models.spin_lattice.bulk import exact_in_bulk, moments_in_bulk
 from solvers.models.spin_lattice.lattice import (
     LATTICES,
     MOST_EXACT,
     UNIT_OF_TIME,
+    build_lattice,
     build_system,
+    check_size,
     closed_and_pure,
     collective,
     is_symmetric,
-    neighbours,
     of_moments,
     sampled,
     start_spins,
@@ -66,13 +68,15 @@ def solve_exact(p: Point) -> Mapping[str, Any]:
     return of_moments(n, found.observed) | {"first_bad_time": first_bad, "status": status, "remark": remark}
 
 
+MOST_DENSE = 40
+"""Spins up to which the mean field has all couplings in a matrix, and a full Jacobian where it is stiff."""
+
+
 def solve_moments(order: int, p: Point) -> Mapping[str, Any]:
     """By moments of first or second order."""
     if is_symmetric(p):
         return solve_symmetric_moments(order, p)
     n, when = p["N"], p["times"]
-    refuse_beyond_memory(n, order)
-    system = build_system(p)
     magnetisation = np.full((len(when), 3), np.nan)
     pairs = np.full((len(when), 3, 3), np.nan)
 
@@ -81,7 +85,14 @@ def solve_moments(order: int, p: Point) -> Mapping[str, Any]:
         pairs[first : first + len(s)] = product_pair_means(s) if c is None else pair_means(c)
 
     tuning = {name: p[name] for name in ("rtol", "atol", "max_steps")}
-    path = propagate(system, order, start_spins(p), None, when, receive, **tuning)
+    system: HasRates
+    if order == MEAN_FIELD and n > MOST_DENSE:
+        system = lattice = build_lattice(p)
+        path = propagate_lattice(lattice, start_spins(p), when, receive, **tuning)
+    else:
+        refuse_beyond_memory(n, order)
+        system = dense = build_system(p)
+        path = propagate(dense, order, start_spins(p), None, when, receive, **tuning)
     status, remark = judge(
         system, first_bad=path.first_bad, code=path.code, reached=path.reached, first_left=path.first_left
     )
@@ -109,7 +120,7 @@ def solve_jumps(parameters: Point) -> Mapping[str, Any]:
 
 def validate(parameters: Mapping[str, Any]) -> None:
     """ValueError for a number of sites that the lattice cannot have."""
-    neighbours(parameters["lattice"], parameters["N"])
+    check_size(parameters["lattice"], parameters["N"])
 
 
 def size_cost(

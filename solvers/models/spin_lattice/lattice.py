@@ -10,8 +10,10 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.sparse import csr_array
 
 from solvers.engines.collective import collective_moments, squeezing
+from solvers.engines.moments.lattice import EqualSpins, Rates
 from solvers.engines.spin_system import LOWERING, SpinSystem, local_blocks, local_dissipator
 from solvers.engines.symmetric.system import SymmetricSystem
 from solvers.numerics.random import standard_normals
@@ -23,25 +25,65 @@ RATES = ("minus", "plus", "z", "collective", "neighbour")
 UNIT_OF_TIME = "1/energy"
 
 
-def neighbours(lattice: str, n: int) -> NDArray[np.float64]:
-    """Which sites a bond of the lattice joins (N, N), 0 or 1; ValueError for a square lattice whose N is no square."""
-    distance = np.abs(np.arange(n)[:, None] - np.arange(n))
+def bonds(lattice: str, n: int) -> NDArray[np.int64]:
+    """Which sites i < j a bond of the lattice joins, (P, 2) in rising order; ValueError for a square lattice whose N is no square."""
+    site = np.arange(n)
+    along = np.stack([site[:-1], site[1:]], axis=1)
     if lattice in ("chain", "power_law"):
-        joined = distance == 1
+        found = along
     elif lattice == "ring":
-        joined = (distance == 1) | ((distance == n - 1) & (distance > 0))
+        found = np.concatenate([along, [[0, n - 1]]]) if n > 2 else along
     elif lattice == "all_to_all":
-        joined = distance > 0
+        found = np.stack(np.triu_indices(n, 1), axis=1)
     else:
-        side = round(n**0.5)
-        if side * side != n:
-            raise InvalidInput(
-                f"parameter N: a square lattice needs a square number of spins; given was {n}; "
-                f"take {side * side} or {(side + 1) ** 2}"
-            )
-        row, column = np.divmod(np.arange(n), side)
-        joined = np.abs(row[:, None] - row) + np.abs(column[:, None] - column) == 1
-    return joined.astype(np.float64)
+        side = check_size(lattice, n)
+        found = np.concatenate([along[(site[:-1] + 1) % side > 0], np.stack([site[:-side], site[side:]], axis=1)])
+    return found[np.lexsort((found[:, 1], found[:, 0]))].astype(np.int64)
+
+
+def check_size(lattice: str, n: int) -> int:
+    """The side of a square lattice, n else; ValueError for a square lattice whose N is no square."""
+    if lattice != "square":
+        return n
+    side = round(n**0.5)
+    if side * side != n:
+        raise InvalidInput(
+            f"parameter N: a square lattice needs a square number of spins; given was {n}; "
+            f"take {side * side} or {(side + 1) ** 2}"
+        )
+    return side
+
+
+def adjacency(lattice: str, n: int) -> csr_array:
+    """Which sites a bond of the lattice joins (N, N), 0 or 1; ValueError for a square lattice whose N is no square."""
+    i, j = bonds(lattice, n).T
+    ones = np.ones(2 * len(i))
+    return csr_array((ones, (np.concatenate([i, j]), np.concatenate([j, i]))), shape=(n, n))
+
+
+def neighbours(lattice: str, n: int) -> NDArray[np.float64]:
+    """The same, not sparse."""
+    return np.asarray(adjacency(lattice, n).toarray())
+
+
+def fall_of(p: Mapping[str, Any]) -> NDArray[np.float64]:
+    """f_ij of a power law by |i - j|, (N,), 0 on site."""
+    fall = np.zeros(p["N"])
+    with np.errstate(over="ignore"):
+        fall[1:] = np.arange(1.0, p["N"]) ** -p["exponent"]
+    return fall
+
+
+def build_lattice(p: Mapping[str, Any]) -> EqualSpins:
+    """The same as `build_system`, without its N^2 couplings."""
+    n, lattice = p["N"], p["lattice"]
+    return EqualSpins(
+        fields(alone(p), n)[0],
+        np.array([p["J_x"], p["J_y"], p["J_z"]], dtype=np.float64),
+        None if lattice == "all_to_all" else bonds(lattice, n),
+        fall_of(p) if lattice == "power_law" else None,
+        Rates(*(p[f"gamma_{name}"] for name in RATES)),
+    )
 
 
 def alone(p: Mapping[str, Any]) -> dict[str, NDArray[Any]]:

@@ -16,13 +16,18 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.linalg import toeplitz as toeplitz_matrix
+from scipy.sparse import csr_array
 
 from solvers.batch import Point
 from solvers.engines.collective import VANISHES
 from solvers.engines.spin_squeezing import least_variance
 from solvers.engines.truncated_wigner.sample import Averages, Lattice, average, judge_average, prepare
-from solvers.models.spin_lattice.lattice import RATES, alone, fields, neighbours, sampled, strengths
+from solvers.models.spin_lattice.lattice import RATES, adjacency, alone, fall_of, fields, neighbours, sampled
+from solvers.numerics.convolution import is_level
 
+FEWEST_TRANSFORMED = 128
+"""Spins from which Fourier transforms of a power law are faster than N^2 multiply-adds."""
 SOURCE = "J. Huber, A. M. Rey and P. Rabl, Phys. Rev. A 105, 013716 (2022), with jumps for noise"
 BIAS = 0.35
 """More than the errors of means and pair correlations of three spins with every kind of term (0.14 and 0.32 in 30 random points)."""
@@ -49,12 +54,19 @@ def squeezing_by_groups(n: int, drawn: Averages) -> tuple[NDArray[np.float64], N
 def solve_twa(p: Point) -> Mapping[str, Any]:
     """Means over truncated Wigner trajectories with standard errors."""
     n, everywhere = p["N"], p["lattice"] == "all_to_all"
-    joined = None if everywhere else neighbours(p["lattice"], n)
     one = alone(p)
-    strength = None if joined is None else strengths(one, p["lattice"], joined)[0]
+    fall = fall_of(p) if p["lattice"] == "power_law" else None
+    strength: NDArray[np.float64] | csr_array | None
+    if fall is not None and n >= FEWEST_TRANSFORMED and is_level(fall):
+        strength = None
+    elif fall is not None:
+        strength, fall = toeplitz_matrix(fall), None
+    else:
+        strength = None if everywhere else adjacency(p["lattice"], n)
+    joined = None if everywhere or p["gamma_neighbour"] == 0.0 else neighbours(p["lattice"], n)
     J = np.array([p["J_x"], p["J_y"], p["J_z"]], dtype=np.float64)
     rates = (p[f"gamma_{name}"] for name in RATES)
-    lattice = Lattice(J, strength, fields(one, n)[0], joined, *rates)
+    lattice = Lattice(J, strength, fields(one, n)[0], joined, *rates)._replace(fall=fall)
     point = prepare(lattice, p["theta"], p["phi"], p["step"], p["times"], p["max_steps"])
     kept = slice(
         0 if p.wants("magnetisation", "squeezing") else 3, 12 if p.wants("pair_correlation", "squeezing") else 3

@@ -8,13 +8,18 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from solvers.batch import Batch
+from solvers.batch import Batch, in_portions
 from solvers.engines.few_spins import Found, solve_few_spins
+from solvers.engines.master_equation.rests_side_by_side import MOST_SPINS as MOST_AT_REST
+from solvers.engines.master_equation.rests_side_by_side import rests_side_by_side
 from solvers.engines.master_equation.side_by_side import MOST_SPINS, evolve_side_by_side
 from solvers.engines.master_equation.states import moment_indices, purity, split_moments
 from solvers.engines.moments import many
 from solvers.engines.pair_states import physical, smallest_of_products, smallest_pair_eigenvalue
 from solvers.models.spin_network.network import build_systems
+
+_MATRIX_ELEMENTS = 2**20
+"""Of generators that are held at once."""
 
 
 def exact_in_bulk(batch: Batch) -> Found:
@@ -25,6 +30,14 @@ def exact_in_bulk(batch: Batch) -> Found:
 def mean_field_in_bulk(batch: Batch) -> Found:
     """Mean fields of up to eight spins from a product state."""
     return _small(_mean_field, many.MOST_SPINS, batch)
+
+
+def rests_in_bulk(batch: Batch) -> Found:
+    """Exact steady states of up to three spins that do not depend on the start."""
+    n = batch["N"]
+    if n > MOST_AT_REST or batch["rho0"] is not None or batch["correlations0"] is not None:
+        return {}, np.zeros(batch.size, dtype=bool)
+    return in_portions(_rests, _MATRIX_ELEMENTS // 16**n, batch)
 
 
 def _small(solve: Callable[[Batch], Found], most: int, batch: Batch) -> Found:
@@ -52,6 +65,21 @@ def _exact(batch: Batch) -> Found:
         smallest = smallest_pair_eigenvalue(spins.reshape(-1, n, 3), correlations.reshape(-1, n, n, 3, 3))
         outputs["min_pair_eigenvalue"] = smallest.reshape(batch.size, len(when))
     return outputs, done
+
+
+def _rests(batch: Batch) -> Found:
+    n = batch["N"]
+    found = rests_side_by_side(*build_systems(batch)[:3])
+    r = np.where(found.treated[:, None], found.r, 0.0)
+    spins, correlations = split_moments(r[:, moment_indices(n)], n)
+    return {
+        "spins": spins,
+        "correlations": correlations,
+        "min_pair_eigenvalue": smallest_pair_eigenvalue(spins, correlations),
+        "purity": purity(r),
+        "gap": found.gap,
+        "residual": found.residual,
+    }, found.treated
 
 
 def _mean_field(batch: Batch) -> Found:

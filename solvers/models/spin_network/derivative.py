@@ -3,6 +3,8 @@
 mean_field  d s_k = (Omega_k + F_k) x s_k - R_k s_k + g_k, pairs by the product rule
 cumulant    second order, closed by zero third cumulants of three different sites, Eq. (30)
 exact       Tr(s_k L[rho]), Tr(s_k s_l L[rho])
+
+They exist for an indefinite Gamma as well, and are given with the warning that the dynamics gives.
 """
 
 from __future__ import annotations
@@ -12,6 +14,7 @@ from functools import partial
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from solvers.batch import Point
 from solvers.declarations import AXIS, AXIS2, SITE, SITE2, Check, Output
@@ -25,6 +28,8 @@ from solvers.engines.moments.integration import MEAN_FIELD as FIRST_ORDER
 from solvers.engines.moments.packing import pack, unpack_connected, unpack_spins
 from solvers.engines.moments.propagation import refuse_beyond_memory
 from solvers.engines.moments.second_order import cumulant_derivative
+from solvers.engines.spin_system import SpinSystem
+from solvers.engines.validity import judge
 from solvers.model import Method, Model
 from solvers.models.spin_network import reference
 from solvers.models.spin_network.network import (
@@ -51,11 +56,17 @@ def product_rule(spins, d_spins):
     return product
 
 
+def judged(system: SpinSystem, d_spins: NDArray[np.float64], d_pairs: NDArray[np.float64]) -> Mapping[str, Any]:
+    """The outputs, with status 1 where Gamma is indefinite."""
+    status, remark = judge(system)
+    return {"d_spins": d_spins, "d_correlations": d_pairs, "status": status, "remark": remark}
+
+
 def solve_exact(parameters: Point) -> Mapping[str, Any]:
     """Moments of L rho."""
-    n, generator = parameters["N"], build_generator(build_system(parameters))
-    d_spins, d_pairs = split_moments(generator.apply(start_state(parameters))[moment_indices(n)], n)
-    return {"d_spins": d_spins, "d_correlations": d_pairs}
+    n, system = parameters["N"], build_system(parameters)
+    generator = build_generator(system)
+    return judged(system, *split_moments(generator.apply(start_state(parameters))[moment_indices(n)], n))
 
 
 def solve_mean_field(parameters: Point) -> Mapping[str, Any]:
@@ -66,7 +77,7 @@ def solve_mean_field(parameters: Point) -> Mapping[str, Any]:
     dy = np.empty(3 * n)
     mean_field_derivative(build_coefficients(system, FIRST_ORDER), spins.T.ravel().copy(), dy)
     d_spins = unpack_spins(dy, n)
-    return {"d_spins": d_spins, "d_correlations": product_rule(spins, d_spins)}
+    return judged(system, d_spins, product_rule(spins, d_spins))
 
 
 def solve_cumulant(parameters: Point) -> Mapping[str, Any]:
@@ -78,7 +89,7 @@ def solve_cumulant(parameters: Point) -> Mapping[str, Any]:
     dy = np.empty_like(y)
     cumulant_derivative(build_coefficients(system, CUMULANTS), y, dy)
     d_spins = unpack_spins(dy, n)
-    return {"d_spins": d_spins, "d_correlations": unpack_connected(dy, n) + product_rule(spins, d_spins)}
+    return judged(system, d_spins, unpack_connected(dy, n) + product_rule(spins, d_spins))
 
 
 def validate(parameters: Mapping[str, Any]) -> None:

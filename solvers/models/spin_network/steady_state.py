@@ -28,6 +28,7 @@ from solvers.engines.pair_states import first_unphysical, smallest_pair_eigenval
 from solvers.engines.validity import judge, judge_steady, must_rest
 from solvers.model import Method, Model
 from solvers.models.spin_network import reference
+from solvers.models.spin_network.bulk import rests_in_bulk
 from solvers.models.spin_network.network import (
     CUMULANT,
     MEAN_FIELD,
@@ -121,6 +122,7 @@ MODELS = (
                 meaning="L rho = 0 and the spectrum by invariant blocks of L: elimination, or secular iterations where a block is large",
                 source="Eqs. (1), (28)",
                 solve=solve_exact,
+                bulk=rests_in_bulk,
                 reference=reference.exact_steady_state,
                 cost=size_cost(lambda n: 4.0**n),
                 limit=density_matrix_limit(MOST_SPINS),

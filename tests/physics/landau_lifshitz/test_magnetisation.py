@@ -4,6 +4,7 @@ import warnings
 
 import numpy as np
 import pytest
+from scipy.integrate import solve_ivp
 
 from solvers import FAILED, OK, WARNED, SolverWarning, solve
 
@@ -64,7 +65,7 @@ def test_callen_is_the_limit_of_many_bosons():
 
 def test_spent_steps_fail():
     assert quiet("landau_lifshitz.trajectory", B_x=1.0, times=[100.0], max_steps=5)["status"] == FAILED
-    assert quiet("landau_lifshitz.hysteresis", V_z=1.0, n_fields=11, max_steps=5)["status"] == FAILED
+    assert quiet("landau_lifshitz.hysteresis", V_z=1.0, n_fields=11, t_max=20.0, max_steps=5)["status"] == FAILED
 
 
 @pytest.mark.parametrize("alpha", [0.05, 0.5, 2.0])
@@ -97,3 +98,31 @@ def test_critical_slowing_is_reported():
 
 def test_a_loop_that_does_not_close_has_no_coercive_field():
     assert np.isnan(quiet("landau_lifshitz.hysteresis", V_z=2.0, B_max=1.0, n_fields=12)["coercive_field"])
+
+
+@pytest.mark.parametrize(("V_z", "B_perp", "B_max"), [(1.0, 0.2, 1.5), (2.0, 2**0.5, 4.0), (-1.0, 0.5, 2.0)])
+def test_weak_damping_costs_no_steps(V_z, B_perp, B_max):
+    """A loop of 62 fields at alpha = 1e-4 (about 1e7 steps if every M is followed to rest) against the astroid."""
+    p = {"V_z": V_z, "B_x": B_perp, "alpha": 1e-4, "B_max": B_max, "n_fields": 62, "max_steps": 20_000}
+    found = quiet("landau_lifshitz.hysteresis", **p)
+    expected = (V_z ** (2 / 3) - B_perp ** (2 / 3)) ** 1.5 if V_z > B_perp else 0.0
+    assert found["status"] == OK
+    assert found["coercive_field"] == pytest.approx(expected, abs=2e-5 * (B_max + abs(V_z) + B_perp))
+
+
+def test_a_start_below_the_saddle_rests_where_an_integration_to_the_end_rests():
+    """Between two places of rest, with starts from which either may be reached: SciPy's DOP853 over 30/alpha."""
+    p = {"V_z": 1.0, "B_x": 0.2, "B_y": 0.1, "alpha": 0.2, "B_max": 0.3, "n_fields": 4, "theta0": 1.4, "phi0": 0.7}
+    found = quiet("landau_lifshitz.hysteresis", "fixed_start", **p)
+    starts = [[np.sin(theta) * np.cos(0.7), np.sin(theta) * np.sin(0.7), np.cos(theta)] for theta in (1.4, np.pi - 1.4)]
+    m0 = np.repeat(starts, 4, axis=0)
+    B = np.column_stack([np.full(8, 0.2), np.full(8, 0.1), np.tile(found["field"], 2)])
+
+    def slope(_, y):
+        m = y.reshape(8, 3)
+        turn = np.cross(m, B + m * [0, 0, 1])
+        return (-turn - 0.2 * np.cross(m, turn)).ravel()
+
+    end = solve_ivp(slope, (0.0, 150.0), m0.ravel(), "DOP853", rtol=1e-8, atol=1e-10).y[:, -1].reshape(8, 3)
+    end /= np.linalg.norm(end, axis=1, keepdims=True)
+    np.testing.assert_allclose(np.concatenate([found["M_down"], found["M_up"]]), end, atol=1e-6)

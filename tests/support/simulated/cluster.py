@@ -81,6 +81,9 @@ class Cluster:
     def replace(self, seen):
         return []
 
+    def show(self, counts):
+        pass
+
     def tend(self):
         return []
 
