@@ -30,18 +30,24 @@ NO_ADDRESS = 0
 """Numba's own address of a function without a wrapper; Python never has such a function in hand."""
 
 SMALL = 180
-"""Lines of a function that LLVM may put into its callers: its threshold is about 50 instructions, and three times that at most;
-the rest is for what known arguments make vanish. Larger ones need not be read at all."""
+"""Lines of a part that its callers may make their own before they are vectorised; larger ones LLVM leaves to the entry or outside.
+
+LLVM's threshold is 50 instructions, three times that at most. What it takes beyond, because known arguments make the
+rest vanish, is a loop already vectorised: with 500 lines the discharge of 20 emitters takes 1.6 times as long."""
 
 
 class PartLibrary(JITCodeLibrary):
-    """Functions that wait to be linked into an entry; they become machine code by themselves only if Python needs their address."""
+    """Functions that wait to be linked into an entry; they become machine code by themselves only if Python needs their address.
+
+    always : whether callers make it their own whatever its size.
+    """
 
     def __init__(self, codegen: Any, name: str) -> None:
         super().__init__(codegen, name)
         self._linkable: Any = None
         self._whole: Any = None
-        self._small = True
+        self.always = False
+        self._own: set[str] = set()
         self._standing_alone: JITCodeLibrary | None = None
 
     def finalize(self) -> None:
@@ -58,28 +64,29 @@ class PartLibrary(JITCodeLibrary):
             self._optimize()
         return self._linkable
 
-    def is_small(self) -> bool:
+    def goes_into_callers(self) -> bool:
         """Whether calls of it may be replaced by its instructions."""
-        self.linkable()
-        return self._small
+        linkable = self.linkable()
+        return self.always or all(str(f).count("\n") < SMALL for f in linkable.functions if not f.is_declaration)
 
     def _optimize(self) -> None:
         original = self._final_module
-        own = {f.name for f in original.functions if not f.is_declaration}
+        self._own = {f.name for f in _defined(original)}
         self._final_module: Any = original.clone()
-        small = [x for x in reached(self._linking_libraries) if not isinstance(x, PartLibrary) or x.is_small()]
-        for library in link_parts(self._final_module, small):
+        libraries = reached(self._linking_libraries)
+        read = [x for x in libraries if not isinstance(x, PartLibrary) or x.goes_into_callers()]
+        for library in link_parts(self._final_module, read):
             self._final_module.link_in(library._get_module_for_linking(), preserve=True)
-        for function in self._final_module.functions:
-            if not function.is_declaration and function.name not in own and function.linkage in _SHARED:
+        for function in _defined(self._final_module):
+            if function.name not in self._own and function.linkage in _SHARED:
                 function.linkage = ll.Linkage.available_externally  # to be read, not to be kept
         self._optimize_final_module()
         self._linkable, self._final_module = self._final_module, original
-        for function in self._linkable.functions:
-            if not function.is_declaration:
-                if function.linkage == ll.Linkage.external:
-                    function.linkage = ll.Linkage.weak_odr  # linked in whether it is called by what is there already or not
-                self._small = self._small and str(function).count("\n") < SMALL
+        for function in _defined(self._linkable):
+            # Shared functions of the other kind are linked in only if what is there already calls them; who calls a part
+            # may come after it, all earlier callers having made its instructions their own.
+            if function.linkage == ll.Linkage.external:
+                function.linkage = ll.Linkage.weak_odr
 
     def _get_module_for_linking(self) -> Any:
         """This part with all that it calls, for libraries of Numba's own kind."""
@@ -88,8 +95,8 @@ class PartLibrary(JITCodeLibrary):
             self._whole = self.linkable().clone()
             for library in reached(self._linking_libraries):
                 self._whole.link_in(_linkable(library), preserve=True)
-            for function in self._whole.functions:
-                if not function.is_declaration and function.linkage == ll.Linkage.weak_odr:
+            for function in _defined(self._whole):
+                if function.linkage == ll.Linkage.weak_odr:
                     function.linkage = ll.Linkage.linkonce_odr
         return self._whole
 
@@ -125,6 +132,10 @@ def reached(libraries: Iterable[Any]) -> list[Any]:
             if isinstance(library, PartLibrary):
                 waiting += library._linking_libraries[::-1]
     return list(found)
+
+
+def _defined(module: Any) -> list[Any]:
+    return [f for f in module.functions if not f.is_declaration]
 
 
 def link_parts(module: Any, libraries: Iterable[Any]) -> list[Any]:
@@ -182,6 +193,7 @@ class PartCompiler(CompilerBase):
 
     def _compile_core(self) -> Any:
         self.state.library = self.library(self.state.targetctx.codegen(), self.state.func_id.func_qualname)
+        self.state.library.always = bool(self.state.flags.forceinline)
         with making_parts():
             return super()._compile_core()
 

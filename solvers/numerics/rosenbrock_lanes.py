@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from solvers.numerics.compile import FASTMATH, kernel
+from solvers.numerics.crossing import crossing
 from solvers.numerics.outcome import DONE, EVENT, MAX_STEPS, NOT_FINITE, STEP_TOO_SMALL
 from solvers.numerics.rodas5p import GAMMA, STAGES, A, C, H
 from solvers.numerics.step_control import ROUNDING, predicted_factor, refused_factor, vanishes
@@ -43,6 +44,12 @@ def rough_power(x, exponent):
     return np.int64((bits - _BIAS) * exponent + _BIAS).view(np.float64)
 
 
+@kernel
+def loudness(watched, quiet):
+    """How far a monitor is above `quiet`, as a logarithm, because it decays exponentially."""
+    return math.log(max(watched, 1e-300) / max(quiet, 1e-300))
+
+
 def rosenbrock_lanes(
     rhs: Callable[..., Any], jacobian: Callable[..., Any], event: Callable[..., Any], monitor: Callable[..., Any]
 ) -> Any:
@@ -68,73 +75,76 @@ def rosenbrock_lanes(
             x0, x1, x2 = work[_Y + i], work[_Y + LANES + i], work[_Y + 2 * LANES + i]
             p0, p1 = work[_P + i], work[_P + LANES + i]
             p2, p3 = work[_P + 2 * LANES + i], work[_P + 3 * LANES + i]
-            g = 1.0 / work[_STEP + i]
-            inverse = resolvent(g * (1.0 / GAMMA), jacobian(x0, x1, x2, p0, p1, p2, p3))
+            h = work[_STEP + i]
+            # all is multiplied by the step, which saves a division: (1/GAMMA - h J) k = h f + sum C k
+            j00, j01, j02, j10, j11, j12, j20, j21, j22 = jacobian(x0, x1, x2, p0, p1, p2, p3)
+            scaled = h * j00, h * j01, h * j02, h * j10, h * j11, h * j12, h * j20, h * j21, h * j22
+            inverse = resolvent(1.0 / GAMMA, scaled)
 
             f0, f1, f2 = rhs(x0, x1, x2, p0, p1, p2, p3)
-            a1, b1, c1 = product(inverse, f0, f1, f2)
+            a1, b1, c1 = product(inverse, h * f0, h * f1, h * f2)
 
             n0 = x0 + A21 * a1
             n1 = x1 + A21 * b1
             n2 = x2 + A21 * c1
             f0, f1, f2 = rhs(n0, n1, n2, p0, p1, p2, p3)
-            f0 += g * (C21 * a1)
-            f1 += g * (C21 * b1)
-            f2 += g * (C21 * c1)
+            f0 = h * f0 + (C21 * a1)
+            f1 = h * f1 + (C21 * b1)
+            f2 = h * f2 + (C21 * c1)
             a2, b2, c2 = product(inverse, f0, f1, f2)
 
             n0 = x0 + A31 * a1 + A32 * a2
             n1 = x1 + A31 * b1 + A32 * b2
             n2 = x2 + A31 * c1 + A32 * c2
             f0, f1, f2 = rhs(n0, n1, n2, p0, p1, p2, p3)
-            f0 += g * (C31 * a1 + C32 * a2)
-            f1 += g * (C31 * b1 + C32 * b2)
-            f2 += g * (C31 * c1 + C32 * c2)
+            f0 = h * f0 + (C31 * a1 + C32 * a2)
+            f1 = h * f1 + (C31 * b1 + C32 * b2)
+            f2 = h * f2 + (C31 * c1 + C32 * c2)
             a3, b3, c3 = product(inverse, f0, f1, f2)
 
             n0 = x0 + A41 * a1 + A42 * a2 + A43 * a3
             n1 = x1 + A41 * b1 + A42 * b2 + A43 * b3
             n2 = x2 + A41 * c1 + A42 * c2 + A43 * c3
             f0, f1, f2 = rhs(n0, n1, n2, p0, p1, p2, p3)
-            f0 += g * (C41 * a1 + C42 * a2 + C43 * a3)
-            f1 += g * (C41 * b1 + C42 * b2 + C43 * b3)
-            f2 += g * (C41 * c1 + C42 * c2 + C43 * c3)
+            f0 = h * f0 + (C41 * a1 + C42 * a2 + C43 * a3)
+            f1 = h * f1 + (C41 * b1 + C42 * b2 + C43 * b3)
+            f2 = h * f2 + (C41 * c1 + C42 * c2 + C43 * c3)
             a4, b4, c4 = product(inverse, f0, f1, f2)
 
             n0 = x0 + A51 * a1 + A52 * a2 + A53 * a3 + A54 * a4
             n1 = x1 + A51 * b1 + A52 * b2 + A53 * b3 + A54 * b4
             n2 = x2 + A51 * c1 + A52 * c2 + A53 * c3 + A54 * c4
             f0, f1, f2 = rhs(n0, n1, n2, p0, p1, p2, p3)
-            f0 += g * (C51 * a1 + C52 * a2 + C53 * a3 + C54 * a4)
-            f1 += g * (C51 * b1 + C52 * b2 + C53 * b3 + C54 * b4)
-            f2 += g * (C51 * c1 + C52 * c2 + C53 * c3 + C54 * c4)
+            f0 = h * f0 + (C51 * a1 + C52 * a2 + C53 * a3 + C54 * a4)
+            f1 = h * f1 + (C51 * b1 + C52 * b2 + C53 * b3 + C54 * b4)
+            f2 = h * f2 + (C51 * c1 + C52 * c2 + C53 * c3 + C54 * c4)
             a5, b5, c5 = product(inverse, f0, f1, f2)
 
             n0 = x0 + A61 * a1 + A62 * a2 + A63 * a3 + A64 * a4 + A65 * a5
             n1 = x1 + A61 * b1 + A62 * b2 + A63 * b3 + A64 * b4 + A65 * b5
             n2 = x2 + A61 * c1 + A62 * c2 + A63 * c3 + A64 * c4 + A65 * c5
             f0, f1, f2 = rhs(n0, n1, n2, p0, p1, p2, p3)
-            f0 += g * (C61 * a1 + C62 * a2 + C63 * a3 + C64 * a4 + C65 * a5)
-            f1 += g * (C61 * b1 + C62 * b2 + C63 * b3 + C64 * b4 + C65 * b5)
-            f2 += g * (C61 * c1 + C62 * c2 + C63 * c3 + C64 * c4 + C65 * c5)
+            f0 = h * f0 + (C61 * a1 + C62 * a2 + C63 * a3 + C64 * a4 + C65 * a5)
+            f1 = h * f1 + (C61 * b1 + C62 * b2 + C63 * b3 + C64 * b4 + C65 * b5)
+            f2 = h * f2 + (C61 * c1 + C62 * c2 + C63 * c3 + C64 * c4 + C65 * c5)
             a6, b6, c6 = product(inverse, f0, f1, f2)
 
             n0 += a6
             n1 += b6
             n2 += c6
             f0, f1, f2 = rhs(n0, n1, n2, p0, p1, p2, p3)
-            f0 += g * (C71 * a1 + C72 * a2 + C73 * a3 + C74 * a4 + C75 * a5 + C76 * a6)
-            f1 += g * (C71 * b1 + C72 * b2 + C73 * b3 + C74 * b4 + C75 * b5 + C76 * b6)
-            f2 += g * (C71 * c1 + C72 * c2 + C73 * c3 + C74 * c4 + C75 * c5 + C76 * c6)
+            f0 = h * f0 + (C71 * a1 + C72 * a2 + C73 * a3 + C74 * a4 + C75 * a5 + C76 * a6)
+            f1 = h * f1 + (C71 * b1 + C72 * b2 + C73 * b3 + C74 * b4 + C75 * b5 + C76 * b6)
+            f2 = h * f2 + (C71 * c1 + C72 * c2 + C73 * c3 + C74 * c4 + C75 * c5 + C76 * c6)
             a7, b7, c7 = product(inverse, f0, f1, f2)
 
             n0 += a7
             n1 += b7
             n2 += c7
             f0, f1, f2 = rhs(n0, n1, n2, p0, p1, p2, p3)
-            f0 += g * (C81 * a1 + C82 * a2 + C83 * a3 + C84 * a4 + C85 * a5 + C86 * a6 + C87 * a7)
-            f1 += g * (C81 * b1 + C82 * b2 + C83 * b3 + C84 * b4 + C85 * b5 + C86 * b6 + C87 * b7)
-            f2 += g * (C81 * c1 + C82 * c2 + C83 * c3 + C84 * c4 + C85 * c5 + C86 * c6 + C87 * c7)
+            f0 = h * f0 + (C81 * a1 + C82 * a2 + C83 * a3 + C84 * a4 + C85 * a5 + C86 * a6 + C87 * a7)
+            f1 = h * f1 + (C81 * b1 + C82 * b2 + C83 * b3 + C84 * b4 + C85 * b5 + C86 * b6 + C87 * b7)
+            f2 = h * f2 + (C81 * c1 + C82 * c2 + C83 * c3 + C84 * c4 + C85 * c5 + C86 * c6 + C87 * c7)
             a8, b8, c8 = product(inverse, f0, f1, f2)
 
             n0 += a8
@@ -142,12 +152,15 @@ def rosenbrock_lanes(
             n2 += c8
             work[_NEW + i], work[_NEW + LANES + i], work[_NEW + 2 * LANES + i] = n0, n1, n2
             rtol, atol = work[_RTOL + i], work[_ATOL + i]
-            e0 = a8 / (atol + rtol * max(abs(x0), abs(n0)))
-            e1 = b8 / (atol + rtol * max(abs(x1), abs(n1)))
-            e2 = c8 / (atol + rtol * max(abs(x2), abs(n2)))
+            s0 = atol + rtol * max(abs(x0), abs(n0))
+            s1 = atol + rtol * max(abs(x1), abs(n1))
+            s2 = atol + rtol * max(abs(x2), abs(n2))
+            # one division for three: a division takes as long as thirty additions
+            e0, e1, e2 = a8 * (s1 * s2), b8 * (s0 * s2), c8 * (s0 * s1)
+            unit = 1.0 / (s0 * s1 * s2)
             f0, f1, f2 = rhs(n0, n1, n2, p0, p1, p2, p3)
             # the sum of the derivatives is there for the step to fail when one of them is not a number
-            work[_ERROR + i] = (e0 * e0 + e1 * e1 + e2 * e2) * (1.0 / 3.0) + 0.0 * (f0 + f1 + f2)
+            work[_ERROR + i] = (e0 * e0 + e1 * e1 + e2 * e2) * (unit * unit) * (1.0 / 3.0) + 0.0 * (f0 + f1 + f2)
             work[_MONITOR + i] = monitor(n0, n1, n2, f0, f1, f2)
             work[_EVENT + i] = event(n0, n1, n2, p0, p1, p2, p3)
             work[_K + 0 * LANES + i] = a1
@@ -209,33 +222,21 @@ def rosenbrock_lanes(
             slope[c] = (y1 - y0 + (1.0 - 2.0 * x) * inner + x * rest * (q[1, c] + 2.0 * x * q[2, c])) / h
 
     @kernel
-    def event_fraction(work, lane, q, y, slope):
-        """The fraction of a lane's step at which the event falls to zero, `y` the state there (bisection)."""
-        low, high = 0.0, 1.0
+    def event_inside(x, work, lane, q, y, slope, quiet):
+        """The event at a fraction x of a lane's step, `y` the state there."""
+        inside(work, lane, q, x, y, slope)
         p0, p1 = work[_P + lane], work[_P + LANES + lane]
         p2, p3 = work[_P + 2 * LANES + lane], work[_P + 3 * LANES + lane]
-        while high - low > 4e-15:
-            middle = 0.5 * (low + high)
-            inside(work, lane, q, middle, y, slope)
-            if event(y[0], y[1], y[2], p0, p1, p2, p3) > 0.0:
-                low = middle
-            else:
-                high = middle
-        inside(work, lane, q, high, y, slope)
-        return high
+        return event(y[0], y[1], y[2], p0, p1, p2, p3)
 
     @kernel
-    def quiet_fraction(work, lane, q, y, slope, quiet):
-        """The fraction of a lane's step from which on the monitor, of the dense output's derivative, is quiet."""
-        low, high = 0.0, 1.0
-        while high - low > 1e-9:
-            middle = 0.5 * (low + high)
-            inside(work, lane, q, middle, y, slope)
-            if monitor(y[0], y[1], y[2], slope[0], slope[1], slope[2]) > quiet:
-                low = middle
-            else:
-                high = middle
-        return high
+    def loudness_inside(x, work, lane, q, y, slope, quiet):
+        """The loudness of the dense output's derivative at a fraction x of a lane's step."""
+        inside(work, lane, q, x, y, slope)
+        return loudness(monitor(y[0], y[1], y[2], slope[0], slope[1], slope[2]), quiet)
+
+    event_fraction = crossing(event_inside)
+    quiet_fraction = crossing(loudness_inside)
 
     @kernel
     def load(work, lane, point, start, p, t_end, rtol, atol):
@@ -276,7 +277,7 @@ def rosenbrock_lanes(
         work = np.zeros(_ROWS)
         point_of = np.empty(LANES, dtype=np.int64)
         count = np.empty(LANES, dtype=np.int64)
-        above = np.empty(LANES)
+        above, before = np.empty(LANES), np.empty(LANES)
         for lane in range(LANES):
             point_of[lane] = -1
             work[_STEP + lane] = work[_H + lane] = work[_RTOL + lane] = work[_ATOL + lane] = 1.0
@@ -290,8 +291,9 @@ def rosenbrock_lanes(
                 while point_of[lane] < 0 and following < points:
                     point = following
                     following += 1
-                    watched, above[lane] = load(work, lane, point, start, p, t_end, rtol, atol)
+                    before[lane], above[lane] = load(work, lane, point, start, p, t_end, rtol, atol)
                     count[lane] = 0
+                    watched = before[lane]
                     settled[point] = 0.0 if watched <= quiet[point] else math.nan
                     for c in range(3):
                         y[c] = start[c, point]
@@ -327,7 +329,9 @@ def rosenbrock_lanes(
                     if stopped or settles:
                         dense_coefficients(work, lane, q)
                     if settles:
-                        settled[point] = t + step * quiet_fraction(work, lane, q, y, slope, quiet[point])
+                        loud, low = loudness(before[lane], quiet[point]), loudness(watched, quiet[point])
+                        x = quiet_fraction(loud, low, 1e-9, work, lane, q, y, slope, quiet[point])
+                        settled[point] = t + step * x
                         if rest:
                             outcome = DONE
                     elif watched > quiet[point]:
@@ -335,12 +339,14 @@ def rosenbrock_lanes(
                     for c in range(3):
                         y[c] = work[_NEW + c * LANES + lane]
                     if stopped:
-                        t_new = t + step * event_fraction(work, lane, q, y, slope)
+                        x = event_fraction(above[lane], after, 4e-15, work, lane, q, y, slope, quiet[point])
+                        inside(work, lane, q, x, y, slope)
+                        t_new = t + step * x
                         settled[point] = math.nan
                         outcome = EVENT
                     for c in range(3):
                         work[_Y + c * LANES + lane] = y[c]
-                    above[lane] = after
+                    above[lane], before[lane] = after, watched
                     t = t_new
                     work[_TIME + lane] = t
                     work[_H + lane] = step
