@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pytest
 from numba.core.caching import NullCache
@@ -20,12 +22,14 @@ def entry(function):
 
 def lines(x):
     """A function too long to be made its callers' own."""
-    total = np.zeros(4)
+    total = 0.0
     for k in range(4):
         for a in x:
-            total[k] += np.sin(a) + np.cos(k * a) - np.exp(-a * a) + np.sqrt(abs(a))
-        total[k] += np.sum(x * k) + x.mean() + np.linalg.norm(x)
-    return total.sum()
+            total += math.sin(a) + math.cos(k * a) - math.exp(-a * a) + math.sqrt(abs(a)) * math.tanh(k - a)
+            total *= math.log(2.0 + a) + math.atan(a) / (1.0 + math.sinh(a) ** 2) - math.log1p(abs(a))
+        for a in x[::-1]:
+            total -= a * math.cosh(k * a) if a > 0.5 else math.erf(a) - math.gamma(1.0 + abs(a))
+    return total
 
 
 long = kernel(lines)
