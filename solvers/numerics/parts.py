@@ -106,8 +106,8 @@ class PartLibrary(JITCodeLibrary):
         return any(f.name == fndesc.llvm_cpython_wrapper_name for f in self._final_module.functions)
 
     def get_asm_str(self) -> str:
-        """This part's own instructions; what it calls is not among them."""
-        return str(self._codegen._tm.emit_assembly(self.linkable()))
+        """The instructions of this part and of all that it calls, before an entry makes more of them."""
+        return str(self._codegen._tm.emit_assembly(self._get_module_for_linking()))
 
     def get_pointer_to_function(self, name: str) -> int:
         """The address of a function, which becomes machine code now."""
