@@ -106,10 +106,11 @@ def exact(p: Point) -> dict[str, Any]:
         return nothing | declare.failed(
             Kind.STEP_BUDGET_SPENT, "the step budget was spent; raise max_steps or loosen rtol"
         )
-    mean, second, trace = solution
+    mean, second, trace, remark = solution
     if not trace < 1e-6:
         return nothing | declare.failed(Kind.INACCURATE, f"the trace is off by {trace:.2g}; tighten rtol")
-    return nothing | {"mean": mean, "second": second}
+    found = nothing | {"mean": mean, "second": second}
+    return found | {"status": WARNED, "remark": remark} if remark else found
 
 
 def reference(p: Mapping[str, Any]) -> dict[str, Any]:

@@ -29,6 +29,11 @@ def exact_in_bulk(batch: Batch) -> Found:
     return _small(_exact, MOST_SPINS, batch)
 
 
+def cumulants_in_bulk(batch: Batch) -> Found:
+    """Cumulants of one or two spins, which are exact."""
+    return _small(_exact, 2, batch)
+
+
 def mean_field_in_bulk(batch: Batch) -> Found:
     """Mean fields of up to eight spins from a product state."""
     return _small(_mean_field, many.MOST_SPINS, batch)
