@@ -161,7 +161,7 @@ def _refuse_what_is_not_finite(
     if batch.size == 1 and status[0] == FAILED:
         return
     for output in batch.wanted:
-        if _all_finite(outputs[output.name]) or (output.nan and not np.isinf(outputs[output.name]).any()):
+        if _all_finite(outputs[output.name]) or (output.nan and not _any_infinite(outputs[output.name])):
             continue
         values = outputs[output.name].reshape(batch.size, -1)
         may_be_nan = np.full(batch.size, bool(output.nan)) | ((status == WARNED) & bool(output.nan_if_warned))
@@ -174,20 +174,29 @@ def _refuse_what_is_not_finite(
 
 
 def _all_finite(values: NDArray[Any]) -> bool:
-    """Whether there is neither NaN nor infinity; few numbers are looked at by Python, which begins sooner than NumPy."""
-    if values.size <= _FEW and values.dtype == np.float64:
-        return all(map(math.isfinite, values.ravel().tolist()))
+    """Whether there is neither NaN nor infinity."""
+    if values.dtype == np.float64 and values.flags.c_contiguous:
+        flat = values.reshape(-1)
+        if math.isfinite(flat.dot(flat)):  # begins sooner than a look at every number, and never errs in this direction
+            return True
     return bool(np.isfinite(values).all())
 
 
-_FEW = 16
+def _any_infinite(values: NDArray[Any]) -> bool:
+    """Whether there is infinity."""
+    if values.size == 1 and values.dtype == np.float64:
+        return math.isinf(values.item())
+    return bool(np.isinf(values).any())
 
 
 def _inside_limit(method: Method, batch: Batch) -> NDArray[np.bool_] | None:
     """Which points the method can treat; None: all of them."""
     if method.limit is None:
         return None
-    inside = np.broadcast_to(np.asarray(method.limit.holds(batch), dtype=bool), (batch.size,))
+    holds = method.limit.holds(batch)
+    if batch.size == 1 and bool(holds):
+        return None
+    inside = np.broadcast_to(np.asarray(holds, dtype=bool), (batch.size,))
     return None if inside.all() else inside
 
 
@@ -245,7 +254,7 @@ def _validate(model: Model, batch: Batch) -> None:
     if model.validate is None:
         return
     if batch.size == 1:
-        model.validate(batch.point(0))
+        model.validate(batch.only_point())
         return
     first = _Watched(batch.point(0))
     model.validate(first)
