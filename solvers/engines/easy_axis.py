@@ -22,6 +22,7 @@ import numpy as np
 
 from solvers.engines.macrospin import BARRIER, COUPLING, DAMPING, FIELD, integrate_to_rest, motion, normalise
 from solvers.numerics.compile import kernel
+from solvers.numerics.dense_output import copy
 from solvers.numerics.outcome import EVENT
 
 NEAR = 50.0
@@ -189,7 +190,7 @@ def relax_on_easy_axis(p, m, duration, rtol, atol, max_steps, end, out):
     while motion(0.0, m, p) > 0.0:
         barrier, time = resting_place(p, m, place)
         if time <= duration - taken:
-            m[:] = place
+            copy(place, m)
             break
         if taken > 0.0:  # nothing more can be known
             barrier = np.inf

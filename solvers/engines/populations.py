@@ -304,7 +304,9 @@ def propagate(P, rates, q, collective, tau, dephased, positive):
         scale = 1.0
         if positive:
             scale = size / np.sum(new)
-        P[:] = scale * new
+        for n in range(P.shape[0]):  # as one statement it takes a second to compile, for the text of its error message
+            for k in range(K):
+                P[n, k] = scale * new[n, k]
         mean_n += n_part
         mean_emission += emission_part
         done += fraction  # powers of two: exact

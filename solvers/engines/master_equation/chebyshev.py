@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 from solvers.engines.master_equation.terms import act
 from solvers.numerics.block_product import aligned_in_kernel
 from solvers.numerics.compile import FASTMATH, entry, kernel
+from solvers.numerics.dense_output import copy
 
 _MOST_TERMS = 800
 
@@ -215,7 +216,7 @@ def _sum_segment(act: Callable[..., Any]) -> Any:
         outputs, terms = coefficients.shape[0] - 1, coefficients.shape[1]
         full = states.shape[0] > 0
         before, now, end = aligned_in_kernel(size), aligned_in_kernel(size), aligned_in_kernel(size)
-        now[:] = r
+        copy(r, now)
         observed[:outputs] = 0.0
         tail, largest, last, before_norm, used = 0.0, 0.0, 0.0, 0.0, 0
         for k in range(terms):

@@ -40,6 +40,7 @@ from solvers.engines.macrospin import FIELD, REST, normalise, polar, row
 from solvers.model import Method, Model
 from solvers.models.landau_lifshitz.trajectory import SOURCE, UNIT_OF_FIELD, vector_parameters
 from solvers.numerics.compile import entry, kernel
+from solvers.numerics.dense_output import copy
 from solvers.numerics.outcome import DONE, EVENT, OUTCOME_TEXT
 from solvers.outcome import FAILED, KIND_OF_CODE, WARNED, Kind, Remark, Results
 from solvers.shared_parameters import tolerances
@@ -75,7 +76,7 @@ def settle(p, m, B_z, start, fixed, towards, duration, rtol, atol, max_steps, en
     """Move m (3,) to rest at the field B_z; the outcome code: EVENT at rest, DONE not yet, else failed."""
     p[FIELD + 2] = B_z
     if fixed:
-        m[:] = start
+        copy(start, m)
     else:
         nudge(p, m, towards)
     code, _ = relax_on_easy_axis(p, m, duration, rtol, atol, max_steps, end, out)
@@ -94,11 +95,11 @@ def approach(p, m, before, high, low, start, fixed, towards, resolution, sign, t
     switched = True
     while abs(step) > 0.5 * resolution:
         field = high + step
-        m[:] = before
+        copy(before, m)
         settle(p, m, field, start, fixed, towards, *tuning)
         if sign * m[2] > 0.0:
             high = field
-            before[:] = m
+            copy(m, before)
             if not fixed and abs(low - high) <= 0.5 * resolution:
                 switched = False
                 break
@@ -109,16 +110,16 @@ def approach(p, m, before, high, low, start, fixed, towards, resolution, sign, t
         else:
             step *= 0.5
     if fixed:
-        m[:] = after
+        copy(after, m)
     elif not switched:
-        m[:] = before
+        copy(before, m)
         settle(p, m, low, start, fixed, towards, *tuning)
         if sign * m[2] > 0.0:
             return np.nan
     else:
         settle(p, m, low, start, fixed, towards, *tuning)
         if sign * m[2] > 0.0:  # the last trial kept its sign: switch from beyond
-            m[:] = after
+            copy(after, m)
     return high + 0.5 * step
 
 
@@ -144,7 +145,7 @@ def loops(
             switched = False
             for n in range(count):
                 k = count - 1 - n if way == 0 else n
-                before[:] = m
+                copy(m, before)
                 code = settle(p, m, fields[i, k], start, fixed, towards[i], *tuning)
                 if code == DONE and np.isnan(slow[i, 0]):
                     slow[i, 0] = fields[i, k]
