@@ -162,9 +162,9 @@ def loops(
                     if switched and way == 0:
                         coercive[i] = -field
                 if way == 0:
-                    down[i, k] = m
+                    copy(m, down[i, k])
                 else:
-                    up[i, k] = m
+                    copy(m, up[i, k])
             if slow[i, 1] != 0.0:
                 break
 
