@@ -35,7 +35,8 @@ STAGES, ITERATIONS = 8, 8
 _first_explicit = explicit_segment(mean_field_rhs, watch_lengths)
 _first_full = implicit_segment(mean_field_rhs, full_jacobian(mean_field_rhs), watch_lengths, autonomous)
 _first_iterative = implicit_segment(mean_field_rhs, iterative(mean_field_rhs, False), watch_lengths, autonomous)
-_second_explicit = explicit_segment(cumulant_rhs, watch_pairs)
+second_explicit = explicit_segment(cumulant_rhs, watch_pairs)
+"""Of all that take explicit steps with cumulants: kernels made a second time would be compiled a second time."""
 _second_full = implicit_segment(cumulant_rhs, full_jacobian(cumulant_rhs), watch_pairs, autonomous)
 _second_iterative = implicit_segment(cumulant_rhs, iterative(cumulant_rhs, True), watch_pairs, autonomous)
 
@@ -61,7 +62,7 @@ def mean_field_iterative(p, y, times, out, rtol, atol, max_steps, t, h, row, wat
 @entry
 def cumulants_explicit(p, y, times, out, rtol, atol, max_steps, t, h, row, watch):
     """A segment of explicit steps; see `solvers.numerics.runge_kutta.explicit_segment`."""
-    return _second_explicit(p, y, times, out, rtol, atol, max_steps, t, h, row, watch)
+    return second_explicit(p, y, times, out, rtol, atol, max_steps, t, h, row, watch)
 
 
 @entry

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from solvers.engines.master_equation.side_by_side import are_positive
 from solvers.engines.moments.equations import SPARSE, Coefficients
-from solvers.engines.moments.integration import CUMULANTS, MEAN_FIELD
-from solvers.engines.moments.second_order import cumulant_rhs, position, watch_pairs
+from solvers.engines.moments.integration import CUMULANTS, MEAN_FIELD, second_explicit
+from solvers.engines.moments.second_order import position
 from solvers.engines.pair_states import TOLERANCE
 from solvers.numerics.compile import FASTMATH, entry, kernel
 from solvers.numerics.dense_output import start_rows
@@ -64,7 +64,6 @@ def watch_few(t, y, p):
 
 
 _first = explicit_segment(mean_field_of_few, watch_few)
-_second = explicit_segment(cumulant_rhs, watch_pairs)
 
 
 def propagate_many(
@@ -145,7 +144,9 @@ def second_order_of_all(field, coupling, Gamma, starts, times, rtol, atol, max_s
             begin(starts[k], y)
             row = start_rows(y, times, out)
             if row < times.size:
-                code, _, _, row, _ = _second(p, y, times, out, rtol[k], atol[k], max_steps[k], 0.0, 0.0, row, True)
+                watch = row < times.size  # not the constant True, for which the kernels would be compiled once more
+                tuning = rtol[k], atol[k], max_steps[k]
+                code, _, _, row, _ = second_explicit(p, y, times, out, *tuning, 0.0, 0.0, row, watch)
                 done[k] = code == DONE and np.isnan(p.first_bad[0])
             moments_of(out, n, True, found[k])
 
