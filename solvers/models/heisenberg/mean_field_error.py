@@ -23,7 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from solvers.batch import Batch, Point
-from solvers.declarations import Check, Dimension, Output, Parameter
+from solvers.declarations import Check, Dimension, Output, Parameter, Starter
 from solvers.engines.chain_mean_field import longest_spin
 from solvers.engines.concurrence import concurrence
 from solvers.engines.limits import exact_limit
@@ -273,6 +273,7 @@ MODELS = (
         dimensions=(TIMES,),
         validate=chain.validate,
         example=_FIG4 | {"N": 3, "t_end": 100.0, "n_times": 501},
+        starter=Starter(axes={"anisotropy": {"values": [0.01, 0.02, 0.05, 0.1]}}),
         checks=(
             Check(
                 parameters=_FIG4 | {"anisotropy": 0.0, "t_end": 200.0, "n_times": 2001},
