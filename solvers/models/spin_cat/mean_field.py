@@ -320,8 +320,8 @@ MODELS = (
             "times": [0.0, 50.0, 100.0, 150.0, 200.0],
         },
         starter=Starter(
-            axes={"delta": {"values": [0.03, 0.05, 0.07, 0.09]}},
-            parameters={"times": np.linspace(0.0, 200.0, 81).tolist()},
+            axes={"eta": {"linspace": [60.0, 640.0, 15]}, "delta": {"linspace": [0.0, 0.1, 11]}},
+            parameters={"classes": 20, "times": [400.0]},
         ),
         checks=(
             Check(

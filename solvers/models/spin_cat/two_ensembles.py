@@ -269,7 +269,7 @@ MODELS = (
             ),
         ),
         example={"N": 10_000, "eta": 312.5, "delta": 0.05, "t_end": 2000.0},
-        starter=Starter(axes={"eta": {"linspace": [5.0, 650.0, 27]}, "delta": {"linspace": [0.0, 0.08, 17]}}),
+        starter=Starter(axes={"eta": {"linspace": [25.0, 650.0, 26]}, "delta": {"linspace": [0.0, 0.08, 17]}}),
         checks=(
             Check(
                 parameters={"N": 1000, "eta": 31.25, "delta": 0.05, "t_end": 30.0},

@@ -122,7 +122,7 @@ MODELS = (
         },
         starter=Starter(
             axes={"J_y": {"linspace": [-2.0, 2.0, 11]}},
-            parameters={"spins0": [[1.2, 0.0, -1.6], [0.0, 1.2, -1.6], [-0.8, 0.6, -1.7]]},
+            parameters={"spins0": [[1.2, 0.0, -1.6], [0.0, 1.2, -1.6], [-0.96, 0.72, -1.6]]},
         ),
         checks=(
             Check(

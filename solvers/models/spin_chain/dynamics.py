@@ -305,7 +305,7 @@ MODELS = (
         },
         starter=Starter(
             axes={"J_y": {"values": [-0.3, -0.8, -1.2]}},
-            parameters={"times": np.linspace(0.0, 8.0, 41).tolist(), "theta": 2.0},
+            parameters={"times": np.linspace(0.0, 8.0, 41).tolist(), "theta": 2.0, "trajectories": 1000},
         ),
         checks=(
             Check(

@@ -413,7 +413,11 @@ MODELS = (
             "t_average": 40.0,
             "trajectories": 8,
         },
-        starter=Starter(axes={"J_y": {"linspace": [-0.45, -0.05, 9]}}, methods=("twoqs", "holstein_primakoff")),
+        starter=Starter(
+            axes={"J_y": {"linspace": [-0.45, -0.05, 9]}},
+            parameters={"S": 100.0},
+            methods=("twoqs", "holstein_primakoff"),
+        ),
         checks=(
             Check(
                 method="holstein_primakoff",

@@ -183,7 +183,9 @@ MODELS = (
             "A": _BOND.tolist(),
             "gamma_minus": 2.0,
         },
-        starter=Starter(axes={"gamma_minus": {"logspace": [0.1, 10.0, 21]}}),
+        starter=Starter(
+            axes={"gamma_minus": {"logspace": [0.1, 10.0, 21]}}, parameters={"h": [[0.8, 0.0, 0.0], [0.4, 0.0, 0.0]]}
+        ),
         checks=(
             Check(
                 parameters={"N": 1, "gamma_minus": 0.72, "gamma_plus": 0.24},
