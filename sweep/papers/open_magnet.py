@@ -196,7 +196,7 @@ def _not_vanishing(data: Data) -> Found:
     one = data["heisenberg_fig5ab_caption"].deviation.squeeze()
     peak, late = one.max("time"), one.sel(time=slice(one.sizes["time"] // 2, None)).max("time")
     text = f"at most {float(peak.min()):.2f} to {float(peak.max()):.2f}, late {float(late.min()):.3f} to {float(late.max()):.3f}"
-    return Found(bool(0.235 < peak.min() and peak.max() < 0.555 and late.min() > 0.025), text=text)
+    return Found(bool(peak.min() > 0.235 and peak.max() < 0.555 and late.min() > 0.025), text=text)
 
 
 def _improper(data: Data) -> Found:

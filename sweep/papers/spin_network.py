@@ -98,16 +98,19 @@ EQUATOR = Sweep(
     values={**network(6, {}, 0.0, 0.1, 5.0, start="x"), **_ALL},
     axes={"hbar": {"values": [1.0]}},
 )
-_LATER = {"method": ["cumulant"], "times": np.linspace(0.0, 14.0, 141).tolist()}
 LATER = tuple(
     Sweep(
         f"spin_network_later_{N}",
         "spin_network_chain",
-        values={**network(N, {(j, j + 1): 1.0 for j in range(N - 1)}, 1.0, 0.0, 14.0), **_LATER},
+        values={
+            **network(N, {(j, j + 1): 1.0 for j in range(N - 1)}, 1.0, 0.0, 0.0),
+            "method": ["cumulant"],
+            "times": np.linspace(0.0, t_end, round(10 * t_end) + 1).tolist(),
+        },
         axes={"hbar": {"values": [1.0]}},
         keep=("spins", "correlations"),
     )
-    for N in (6, 12)
+    for N, t_end in ((6, 14.0), (12, 10.8))
 )
 DISJOINT = _sweep("pairs", 6, PAIRS, 0.8, 0.3, 3.0)
 ALONE = Sweep(
@@ -200,11 +203,11 @@ def _crowd(data: Data) -> list[float]:
     return found
 
 
-def _least_pair(name: str) -> float | Any:
+def _least_pair(name: str) -> Any:
     return lambda data: float(data[f"spin_network_{name}"].min_pair_eigenvalue.sel(solver="cumulant").min())
 
 
-_SAMPLED = {"weak": 0.0021, "strong": 0.0003, "xyz": 0.025, "superradiant": 0.0002, "equator": 0.0, "power_law": 0.0009}
+_SAMPLED = {"weak": 0.0021, "strong": 0.0003, "xyz": 0.025, "superradiant": 0.0002, "equator": 0.0}
 """Least eigenvalues of pair states in second order, at 8 to 10 of the times."""
 
 
@@ -280,7 +283,7 @@ EQUATIONS = Figure(
         Claim("", "the same: first time at which a spin of the cumulants is longer than 1 (times are 1/6 apart)", 7.1, _too_long, 1 / 6, REFERENCE),
         Claim("", "the same, 12 spins (times are 0.1 apart)", 6.7, _first_beyond("later_12", 1.0, True), 0.11, REFERENCE),
         Claim("", "first time at which a spin or a correlation is beyond 5, 6 and 12 spins", (13.7, 10.6), lambda data: [_first_beyond(f"later_{N}", 5.0, False)(data) for N in (6, 12)], 0.11, REFERENCE),
-        Claim("", "with dissipation pairs stay physical: least eigenvalues at most .0021, .0003, .025, .0002, 0, .0009 in the six networks", True, _physical_pairs, by=REFERENCE),
+        Claim("", "with dissipation pairs stay physical: least eigenvalues at most .0021, .0003, .025, .0002, 0 in the five networks with some", True, _physical_pairs, by=REFERENCE),
         Claim("", "power-law Ising .3/r^1.5, from x, t <= 5: largest errors are at least 1.022, 0.693, 0.892, 0.615", True, _above("spin_network_power_law", 1.022, 0.693, 0.892, 0.615), by=REFERENCE),
         Claim("", "XYZ chain with decay, pump and a channel of neighbours, t <= 10: at least 0.353, 0.232, 0.123, 0.131", True, _above("spin_network_xyz", 0.353, 0.232, 0.123, 0.131), by=REFERENCE),
         Claim("", "collective decay of six detuned spins from up, t <= 5: at least 0.539, 0.695, 0.029, 0.024", True, _above("spin_network_superradiant", 0.539, 0.695, 0.029, 0.024), by=REFERENCE),
