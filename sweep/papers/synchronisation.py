@@ -152,7 +152,8 @@ def _turned(solver: str) -> Any:
         rate = data["spin_cat_turning"].d_s.sel(solver=solver).isel(site=0).squeeze()
         s = _AMPLITUDE * np.exp(1j * _PHASE)
         turning = float((complex(rate) / s).imag)
-        return turning / (-2 * float(data["spin_cat_turning"].eta.squeeze()) * -0.8 * np.cos(2 * _PHASE)) * 32 / 31
+        without_amplitude = -2 * float(data["spin_cat_turning"].eta.squeeze()) * -0.8 * float(np.cos(2 * _PHASE))
+        return turning / without_amplitude * 32 / 31
 
     return find
 
