@@ -47,7 +47,7 @@ def new(model_id: str, output: Path | None, force: bool) -> None:
     click.echo(f"{written} written; look it over, then: {program()} run {output}")
 
 
-def _given(model: Model) -> dict[str, Any]:
+def _given(model: Model) -> Mapping[str, Any]:
     """The parameters that the spec gives: those of the example, and what the model's starter has in their place."""
     return {**model.example, **(model.starter.parameters if model.starter else {})}
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from solvers.suggest import did_you_mean
 from sweep.errors import SpecError
 from sweep.folder.attributes import PHYSICAL
+from sweep.folder.dataset import loaded
 from sweep.pictures.style import Style
 from sweep.pictures.subject import Subject, cut_at, said
 from sweep.spec.sweep_spec import SOLVER
@@ -165,7 +166,7 @@ def physical(subject: Subject, dim: str) -> xarray.DataArray:
     own: xarray.DataArray = subject.data[dim] if dim in subject.data.coords else subject.dataset[dim]
     name = own.attrs.get(PHYSICAL)
     if name in subject.dataset.variables:
-        found = subject.dataset[name].load()
+        found = loaded(subject.dataset[name])
         if dim not in found.dims and found.dims and found.sizes[found.dims[-1]] == subject.data.sizes[dim]:
             found = found.rename({found.dims[-1]: dim})  # one set of values for two dimensions: positions and momenta
             found.attrs = {**found.attrs, "long_name": own.attrs.get("long_name", dim)}
@@ -195,7 +196,7 @@ def _along(subject: Subject, given: str) -> Horizontal:
     if name in dims:
         return _horizontal(subject, name)
     if name in subject.dataset.variables:
-        values = subject.dataset[name].load()
+        values = loaded(subject.dataset[name])
         running = [str(d) for d in values.dims if d in dims]
         if running and set(values.dims) <= set(subject.data.dims) and values.dtype.kind in "iuf":
             return Horizontal(running[-1], values)
