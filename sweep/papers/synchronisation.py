@@ -149,10 +149,10 @@ def _turned(solver: str) -> Any:
     """phi' over -2 eta z cos(2 phi), times N/(N - 1): the part of it that is not of the closure, of s = A exp(i phi)."""
 
     def find(data: Data) -> float:
-        rate = data["spin_cat_turning"].d_s.sel(solver=solver).isel(site=0).squeeze()
+        rate = data["spin_cat_leaning"].d_s.sel(solver=solver).isel(site=0).squeeze()
         s = _AMPLITUDE * np.exp(1j * _PHASE)
         turning = float((complex(rate) / s).imag)
-        without_amplitude = -2 * float(data["spin_cat_turning"].eta.squeeze()) * -0.8 * float(np.cos(2 * _PHASE))
+        without_amplitude = -2 * float(data["spin_cat_leaning"].eta.squeeze()) * -0.8 * float(np.cos(2 * _PHASE))
         return turning / without_amplitude * 32 / 31
 
     return find
@@ -177,7 +177,7 @@ _OTHER_SWEEPS = (
     Sweep("spin_cat_forty", _MEAN_FIELD, values={"classes": 40, "eta": 312.5}, axes={"delta": {"values": [0.07, 0.081]}}),
     Sweep("spin_cat_sixty", _MEAN_FIELD, values={"eta": 312.5, "times": {"linspace": [0.0, 400.0, 401]}}, axes={"delta": {"values": [0.08, 0.082, 0.083, 0.086]}}),
     Sweep("spin_cat_hundred", _MEAN_FIELD, values={"N": 100, "delta": 0.0, "method": ["paper", "exact"], "times": [1e5]}, axes={"eta": {"linspace": [6.35, 6.7, 36]}}),
-    Sweep("spin_cat_turning", "spin_cat_turning", values={"N": 32, "spins0": _LEANING}, axes={"eta": {"values": [10.0]}}),
+    Sweep("spin_cat_leaning", "spin_cat_turning", values={"N": 32, "spins0": _LEANING}, axes={"eta": {"values": [10.0]}}),
 )  # fmt: skip
 _WITHOUT_ONE_OVER_N = "(25) drops terms of the order of those that it keeps; N A^2 = 2 eta - u (1 + u), u = 1 + z"
 
