@@ -149,8 +149,9 @@ def evaluate(
         for i in np.flatnonzero(status != OK).tolist():
             remarks.setdefault(i, Remark(kind=Kind.UNSAID, message=model.status_text[int(status[i])]))
         failed = status == FAILED
-        for array in outputs.values():
-            array[failed] = np.nan
+        if failed.any():
+            for array in outputs.values():
+                array[failed] = np.nan
     return Evaluation(outputs, status, remarks)
 
 

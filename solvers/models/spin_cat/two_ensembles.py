@@ -185,10 +185,7 @@ def run(batch: Batch) -> Results:
     remarks = dict.fromkeys(np.flatnonzero(moving).tolist(), _MOVING)
     for i in np.flatnonzero(failed).tolist():
         remarks[i] = Remark(kind=KIND_OF_CODE[int(code[i])], message=OUTCOME_TEXT[int(code[i])])
-    outputs = batch.empty()
-    for name in outputs:
-        outputs[name] = found[name]
-    return Results(outputs, status, remarks)
+    return Results({o.name: found[o.name] for o in batch.wanted}, status, remarks)
 
 
 def reference(parameters: Mapping[str, Any]) -> dict[str, float]:
