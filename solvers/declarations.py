@@ -188,7 +188,13 @@ class Parameter:
 
     def _check_range(self, array: NDArray[Any], given: Any) -> None:
         low, high = self.bounds
-        if array.size and self.kind != "complex" and not self.never_decreases and low < array.min() and array.max() < high:
+        if (
+            array.size
+            and self.kind != "complex"
+            and not self.never_decreases
+            and low < array.min()
+            and array.max() < high
+        ):
             return  # the usual case, seen by two looks; with a NaN there is no smallest one
         if not np.all(np.isfinite(array)):
             raise self._refuse(given, "not finite")
