@@ -7,6 +7,7 @@ import ast
 import functools
 import hashlib
 import os
+import threading
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
@@ -60,9 +61,14 @@ def _file_of(module: str) -> Path | None:
     return None
 
 
+_PARSING = threading.Lock()
+"""Python 3.11 counts the depth of a tree for all threads together: two that parse at once can fail with SystemError (gh-106905)."""
+
+
 @functools.cache
 def _tree(path: Path) -> ast.Module:
-    return ast.parse(path.read_bytes())
+    with _PARSING:
+        return ast.parse(path.read_bytes())
 
 
 @functools.cache

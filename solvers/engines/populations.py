@@ -38,8 +38,8 @@ from solvers.numerics.rational_exponential import (
 POSITIVITY = -5e-13
 """A step that leaves a population below this is repeated with a shorter one, whatever the estimate says."""
 NEAR_MISS = 1e3
-"""A first step whose estimate is too large by no more than this is tried again at half its length: over a finished flash the
-estimate is noise and falls with N Gamma dt."""
+"""A first step whose estimate is too large by no more than this is tried again at half its length, and so on while the estimate
+falls: over a finished flash it does, with N Gamma dt, and would rise within one."""
 SMALLEST_FRACTION = 2.0**-40
 """A step this small a part of the phase means that the propagation has failed."""
 
@@ -283,6 +283,7 @@ def propagate(P, rates, q, collective, tau, dephased, positive):
     new = np.zeros_like(P)
     x_re, x_im, work = np.zeros((_SHIFTS, K + 2)), np.zeros((_SHIFTS, K + 2)), np.zeros((6, K))
     fraction, patience = 1.0, 0
+    missed = np.inf  # the estimate of the last step in vain, while nothing is known of the state
     while done < 1.0:
         n_part, emission_part, error, lowest = _step(P, rates, q, fraction * tau, dephased, new, x_re, x_im, work)
         steps += 1
@@ -290,8 +291,10 @@ def propagate(P, rates, q, collective, tau, dephased, positive):
         if not (error <= limit and (not positive or lowest >= POSITIVITY * size)):
             if fraction <= SMALLEST_FRACTION:
                 return mean_n, mean_emission, -1
-            near = fraction == 1.0 and error <= NEAR_MISS * limit and (not positive or lowest >= POSITIVITY * size)
+            near = patience == 0 and error <= NEAR_MISS * limit and error < 0.5 * missed
+            near = near and (not positive or lowest >= POSITIVITY * size)
             fraction *= 0.5
+            missed = error
             if not near:
                 if patience == 0:  # nothing is known of this state yet: begin where every state is safe
                     fraction = min(fraction, _careful(P, rates, q, tau))

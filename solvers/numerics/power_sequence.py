@@ -94,19 +94,19 @@ def first_within(cycle: Cycle, v: Vector, largest: float, margin: float, most: i
         size = float(np.linalg.norm(v))
         if size == 0.0:
             return passed, passed
-        basis = [v / size]
+        basis = np.empty((space_size + 1, v.size))  # what is not reached takes no memory
+        basis[0] = v / size
         H = np.zeros((space_size + 1, space_size))
         readings = np.zeros(space_size)
         found = passed, most + 1
         reach, k = 0, 0
         for k in range(1, space_size + 1):
-            w, readings[k - 1] = cycle(basis[-1])
+            w, readings[k - 1] = cycle(basis[k - 1])
             spent += 1
             for _ in range(2):  # once more, so that rounding does not spoil the orthogonality
-                for i, u in enumerate(basis):
-                    overlap = float(u @ w)
-                    H[i, k - 1] += overlap
-                    w = w - overlap * u
+                overlaps = basis[:k] @ w
+                H[:k, k - 1] += overlaps
+                w = w - overlaps @ basis[:k]
             H[k, k - 1] = left = float(np.linalg.norm(w))
             ended = left < 1e-14 * float(np.abs(H[:k, :k]).max())
             w = w / left if left > 0.0 else w
@@ -117,12 +117,12 @@ def first_within(cycle: Cycle, v: Vector, largest: float, margin: float, most: i
                 found = passed + maybe, passed + surely
                 if maybe == surely or maybe < k or spent >= patience:  # within k only the error of v itself hides it
                     return found
-            basis.append(w)
+            basis[k] = w
         # v goes on; k - 1 cycles are exact whatever the estimate says
         reach = max(reach, k - 1)
         if passed + reach > most:
             return most + 1, most + 1
         state = space.ahead(reach)
         error += NEGLIGIBLE * margin if reach > k - 1 else 0.0
-        v = np.asarray(state @ np.array(basis[:k]))
+        v = np.asarray(state @ basis[:k])
         passed += reach

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,10 +14,13 @@ from sweep.errors import AbortedError, StoppedError
 from sweep.execution import launch
 from sweep.execution.scheduling import Outcome
 from sweep.folder.dataset import open as open_run
+from sweep.folder.run_folder import RunFolder
 from sweep.papers import drawing
 from sweep.papers.figures import FULL, Figure, Sweep
 from sweep.papers.tables import table
 from sweep.papers.verdicts import Row, rows_of
+from sweep.plan.pilots_ahead import PilotsAhead
+from sweep.spec.sweep_spec import SweepSpec
 
 if TYPE_CHECKING:
     import xarray
@@ -51,11 +55,21 @@ def reproduce(
     become complete; what is committed is kept, and the same call goes on.
     """
     options = options or launch.Options(quiet=True)
+    computed: set[Path] = set()
     with contextlib.ExitStack() as stack:
         cluster = None if options.open else stack.enter_context(options.connect())
+        specs = {run_folder(one, preset, out): one.parsed(preset) for figure in figures for one in figure.sweeps}
+        missing = [folder for folder in specs if options.overwrite or not RunFolder(folder).exists()]
+        ahead = stack.enter_context(PilotsAhead({folder: specs[folder].raw for folder in missing}))
         for figure in figures:
             say(f"{figure.name}: {figure.title}")
-            data = {one.name: _computed(one, preset, out, options, cluster) for one in figure.sweeps}
+            data = {}
+            for one in figure.sweeps:
+                folder = run_folder(one, preset, out)
+                # A sweep of two figures is computed afresh for the first one only.
+                how = dataclasses.replace(options, overwrite=options.overwrite and folder not in computed)
+                computed.add(folder)
+                data[one.name] = _computed(specs[folder], folder, how, cluster, ahead)
             place = out / "papers" if preset == FULL else out / preset / "papers"
             picture = drawing.draw(figure, data, place / f"{figure.name}.png") if figure.draw else None
             rows = rows_of(figure, data)
@@ -66,11 +80,13 @@ def reproduce(
             yield Reproduced(figure, picture, page, rows, seconds)
 
 
-def _computed(sweep: Sweep, preset: str, out: Path, options: launch.Options, cluster: Cluster | None) -> xarray.Dataset:
+def _computed(
+    spec: SweepSpec, folder: Path, options: launch.Options, cluster: Cluster | None, ahead: PilotsAhead
+) -> xarray.Dataset:
     """The results of a sweep, computed as far as its store lacks them."""
-    folder = run_folder(sweep, preset, out)
     connected = None if cluster is None else contextlib.nullcontext(cluster)
-    result = launch.run(sweep.parsed(preset), folder, options, cluster=connected)
+    with ahead.pilot(folder) as pilot:
+        result = launch.run(spec, folder, options, cluster=connected, pilot=pilot)
     if result.outcome is not Outcome.COMPLETE:
         kind = StoppedError if result.outcome is Outcome.STOPPED else AbortedError
         raise kind(f"{folder}: {result.sentence()}", result.cure)

@@ -123,6 +123,11 @@ class Companion:
             return found
 
     @property
+    def closed(self) -> bool:
+        """Whether there is no process any more, nor another one to come."""
+        return self._closed
+
+    @property
     def pid(self) -> int | None:
         """The process, if there is one now."""
         process = self._process

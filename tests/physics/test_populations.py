@@ -174,3 +174,17 @@ def test_a_finished_flash_of_a_thousand_emitters_takes_few_steps():
     halves = carry(carry(stored, 1.0, 1600.0, 0.0, 0.01875)[0], 1.0, 1600.0, 0.0, 0.01875)[0]
     assert 0 < steps <= 4
     assert np.abs(whole - halves).sum() < 5e-12
+
+
+def test_a_difference_of_states_ends_its_flash_in_few_steps():
+    """Random signs at the top of every multiplet, as the Krylov vectors of the limit cycle have them; against the dense
+    exponential."""
+    N, tau = 40, 1.0
+    k = np.arange(N // 2 + 1)
+    start = np.zeros((N + 1, N // 2 + 1))
+    start[N - k, k] = np.random.default_rng(0).normal(size=len(k))
+    matrix, states = generator(N, 0.5, 60.0, 0.0, 0.0, 0)
+    expected = linalg.expm(matrix.toarray() * tau) @ start[states]
+    found, (_, _, steps) = carry(start, 0.5, 60.0, 0.0, tau, positive=False)
+    assert np.abs(found[states] - expected).sum() < 2e-12 * np.abs(start).sum()
+    assert steps < 10

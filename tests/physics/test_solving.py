@@ -1,7 +1,10 @@
 """solve, solve_many and models as the interface promises them, on the toy models."""
 
+import gc
 import subprocess
 import sys
+import threading
+import time
 
 import numpy as np
 import pytest
@@ -238,3 +241,33 @@ def test_plain_numbers_are_parsed_as_arrays_are(kind, bounds, opened):
 
     for value in (0, 1, -1, 0.0, -0.0, 1.5, *bounds, 2**53, -(2**53), 2**53 - 1, 2**60, 1e308, np.nan, 5e-324):
         assert parsed(value) == parsed(np.asarray(value)), value
+
+
+def test_sources_are_parsed_by_several_threads():
+    """Python 3.11's parser fails where another thread parses, which a callback of the garbage collector (Dask has some) lets in."""
+    paths = sorted((fingerprint.ROOT / "numerics").glob("*.py"))
+    failed = []
+
+    def parse():
+        try:
+            for path in paths:
+                fingerprint._tree.__wrapped__(path)
+        except SystemError as error:
+            failed.append(error)
+
+    def let_others_in(*_):
+        time.sleep(0)
+
+    threshold = gc.get_threshold()
+    gc.callbacks.append(let_others_in)
+    gc.set_threshold(50)
+    try:
+        threads = [threading.Thread(target=parse) for _ in range(4)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    finally:
+        gc.set_threshold(*threshold)
+        gc.callbacks.remove(let_others_in)
+    assert not failed

@@ -8,6 +8,7 @@ from support.toy_specs import faulty
 
 from sweep.plan import measuring, pilot
 from sweep.plan.pilot import Pilot
+from sweep.plan.pilots_ahead import PilotsAhead
 from sweep.plan.tiling import Plan, tile_shape
 from sweep.plan.timings import UNKNOWN_SECONDS, Timings
 from sweep.spec.parsing import parse
@@ -35,6 +36,30 @@ def test_points_that_are_not_seen_to_end(kind, monkeypatch):
     with Pilot(raw) as sent:
         assert sent.result(("only",)).seconds == {"only": UNKNOWN_SECONDS}
         assert sent.companion.call("math:sqrt", 4.0).result(30) == 2.0  # a new process, if anybody wants one
+
+
+def test_pilots_are_sent_ahead_by_two_processes_in_turns():
+    """The second of three is away while the first is looked at; one that was closed is replaced; what has no spec has no pilot."""
+    raws = {name: faulty("none", a=2, b=1, tile={"a": 1, "b": 1}) for name in "abcd"}
+    with PilotsAhead(raws) as ahead:
+        with ahead.pilot("a") as first:
+            assert first.result(("only",)).samples["only"]
+        with ahead.pilot("there already") as none:
+            assert none is None
+        with ahead.pilot("b") as second:
+            assert second.companion is not first.companion
+            second.companion.close()
+        with ahead.pilot("c") as third:
+            assert third.companion is first.companion
+            assert third.result(("only",)).samples["only"]
+        assert first.companion.closed, "nothing is left for it"
+        with ahead.pilot("d") as fourth:
+            assert fourth.companion not in (first.companion, second.companion)
+            assert fourth.result(("only",)).samples["only"]
+        assert fourth.companion.closed
+    with PilotsAhead(raws) as ahead:
+        sent = list(ahead._sent.values())
+    assert len(sent) == 2 and all(pilot.companion.closed for pilot in sent)
 
 
 def collected(raw):

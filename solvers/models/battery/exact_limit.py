@@ -172,14 +172,17 @@ def cycles_until(cycle: CycleMap, N: int, found: LimitCycle, share: float, most:
 
     Both are NaN beyond `most`; they differ where rounding hides which cycle it is.
     """
-    shape = found.populations.shape
+    n, k = np.arange(N + 1)[:, None], np.arange(N // 2 + 1)
+    exists = (k <= n) & (n <= N - k)
 
     def step(v: NDArray[np.float64]) -> tuple[NDArray[np.float64], float]:
-        after, released = cycle(v.reshape(shape), False)
-        return after.ravel(), released
+        before = np.zeros(exists.shape)
+        before[exists] = v
+        after, released = cycle(before, False)
+        return after[exists], released
 
     margin = share * abs(found.released) + NOTHING * N
-    away = polarised(N, up=False)[0] - found.populations
-    patience = max(PATIENCE, int(WORK / away.size))
-    first, last = first_within(step, away.ravel(), float(N), margin, most - 1, patience)
+    away = (polarised(N, up=False)[0] - found.populations)[exists]
+    patience = max(PATIENCE, int(WORK / found.populations.size))
+    first, last = first_within(step, away, float(N), margin, most - 1, patience)
     return first + 1.0 if first < most else math.nan, last + 1.0 if last < most else math.nan

@@ -24,12 +24,15 @@ COLLAPSED = 1e-3
 @kernel(fastmath=FASTMATH)
 def derivatives(u, v, z, n, inverse_n, eta, delta):
     """u', v', z'."""
-    u2, v2 = u * u, v * v
-    w = 1.0 + z + (n - 2.0) * u2
+    u2 = u * u
+    e = 1.0 + z
+    w = (n - 2.0) * u2 + e
+    gain = (1.0 - inverse_n) * (w - 2.0 * eta)
+    loss = inverse_n * (w + 2.0 * eta)
     return (
-        z * u * (1.0 - inverse_n) * (w - 2.0 * eta) - 2.0 * u * u2 - delta * v,
-        -z * v * (2.0 * eta + w) * inverse_n - 2.0 * u2 * v + delta * u,
-        8.0 * eta * (u2 - (u2 - v2) * inverse_n) - 4.0 * (u2 - (u2 + v2) * inverse_n) * w - 4.0 * (1.0 + z) * u2,
+        u * (z * gain - 2.0 * u2) - delta * v,
+        delta * u - v * (z * loss + 2.0 * u2),
+        4.0 * (v * (v * loss) - u2 * (gain + e)),
     )
 
 
@@ -37,20 +40,23 @@ def derivatives(u, v, z, n, inverse_n, eta, delta):
 def jacobian(u, v, z, n, inverse_n, eta, delta):
     """The nine derivatives of u', v', z' by u, v, z, row by row."""
     u2, v2 = u * u, v * v
-    w = 1.0 + z + (n - 2.0) * u2
-    w_u = 2.0 * (n - 2.0) * u
+    e = 1.0 + z
+    w = (n - 2.0) * u2 + e
     k = 1.0 - inverse_n
-    weight = u2 - (u2 + v2) * inverse_n
+    gain = k * (w - 2.0 * eta)
+    loss = inverse_n * (w + 2.0 * eta)
+    gain_u2, loss_u2 = k * (n - 2.0), inverse_n * (n - 2.0)  # their derivatives by u^2
+    uv = u * v
     return (
-        z * k * (w - 2.0 * eta) + z * u * k * w_u - 6.0 * u2,
+        z * (gain + 2.0 * u2 * gain_u2) - 6.0 * u2,
         -delta,
-        u * k * (w - 2.0 * eta) + z * u * k,
-        -z * v * w_u * inverse_n - 4.0 * u * v + delta,
-        -z * (2.0 * eta + w) * inverse_n - 2.0 * u2,
-        -v * (2.0 * eta + w) * inverse_n - z * v * inverse_n,
-        16.0 * eta * u * k - 8.0 * u * k * w - 4.0 * weight * w_u - 8.0 * (1.0 + z) * u,
-        16.0 * eta * v * inverse_n + 8.0 * v * inverse_n * w,
-        -4.0 * weight - 4.0 * u2,
+        u * (gain + z * k),
+        delta - uv * (2.0 * z * loss_u2 + 4.0),
+        -z * loss - 2.0 * u2,
+        -v * (loss + z * inverse_n),
+        8.0 * u * (v2 * loss_u2 - gain - e - u2 * gain_u2),
+        8.0 * v * loss,
+        4.0 * (v2 * inverse_n - u2 * (k + 1.0)),
     )
 
 
@@ -64,9 +70,9 @@ def order_left(u, v, z, n, inverse_n, eta, delta):
 @kernel(fastmath=FASTMATH)
 def unrest(u, v, z, d_u, d_v, d_z):
     """The largest of A'^2, zeta'^2 and z'^2."""
-    square = u * u + v * v
-    along, across = u * d_u + v * d_v, u * d_v - v * d_u
-    return max(max(along * along / square, (across * across) / (square * square)), d_z * d_z)
+    inverse = 1.0 / (u * u + v * v)
+    along, across = u * d_u + v * d_v, (u * d_v - v * d_u) * inverse
+    return max(max(along * along * inverse, across * across), d_z * d_z)
 
 
 @kernel
