@@ -187,11 +187,19 @@ class Parameter:
         return array.astype(np.complex128 if self.kind == "complex" else np.float64)
 
     def _check_range(self, array: NDArray[Any], given: Any) -> None:
+        low, high = self.bounds
+        if (
+            array.size
+            and self.kind != "complex"
+            and not self.never_decreases
+            and low < array.min()
+            and array.max() < high
+        ):
+            return  # the usual case, seen by two looks; with a NaN there is no smallest one
         if not np.all(np.isfinite(array)):
             raise self._refuse(given, "not finite")
         if self.kind == "complex":
             return
-        low, high = self.bounds
         bad = (array <= low) if self.open_below else (array < low)
         bad |= (array >= high) if self.open_above else (array > high)
         if np.any(bad):

@@ -112,13 +112,25 @@ _RESTLESS = Remark(
 )
 
 
+_UNRESOLVED = Remark(
+    kind=Kind.NOT_AT_REST,
+    message=f"a trial at more than {boundary_dynamic.BEYOND:g} times the existence edge, where nothing is locked, neither came to "
+    "rest nor unlocked within its budget of steps: at so small eta/N the motion takes (N/eta)^2/Gamma2 and cannot be followed; "
+    "take method existence, or a larger eta/N",
+)
+
+
 def results(batch: Batch, delta: NDArray[Any], z: NDArray[Any], code: NDArray[Any]) -> Results:
     """Outputs, with status and remark of the outcome codes (P,)."""
     status, remarks = np.zeros(batch.size, dtype=np.int64), {}  # OK is 0, and so is DONE
+    said = {MAX_STEPS: _RESTLESS, boundary_dynamic.UNRESOLVED: _UNRESOLVED}
     if np.count_nonzero(code):
         for i, c in zip(np.flatnonzero(code != DONE).tolist(), code[code != DONE].tolist(), strict=True):
             status[i] = WARNED if c == MAX_STEPS else FAILED
-            remarks[i] = _RESTLESS if c == MAX_STEPS else Remark(kind=KIND_OF_CODE[c], message=OUTCOME_TEXT[c])
+            if c in said:
+                remarks[i] = said[c]
+            else:
+                remarks[i] = Remark(kind=KIND_OF_CODE[c], message=OUTCOME_TEXT[c])
     found = {"delta_critical": delta, "z_critical": z}
     return Results({o.name: found[o.name] for o in batch.wanted}, status, remarks)
 

@@ -8,8 +8,8 @@ W = 1 + z + N A^2 (1 - 2/N) c:
     z'/A^2 = 8 eta (c - cos(2 zeta)/N) - 4 (c - 1/N) W - 4 (1 + z) c
 
 Start: the spin coherent state with tan(theta/2) = sqrt(2 eta/N), zeta = 0. They are integrated in the polynomial form of
-`reduced_equations`, with the stiff method alone: its three variables make an implicit step as cheap as explicit ones,
-and the fast rate is 4 eta |z|.
+`reduced_equations`, whose fast rate is 4 eta |z|, with implicit steps, which three variables make as cheap as explicit ones, and
+explicit steps of high order where it is not stiff: at first and when it unlocks.
 
 Locked means that cos(zeta) stays above zero to the end. The integration ends where the order parameter u = A cos(zeta)
 falls below 1e-3 of its start value; A then is negligible beside what it drives, z is frozen, and what is left,
@@ -253,10 +253,7 @@ def run(batch: Batch) -> Results:
     remarks = dict.fromkeys(np.flatnonzero(moving).tolist(), _MOVING)
     for i in np.flatnonzero(failed).tolist():
         remarks[i] = Remark(kind=KIND_OF_CODE[int(code[i])], message=OUTCOME_TEXT[int(code[i])])
-    outputs = batch.empty()
-    for name in outputs:
-        outputs[name] = found[name]
-    return Results(outputs, status, remarks)
+    return Results({o.name: found[o.name] for o in batch.wanted}, status, remarks)
 
 
 def reference(parameters: Mapping[str, Any]) -> dict[str, float]:

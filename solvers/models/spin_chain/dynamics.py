@@ -83,8 +83,9 @@ def mean_field(p: Point) -> dict[str, Any]:
     neighbours = 2 if height == 1 else 4
     theta, phi, when = p["theta"], p["phi"], p["times"]
     y = np.array([math.sin(theta) * math.cos(phi), math.sin(theta) * math.sin(phi), math.cos(theta)])
-    out = np.full((len(when), 3), np.nan)
-    coefficients = np.append(0.5 * neighbours * declare.physical(p), p["Gamma"])
+    out = np.empty((len(when), 3))
+    field = 0.5 * neighbours * declare.factor(p)
+    coefficients = np.array([field * p["J_x"], field * p["J_y"], field * p["J_z"], p["Gamma"]])
     code, reached, _ = follow_uniform(coefficients, y, when, out, p["rtol"], p["atol"], p["max_steps"])
     mean = p["S"] * out
     found: dict[str, Any] = {"mean": mean, "second": mean[:, :, None] * mean[:, None, :], "first_bad_time": math.nan}

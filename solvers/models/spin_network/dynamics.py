@@ -3,7 +3,7 @@
 The generator is that of `solvers.engines.spin_system`; `network` states how the source's parameters enter.
 
     mean_field     first order; any N; conserves |s_i| without dissipation
-    cumulant       second order, Eq. (30); exact for N <= 2 and disjoint pairs; errors from product states O(t^4) in s, O(t^3) in C
+    cumulant       second order, Eq. (30); exact for N <= 2 (then solved as such) and disjoint pairs; errors from product states O(t^4) in s, O(t^3) in C
     exact          density matrix in the real Pauli basis, N <= 12; a wave function if closed and pure, N <= 16; status 1 where
                    rounding is amplified beyond rtol
     quantum_jumps  wave functions with jumps, N <= 16, for Gamma >= 0
@@ -41,7 +41,7 @@ from solvers.engines.trajectories import sample
 from solvers.engines.validity import AFTER_BUDGET, earliest, judge
 from solvers.model import Method, Model
 from solvers.models.spin_network import reference
-from solvers.models.spin_network.bulk import exact_in_bulk, mean_field_in_bulk
+from solvers.models.spin_network.bulk import cumulants_in_bulk, exact_in_bulk, mean_field_in_bulk
 from solvers.models.spin_network.network import (
     CUMULANT,
     MEAN_FIELD,
@@ -62,7 +62,7 @@ from solvers.models.spin_network.network import (
 from solvers.shared_parameters import seed, times, tolerances, trajectories
 
 
-def solve_exact(parameters: Point) -> Mapping[str, Any]:
+def solve_exact(parameters: Point) -> dict[str, Any]:
     """By the density matrix, or the wave function of a closed system."""
     n = parameters["N"]
     system = build_system(parameters)
@@ -102,8 +102,12 @@ def solve_jumps(parameters: Point) -> Mapping[str, Any]:
 
 
 def solve_moments(order: int, parameters: Point) -> Mapping[str, Any]:
-    """By moments of first or second order."""
+    """By moments of first or second order; without a spin to leave out they are the master equation, and linear."""
     n, when = parameters["N"], parameters["times"]
+    if n <= order:
+        outputs = solve_exact(parameters)
+        del outputs["purity"]
+        return outputs
     system = build_system(parameters)
     spins = np.full((len(when), n, 3), np.nan)
     correlations = np.full((len(when), n, n, 3, 3), np.nan)
@@ -236,6 +240,7 @@ MODELS = (
         methods=(
             CUMULANT(
                 solve=partial(solve_moments, CUMULANTS),
+                bulk=cumulants_in_bulk,
                 reference=partial(reference.moment_dynamics, True),
                 cost=size_cost(lambda n: n**3),
             ),
