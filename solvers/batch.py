@@ -190,7 +190,7 @@ def _alone(solve: Callable[[Point], Mapping[str, Any]], draws_numbers: bool, bat
     except Exception as error:
         return Results(batch.empty(), np.array([FAILED]), {0: remark_of(error)})
     remark = found.get("remark") if status in (WARNED, FAILED) else None
-    return Results(outputs, np.array([status]), {} if remark is None else {0: remark})
+    return Results(outputs, np.array([status]), {} if remark is None else {0: remark}, declared=True)
 
 
 def in_bulk(
