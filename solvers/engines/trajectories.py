@@ -22,6 +22,9 @@ from solvers.numerics.norm_fall import norm_fall
 from solvers.numerics.random import uniform_pair
 from solvers.outcome import InvalidInput, Kind, PointFailed
 
+WORK_OF_A_STEP, OVERHEAD = 5e6, 1e3
+"""Multiply-adds that one step of `max_steps` stands for over all trajectories: the default of 1e6 is about three hours, at
+2 ns each. What a step takes beside them, in multiply-adds."""
 _TRUNCATION = 1e-12
 _LARGEST_RADIUS = 4.0
 JACKKNIFE_GROUPS = 20
@@ -321,6 +324,26 @@ def run_trajectory(p, key, trajectory, spins, times, collective, max_steps, out)
     return jumps
 
 
+def refuse_hours(p: Unravelling, time: float, trajectories: int, max_steps: int) -> None:
+    """PointFailed where the steps of a trajectory without any jump, or their work in all trajectories, are beyond `max_steps`."""
+    steps = max(1.0, time / p.step)
+    if steps > max_steps:
+        raise PointFailed(
+            Kind.STEP_BUDGET_SPENT,
+            f"every trajectory needs {steps:.3g} steps or more, max_steps allows {max_steps:.3g}; nothing was computed; "
+            "raise max_steps, shorten times, or lower the largest coupling, field or rate",
+        )
+    one = (p.terms - 1) * 2.0**p.N * (1 + len(p.single_sites) + len(p.pair_sites)) + OVERHEAD
+    work = trajectories * steps * one
+    if work > WORK_OF_A_STEP * max_steps:
+        raise PointFailed(
+            Kind.TOO_MUCH_WORK,
+            f"{trajectories:.3g} trajectories of {steps:.3g} steps with {one:.3g} multiply-adds each need {work:.2g} in all, "
+            f"about {work * 2e-9 / 3600.0:.2g} hours, and max_steps allows {WORK_OF_A_STEP * max_steps:.2g}; nothing was "
+            "computed; take fewer trajectories, shorten times, or raise max_steps",
+        )
+
+
 class Sample(NamedTuple):
     """Means and standard errors (T, K) over trajectories, and means (groups, T, K) of disjoint groups for the jackknife."""
 
@@ -343,9 +366,11 @@ def sample(
     """Average over trajectories 0, 1, ... from the product state with Bloch vectors `spins0` (N, 3).
 
     K is the number of `moment_indices`, or with `collective` 12: mean spin and mean pair correlation. More trajectories
-    extend the sample. Raises ValueError for an indefinite Gamma, RuntimeError when a trajectory spends `max_steps`.
+    extend the sample. Raises ValueError for an indefinite Gamma, PointFailed when a trajectory spends `max_steps`, and
+    before the first where that or hours of work are certain.
     """
     p = unravel(system)
+    refuse_hours(p, float(times[-1]), trajectories, max_steps)
     n = system.N
     width = 12 if collective else 3 * n + 9 * n * (n - 1) // 2
     mean, spread = np.zeros((len(times), width)), np.zeros((len(times), width))

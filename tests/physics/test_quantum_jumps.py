@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from solvers import solve, solve_many
+from solvers import FAILED, evaluate, solve, solve_many
+from solvers.engines import trajectories
 from solvers.engines.master_equation.generator import build_generator
 from solvers.engines.master_equation.propagation import evolve
 from solvers.engines.master_equation.states import moment_indices, pauli_vector, product_state
@@ -17,6 +18,7 @@ from solvers.engines.trajectories import (
     sample,
     unravel,
 )
+from solvers.outcome import PointFailed
 from solvers.references import spin_systems as literal
 
 
@@ -145,3 +147,30 @@ def test_an_indefinite_gamma_is_refused_with_its_eigenvalue():
         unravel(system)
     with pytest.raises(ValueError, match="positive Gamma"):
         solve("spin_lattice.dynamics", "quantum_jumps", N=3, gamma_neighbour=1.0, gamma_minus=0.1)
+
+
+@pytest.mark.parametrize(
+    ("parameters", "kind"),
+    [
+        ({"times": [1e9]}, "StepBudgetSpent"),
+        ({"times": [1.0], "J_z": 1e9}, "StepBudgetSpent"),
+        ({"times": [1e3], "trajectories": 10**8}, "TooMuchWork"),
+    ],
+)
+def test_hours_are_refused_before_the_first_trajectory(monkeypatch, parameters, kind):
+    monkeypatch.setattr(trajectories, "run_trajectory", None)  # not one is begun
+    point = {**POINT, **parameters}
+    found = evaluate("spin_lattice.dynamics", "quantum_jumps", points={"seed": [0]}, parameters=point)
+    assert found.status[0] == FAILED
+    assert found.remarks[0].kind == kind
+    assert "nothing was computed" in found.remarks[0].message
+
+
+def test_a_raised_budget_allows_what_was_refused():
+    system = SpinSystem(
+        np.ones((1, 3)), np.zeros((1, 1, 3, 3)), local_dissipator(np.array([0.1]), np.zeros(1), np.zeros(1))
+    )
+    p = unravel(system)
+    with pytest.raises(PointFailed, match="hours, and max_steps allows"):
+        trajectories.refuse_hours(p, 1.0, 10**9, 1000)
+    trajectories.refuse_hours(p, 1.0, 10**9, 10**6)

@@ -275,3 +275,20 @@ def test_derivatives_warn_of_an_indefinite_dissipator_as_the_dynamics_does(metho
         outputs = solve("spin_network.derivative", method=method, **given)
     assert outputs["status"] == 1
     np.testing.assert_allclose(outputs["d_spins"], [[0.12, 0.0, 0.0]], atol=1e-15)
+
+
+def test_cumulants_of_two_spins_cost_no_steps_whatever_their_rates():
+    """Closed, and so solved exactly: 2e6 radians of precession are in no step budget, nor is a dissipator of 1e9 of no sign."""
+    start = {"N": 2, "times": [0.3, 1.0]}
+    found = quiet("spin_network.dynamics", "cumulant", h=[[1e6, 0.0, 0.0]] * 2, **start)
+    assert found["spins"][:, :, 2] == pytest.approx(np.cos(2e6 * np.array([[0.3, 0.3], [1.0, 1.0]])), abs=1e-8)
+    dissipator = np.zeros((6, 6), dtype=complex)
+    dissipator[0, 4] = dissipator[4, 0] = 1e9
+    points = evaluate(
+        "spin_network.dynamics",
+        "cumulant",
+        points={"gamma_minus": np.array([0.3])},
+        parameters={**start, "dissipator": dissipator},
+    )
+    assert points.status[0] == FAILED
+    assert "rho diverges" in points.remarks[0].message

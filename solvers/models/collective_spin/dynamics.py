@@ -20,15 +20,17 @@ from numpy.typing import NDArray
 from scipy.linalg import expm
 
 from solvers.batch import Batch, Point
-from solvers.declarations import AXIS, AXIS2, TIME, Check, Output
+from solvers.declarations import AXIS, AXIS2, TIME, Check, Output, Starter
 from solvers.engines import collective_mean_field, ladder, ladder_jumps
+from solvers.engines.few_levels import inaccuracy
+from solvers.engines.ladder_long import evolve_long
 from solvers.engines.phase_space.sample import Sampled, sample_path, spin
 from solvers.engines.spin_squeezing import squeezing
 from solvers.model import Method, Model
 from solvers.models.collective_spin import declarations as declare
 from solvers.models.collective_spin.outcomes import of_ladder, of_samples, sampled_with_check, too_many_steps
 from solvers.numerics.outcome import DONE, OUTCOME_TEXT
-from solvers.outcome import KIND_OF_CODE, PointFailed
+from solvers.outcome import KIND_OF_CODE, OK, WARNED, PointFailed
 from solvers.shared_parameters import times, tolerances
 
 
@@ -39,14 +41,18 @@ def rates(p: Mapping[str, Any]) -> ladder.Rates:
 
 def exact(p: Point) -> dict[str, Any]:
     """The density matrix."""
+    remark = None
     if p["Omega"] == 0.0 and p["g"] == 0.0:
         path = ladder_jumps.evolve(rates(p), p["theta"], p["phi"], p["times"], rtol=p["rtol"], max_steps=p["max_steps"])
+    elif long := evolve_long(rates(p), p["theta"], p["phi"], p["times"], rtol=p["rtol"]):
+        path, remark = long[0], inaccuracy(long[1], p["rtol"])
     else:
         path = ladder.evolve(
             rates(p), p["theta"], p["phi"], p["times"], rtol=p["rtol"], atol=p["atol"], max_steps=p["max_steps"]
         )
     found = {"mean": path.mean, "second": path.second, "xi2": squeezing(p["S"], path.mean, path.second)}
-    return found | of_ladder(path, p["times"])
+    judged = of_ladder(path, p["times"])
+    return found | ({**judged, "status": WARNED, "remark": remark} if remark and judged["status"] == OK else judged)
 
 
 def mean_field(p: Point) -> dict[str, Any]:
@@ -234,6 +240,10 @@ MODELS = (
             "times": [0.0, 0.5, 1.0, 1.5, 2.0, 3.0, 4.0],
             "trajectories": 500,
         },
+        starter=Starter(
+            axes={"Gamma": {"values": [0.25, 0.5, 1.0]}},
+            parameters={"S": 100.0, "theta": 1.0, "delta": 2.0, "times": np.linspace(0.0, 6.0, 61).tolist()},
+        ),
         checks=(
             Check(
                 method="exact",

@@ -22,6 +22,9 @@ RESOLUTION = 1e-5
 REST, PATIENCE = 1e-7, 1e5
 ROUNDING = 1e-14  # share of eta below which a rate is rounding
 RTOL, ATOL, BUDGET = 1e-9, 1e-11, 20_000
+UNRESOLVED, BEYOND = -1, 2.0
+"""Code of a search that met a trial which spent its budget at a detuning so many times the existence edge: no locked state is
+there, so that spent budgets say nothing at this point, and no edge is given."""
 
 
 def dynamic_gaussian(n: float, eta: float, existence: float, classes: int) -> tuple[float, float, int]:
@@ -55,6 +58,8 @@ def dynamic_gaussian(n: float, eta: float, existence: float, classes: int) -> tu
             continue
         if end != DONE:
             worst = end
+            if end == MAX_STEPS and trial > BEYOND * existence:
+                return math.nan, math.nan, UNRESOLVED
             if end != MAX_STEPS:
                 break
         low, z = trial, float(y[2 * classes :].sum()) / classes

@@ -109,3 +109,16 @@ def test_closed_form_of_the_gaussian_is_refused_with_its_reason():
     found = evaluate(MODEL.id, "closed_form", points={"distribution": ["two", "gaussian"]}, parameters={"eta": 300.0})
     assert found.status.tolist() == [OK, FAILED]
     assert "distribution = two" in found.remarks[1].message
+
+
+def test_an_edge_that_no_budget_resolves_is_refused():
+    """Trials of 20 000 steps at twice the fold and more, where nothing is locked, neither rest nor unlock."""
+    found = evaluate(
+        MODEL.id,
+        "dynamic",
+        points={"N": [10**10, 10**4]},
+        parameters={"eta": 99.0, "distribution": "gaussian"},
+    )
+    assert found.status.tolist() == [FAILED, OK]
+    assert np.isnan(found.outputs["delta_critical"][0])
+    assert "take method existence" in found.remarks[0].message
