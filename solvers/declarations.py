@@ -6,7 +6,7 @@ import functools
 import math
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import numpy as np
@@ -288,6 +288,19 @@ class Output:
     @functools.cached_property
     def dtype(self) -> np.dtype[Any]:
         return np.dtype(np.complex128 if self.kind == "complex" else np.float64)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Starter:
+    """What the first sweep of a model varies, where a range of just any parameter would show little.
+
+    `axes` are written as a spec has them, in its order (`{"tau_d": {"logspace": [0.004, 1.0, 41]}}`); `parameters` stand in
+    for those of the example, and `methods` for the first one.
+    """
+
+    axes: Mapping[str, Mapping[str, Any]]
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+    methods: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)

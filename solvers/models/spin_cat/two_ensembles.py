@@ -7,8 +7,8 @@ W = 1 + z + N A^2 (1 - 2/N) c:
     zeta'  = delta + eta z (1 - 2/N) sin(2 zeta) - (1/2) z W sin(2 zeta)
     z'/A^2 = 8 eta (c - cos(2 zeta)/N) - 4 (c - 1/N) W - 4 (1 + z) c
 
-Start: the spin coherent state with tan(theta/2) = sqrt(2 eta/N), zeta = 0. They are integrated in the polynomial form of
-`reduced_equations`, whose fast rate is 4 eta |z|, with implicit steps, which three variables make as cheap as explicit ones, and
+Start: the spin coherent state with tan(theta/2) = sqrt(2 eta/N), zeta = 0. They are integrated in their polynomial form,
+whose fast rate is 4 eta |z|, with implicit steps, which three variables make as cheap as explicit ones, and
 explicit steps of high order where it is not stiff: at first and when it unlocks.
 
 Locked means that cos(zeta) stays above zero to the end. The integration ends where the order parameter u = A cos(zeta)
@@ -23,7 +23,7 @@ At rest: max(|A'|, |zeta'|, |z'|) is below 1e-6 and, so that drifting at the det
 
 Validity: relative O(1/N) of the full mean field (22)-(23), e.g. 6 % in the critical detuning at N = 100, below 1e-4 at
 N = 10^4. Mean field itself neglects correlations of relative order 1/N on which its slow dynamics depends: the limit
-eta = N/16 belongs to it, exact dynamics of identical spins collapses near N/8 (physics notes, section 6).
+eta = N/16 belongs to it, exact dynamics of identical spins collapses near N/8.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ from typing import Any
 import numpy as np
 
 from solvers.batch import Batch
-from solvers.declarations import Check, Output, Parameter
+from solvers.declarations import Check, Output, Parameter, Starter
 from solvers.model import Method, Model
 from solvers.models.spin_cat.reduced_equations import integrate_lanes, start_state
 from solvers.models.spin_cat.reference import printed_run
@@ -360,6 +360,7 @@ MODELS = (
             ),
         ),
         example={"N": 10_000, "eta": 312.5, "delta": 0.05, "t_end": 2000.0},
+        starter=Starter(axes={"eta": {"linspace": [25.0, 650.0, 26]}, "delta": {"linspace": [0.0, 0.08, 17]}}),
         checks=(
             Check(
                 parameters={"N": 1000, "eta": 31.25, "delta": 0.05, "t_end": 30.0},
