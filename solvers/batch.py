@@ -90,6 +90,10 @@ class Batch(Mapping[str, Any]):
             values[name] = array[index] if array.ndim > 1 else array[index].item()
         return values
 
+    def only_point(self) -> Mapping[str, Any]:
+        """The parameters of a batch of one point, to be looked at."""
+        return self.point(0) if self._varying else self._fixed
+
     def select(self, index: NDArray[Any]) -> Batch:
         """The batch of some of the points."""
         varying = {name: array[index] for name, array in self._varying.items()}
@@ -186,7 +190,7 @@ def _alone(solve: Callable[[Point], Mapping[str, Any]], draws_numbers: bool, bat
     except Exception as error:
         return Results(batch.empty(), np.array([FAILED]), {0: remark_of(error)})
     remark = found.get("remark") if status in (WARNED, FAILED) else None
-    return Results(outputs, np.array([status]), {} if remark is None else {0: remark})
+    return Results(outputs, np.array([status]), {} if remark is None else {0: remark}, declared=True)
 
 
 def in_bulk(
@@ -231,7 +235,7 @@ def _fitting(name: str, found: Mapping[str, Any], shape: tuple[int, ...]) -> Any
     if name not in found:
         raise PointFailed(Kind.WRONG_OUTPUT, f"the method returns {', '.join(found) or 'nothing'}; missing is {name}")
     value = found[name]
-    given = () if isinstance(value, float) else np.shape(value)
+    given = value.shape if isinstance(value, np.ndarray) else () if isinstance(value, float) else np.shape(value)
     if given != shape:
         raise PointFailed(Kind.WRONG_OUTPUT, f"{name} has the shape {given}; declared is {shape}")
     return value

@@ -6,7 +6,7 @@ import functools
 import math
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import numpy as np
@@ -187,11 +187,19 @@ class Parameter:
         return array.astype(np.complex128 if self.kind == "complex" else np.float64)
 
     def _check_range(self, array: NDArray[Any], given: Any) -> None:
+        low, high = self.bounds
+        if (
+            array.size
+            and self.kind != "complex"
+            and not self.never_decreases
+            and low < array.min()
+            and array.max() < high
+        ):
+            return  # the usual case, seen by two looks; with a NaN there is no smallest one
         if not np.all(np.isfinite(array)):
             raise self._refuse(given, "not finite")
         if self.kind == "complex":
             return
-        low, high = self.bounds
         bad = (array <= low) if self.open_below else (array < low)
         bad |= (array >= high) if self.open_above else (array > high)
         if np.any(bad):
@@ -280,6 +288,19 @@ class Output:
     @functools.cached_property
     def dtype(self) -> np.dtype[Any]:
         return np.dtype(np.complex128 if self.kind == "complex" else np.float64)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Starter:
+    """What the first sweep of a model varies, where a range of just any parameter would show little.
+
+    `axes` are written as a spec has them, in its order (`{"tau_d": {"logspace": [0.004, 1.0, 41]}}`); `parameters` stand in
+    for those of the example, and `methods` for the first one.
+    """
+
+    axes: Mapping[str, Mapping[str, Any]]
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+    methods: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -149,8 +149,9 @@ def evaluate(
         for i in np.flatnonzero(status != OK).tolist():
             remarks.setdefault(i, Remark(kind=Kind.UNSAID, message=model.status_text[int(status[i])]))
         failed = status == FAILED
-        for array in outputs.values():
-            array[failed] = np.nan
+        if failed.any():
+            for array in outputs.values():
+                array[failed] = np.nan
     return Evaluation(outputs, status, remarks)
 
 
@@ -161,7 +162,7 @@ def _refuse_what_is_not_finite(
     if batch.size == 1 and status[0] == FAILED:
         return
     for output in batch.wanted:
-        if _all_finite(outputs[output.name]) or (output.nan and not np.isinf(outputs[output.name]).any()):
+        if _in_range(outputs[output.name], bool(output.nan)):
             continue
         values = outputs[output.name].reshape(batch.size, -1)
         may_be_nan = np.full(batch.size, bool(output.nan)) | ((status == WARNED) & bool(output.nan_if_warned))
@@ -173,26 +174,33 @@ def _refuse_what_is_not_finite(
         status[bad] = FAILED
 
 
-def _all_finite(values: NDArray[Any]) -> bool:
-    """Whether there is neither NaN nor infinity; few numbers are looked at by Python, which begins sooner than NumPy."""
-    if values.size <= _FEW and values.dtype == np.float64:
-        return all(map(math.isfinite, values.ravel().tolist()))
-    return bool(np.isfinite(values).all())
-
-
-_FEW = 16
+def _in_range(values: NDArray[Any], may_be_nan: bool) -> bool:
+    """Whether there is no infinity, and no NaN that may not be."""
+    if values.dtype == np.float64 and values.flags.c_contiguous:
+        if values.size == 1:
+            value = values.item()
+            return math.isfinite(value) or (may_be_nan and math.isnan(value))
+        flat = values.reshape(-1)
+        if math.isfinite(flat.dot(flat)):  # begins sooner than a look at every number, and never errs in this direction
+            return True
+    return not np.isinf(values).any() if may_be_nan else bool(np.isfinite(values).all())
 
 
 def _inside_limit(method: Method, batch: Batch) -> NDArray[np.bool_] | None:
     """Which points the method can treat; None: all of them."""
     if method.limit is None:
         return None
-    inside = np.broadcast_to(np.asarray(method.limit.holds(batch), dtype=bool), (batch.size,))
+    holds = method.limit.holds(batch)
+    if batch.size == 1 and bool(holds):
+        return None
+    inside = np.broadcast_to(np.asarray(holds, dtype=bool), (batch.size,))
     return None if inside.all() else inside
 
 
 def _taken(results: Results, batch: Batch) -> tuple[dict[str, NDArray[Any]], NDArray[np.int64], dict[int, Remark]]:
     """The results of a whole batch, as they are where they have the declared form; outputs that nobody wants left out."""
+    if results.declared:
+        return dict(results.outputs), np.asarray(results.status, dtype=np.int64), dict(results.remarks)
     outputs = {}
     for o in batch.wanted:
         found = results.outputs[o.name]
@@ -245,7 +253,7 @@ def _validate(model: Model, batch: Batch) -> None:
     if model.validate is None:
         return
     if batch.size == 1:
-        model.validate(batch.point(0))
+        model.validate(batch.only_point())
         return
     first = _Watched(batch.point(0))
     model.validate(first)

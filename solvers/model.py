@@ -69,7 +69,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from solvers.batch import Batch, Point, in_bulk, point_by_point
-from solvers.declarations import Check, Dimension, Limit, Output, Parameter, extent
+from solvers.declarations import Check, Dimension, Limit, Output, Parameter, Starter, extent
 from solvers.model_page import as_html
 from solvers.outcome import STATUS_TEXT, Results
 from solvers.suggest import did_you_mean
@@ -125,7 +125,8 @@ class Model:
 
     `random_parameters(rng)` is a random point for fuzzing that the methods' references can treat;
     `reference_tolerance` is the (rtol, atol) at which both must agree. `conserved` names functions of a point's
-    (parameters, outputs) that must vanish, with their tolerance, and are None where a law says nothing. `validate(parameters)` raises InvalidInput for input
+    (parameters, outputs) that must vanish, with their tolerance, and are None where a law says nothing. `starter` is what
+    `spinsweep new` varies; without it, the first physical number with a unit, from half the example's value to it. `validate(parameters)` raises InvalidInput for input
     that is non-physical as a whole; `surely_valid(batch)` (P,) names points that it need not look at, where that is known
     faster of many at once.
     """
@@ -137,6 +138,7 @@ class Model:
     parameters: tuple[Parameter, ...]
     outputs: tuple[Output, ...]
     example: Mapping[str, Any]
+    starter: Starter | None = None
     dimensions: tuple[Dimension, ...] = ()
     checks: tuple[Check, ...] = ()
     reference_tolerance: tuple[float, float] = (1e-6, 1e-8)
@@ -170,6 +172,17 @@ class Model:
                 raise ValueError(f"model {self.id}: output {output.name} names unknown methods {sorted(missing)}")
             if output.name in dims or output.name in {p.name for p in self.parameters}:
                 raise ValueError(f"model {self.id}: output {output.name} has the name of a dimension or parameter")
+
+        if self.starter is not None:
+            fixed = [p.name for p in self.parameters if p.shape]
+            for name in (*self.starter.axes, *self.starter.parameters):
+                self.parameter(name)
+            if not self.starter.axes or set(self.starter.axes) & set(fixed):
+                raise ValueError(
+                    f"model {self.id}: a starter needs axes, none of them among {fixed}, which are no axes"
+                )
+            if missing := set(self.starter.methods) - methods:
+                raise ValueError(f"model {self.id}: the starter names unknown methods {sorted(missing)}")
 
     def __repr__(self) -> str:
         return f"Model({self.id!r}: {self.title}; methods {', '.join(m.name for m in self.methods)})"

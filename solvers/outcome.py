@@ -98,11 +98,15 @@ class Remark:
 
 @dataclass(frozen=True)
 class Results:
-    """What a batch entry returns: outputs with the points in front, status (P,), remarks by point index."""
+    """What a batch entry returns: outputs with the points in front, status (P,), remarks by point index.
+
+    `declared` says that the outputs are exactly those wanted, each an array of its own in the declared form.
+    """
 
     outputs: Mapping[str, NDArray[Any]]
     status: NDArray[Any]
     remarks: Mapping[int, Remark] = field(default_factory=dict)
+    declared: bool = False
 
 
 def remark_of(error: BaseException) -> Remark:

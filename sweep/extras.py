@@ -11,6 +11,7 @@ EXTRA_OF = {
     "dask_jobqueue": "slurm",
     "dask_kubernetes": "kubernetes",
     "obstore": "s3",
+    "boto3": "s3-profiles",
 }
 
 

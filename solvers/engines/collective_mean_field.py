@@ -71,6 +71,6 @@ def path(
 ) -> tuple[NDArray[np.float64], int, float]:
     """Classical spin (T, 3) from the direction (theta, phi), how the integration ended, and the time it reached."""
     y = np.array([math.sin(theta) * math.cos(phi), math.sin(theta) * math.sin(phi), math.cos(theta)])
-    out = np.full((len(times), 3), np.nan)
+    out = np.empty((len(times), 3))
     code, reached, _ = follow_classical(np.array(coefficients, dtype=np.float64), y, times, out, rtol, atol, max_steps)
     return S * out, int(code), float(reached) if code != DONE else float(times[-1])

@@ -1,4 +1,9 @@
-"""Rodas5P for many stiff points of three variables at once: SIMD lanes, each with its own time, step and status.
+"""Many stiff points of three variables at once by Rodas5P: SIMD lanes, each with its own time, step and status.
+
+While a point is not stiff, in its first transient and where it collapses, it takes explicit steps of order 8
+(`explicit_lanes`), which are several times as long. A point goes from one way to the other when its own steps say so:
+explicit ones that are limited by stability, implicit ones that have become so short that they are not. Output inside a step
+is the implicit method's: before an event, or where the monitor falls, an explicit step is taken back.
 
 The arithmetic of a step runs over all lanes of a block without a branch, so that it vectorises; a lane whose point has
 ended is given the next point at once. Every point takes the same instructions whatever its lane and its neighbours
@@ -15,33 +20,50 @@ import numpy as np
 
 from solvers.numerics.compile import FASTMATH, kernel
 from solvers.numerics.crossing import crossing
+from solvers.numerics.explicit_lanes import explicit_lanes
+from solvers.numerics.lanes import (
+    ATOL,
+    BEFORE,
+    CROSSED,
+    END,
+    ERROR,
+    FACTOR,
+    FASTEST,
+    LANES,
+    MONITOR,
+    NEW,
+    NEW_SLOPE,
+    OLD,
+    ROWS,
+    RTOL,
+    SLOPE,
+    STEP,
+    TIME,
+    K,
+    P,
+    Y,
+    largest_row,
+    rough_power,
+)
 from solvers.numerics.outcome import DONE, EVENT, MAX_STEPS, NOT_FINITE, STEP_TOO_SMALL
 from solvers.numerics.rodas5p import GAMMA, STAGES, A, C, H
 from solvers.numerics.step_control import ROUNDING, predicted_factor, refused_factor, vanishes
 from solvers.numerics.three_by_three import product, resolvent
 
-LANES = 16  # measured per point of spin_cat.two_ensembles with vectors of 512 bits: 6.9 us with 8, 6.6 with 16, 7.2 with 24, 6.9 with 32
-
-# Offsets into one flat work array: with constant offsets the compiler sees that the rows do not overlap.
-_Y, _NEW, _P, _K = 0, 3 * LANES, 6 * LANES, 10 * LANES
-_STEP, _RTOL, _ATOL, _ERROR, _MONITOR, _EVENT, _TIME, _END, _H, _FACTOR, _OLD, _ROWS = (
-    r * LANES for r in range(34, 46)
-)
+EXPLICIT, IMPLICIT, ENDED = range(3)
+SMOOTH, HARD, NEVER = range(3)
+"""Of implicit steps since the last explicit one: all short; some long, so that explicit ones may come again; never again."""
+STIFF, SOFT, LONGER, PATIENCE = 4.0, 8.0, 1.5, 20
+"""Step times fastest rate from which on an explicit step counts as limited by stability (that limit is 5 to 6 of the true
+rate, of which this is a bound, so that none goes unnoticed), and below which an implicit one may as well be explicit; by what
+the first explicit step is then longer, and how many of them may be so limited. Measured: of the steps of a batch of 64 points
+of `spin_cat.two_ensembles` a third is saved, and they cost the same."""
 
 _, (A21, *_), (A31, A32, *_), (A41, A42, A43, *_), (A51, A52, A53, A54, *_), (A61, A62, A63, A64, A65, *_), *_ = (
     A.tolist()
 )
 _, (C21, *_), (C31, C32, *_), (C41, C42, C43, *_), (C51, C52, C53, C54, *_), *_late = C.tolist()
 (C61, C62, C63, C64, C65, *_), (C71, C72, C73, C74, C75, C76, *_), (C81, C82, C83, C84, C85, C86, C87, _) = _late
-
-_BIAS = 1023.0 * 2.0**52
-
-
-@kernel
-def rough_power(x, exponent):
-    """x^exponent from the bits of a positive x, right to about 6 %: a step controller needs no more, and no call."""
-    bits = np.float64(np.float64(x).view(np.int64))
-    return np.int64((bits - _BIAS) * exponent + _BIAS).view(np.float64)
 
 
 @kernel
@@ -68,16 +90,19 @@ def rosenbrock_lanes(
     the monitor is at or below `quiet`.
     """
 
+    attempt_explicit = explicit_lanes(rhs, jacobian, event, monitor)
+
     @kernel(fastmath=FASTMATH, wide=True)
     def advance(work):
         """One step attempt of every lane: the new state and its error, what watches it, and the stages."""
         for i in range(LANES):
-            x0, x1, x2 = work[_Y + i], work[_Y + LANES + i], work[_Y + 2 * LANES + i]
-            p0, p1 = work[_P + i], work[_P + LANES + i]
-            p2, p3 = work[_P + 2 * LANES + i], work[_P + 3 * LANES + i]
-            h = work[_STEP + i]
+            x0, x1, x2 = work[Y + i], work[Y + LANES + i], work[Y + 2 * LANES + i]
+            p0, p1 = work[P + i], work[P + LANES + i]
+            p2, p3 = work[P + 2 * LANES + i], work[P + 3 * LANES + i]
+            h = work[STEP + i]
             # all is multiplied by the step, which saves a division: (1/GAMMA - h J) k = h f + sum C k
             j00, j01, j02, j10, j11, j12, j20, j21, j22 = jacobian(x0, x1, x2, p0, p1, p2, p3)
+            work[FASTEST + i] = largest_row((j00, j01, j02, j10, j11, j12, j20, j21, j22))
             scaled = h * j00, h * j01, h * j02, h * j10, h * j11, h * j12, h * j20, h * j21, h * j22
             inverse = resolvent(1.0 / GAMMA, scaled)
 
@@ -150,8 +175,8 @@ def rosenbrock_lanes(
             n0 += a8
             n1 += b8
             n2 += c8
-            work[_NEW + i], work[_NEW + LANES + i], work[_NEW + 2 * LANES + i] = n0, n1, n2
-            rtol, atol = work[_RTOL + i], work[_ATOL + i]
+            work[NEW + i], work[NEW + LANES + i], work[NEW + 2 * LANES + i] = n0, n1, n2
+            rtol, atol = work[RTOL + i], work[ATOL + i]
             s0 = atol + rtol * max(abs(x0), abs(n0))
             s1 = atol + rtol * max(abs(x1), abs(n1))
             s2 = atol + rtol * max(abs(x2), abs(n2))
@@ -160,45 +185,45 @@ def rosenbrock_lanes(
             unit = 1.0 / (s0 * s1 * s2)
             f0, f1, f2 = rhs(n0, n1, n2, p0, p1, p2, p3)
             # the sum of the derivatives is there for the step to fail when one of them is not a number
-            work[_ERROR + i] = (e0 * e0 + e1 * e1 + e2 * e2) * (unit * unit) * (1.0 / 3.0) + 0.0 * (f0 + f1 + f2)
-            work[_MONITOR + i] = monitor(n0, n1, n2, f0, f1, f2)
-            work[_EVENT + i] = event(n0, n1, n2, p0, p1, p2, p3)
-            work[_K + 0 * LANES + i] = a1
-            work[_K + 3 * LANES + i] = a2
-            work[_K + 6 * LANES + i] = a3
-            work[_K + 9 * LANES + i] = a4
-            work[_K + 12 * LANES + i] = a5
-            work[_K + 15 * LANES + i] = a6
-            work[_K + 18 * LANES + i] = a7
-            work[_K + 21 * LANES + i] = a8
-            work[_K + 1 * LANES + i] = b1
-            work[_K + 4 * LANES + i] = b2
-            work[_K + 7 * LANES + i] = b3
-            work[_K + 10 * LANES + i] = b4
-            work[_K + 13 * LANES + i] = b5
-            work[_K + 16 * LANES + i] = b6
-            work[_K + 19 * LANES + i] = b7
-            work[_K + 22 * LANES + i] = b8
-            work[_K + 2 * LANES + i] = c1
-            work[_K + 5 * LANES + i] = c2
-            work[_K + 8 * LANES + i] = c3
-            work[_K + 11 * LANES + i] = c4
-            work[_K + 14 * LANES + i] = c5
-            work[_K + 17 * LANES + i] = c6
-            work[_K + 20 * LANES + i] = c7
-            work[_K + 23 * LANES + i] = c8
+            work[ERROR + i] = (e0 * e0 + e1 * e1 + e2 * e2) * (unit * unit) * (1.0 / 3.0) + 0.0 * (f0 + f1 + f2)
+            work[MONITOR + i] = monitor(n0, n1, n2, f0, f1, f2)
+            work[CROSSED + i] = event(n0, n1, n2, p0, p1, p2, p3)
+            work[K + 0 * LANES + i] = a1
+            work[K + 3 * LANES + i] = a2
+            work[K + 6 * LANES + i] = a3
+            work[K + 9 * LANES + i] = a4
+            work[K + 12 * LANES + i] = a5
+            work[K + 15 * LANES + i] = a6
+            work[K + 18 * LANES + i] = a7
+            work[K + 21 * LANES + i] = a8
+            work[K + 1 * LANES + i] = b1
+            work[K + 4 * LANES + i] = b2
+            work[K + 7 * LANES + i] = b3
+            work[K + 10 * LANES + i] = b4
+            work[K + 13 * LANES + i] = b5
+            work[K + 16 * LANES + i] = b6
+            work[K + 19 * LANES + i] = b7
+            work[K + 22 * LANES + i] = b8
+            work[K + 2 * LANES + i] = c1
+            work[K + 5 * LANES + i] = c2
+            work[K + 8 * LANES + i] = c3
+            work[K + 11 * LANES + i] = c4
+            work[K + 14 * LANES + i] = c5
+            work[K + 17 * LANES + i] = c6
+            work[K + 20 * LANES + i] = c7
+            work[K + 23 * LANES + i] = c8
 
     @kernel(fastmath=FASTMATH, wide=True)
     def control(work):
         """The factor by which each lane's step changes (as in `rosenbrock`, with rough powers); 0.1 after a NaN."""
         for i in range(LANES):
-            error = work[_ERROR + i]
+            error = work[ERROR + i]
             squared = max(error, 1e-20)
             # error is squared, hence 0.1 for 1/5
             gain = rough_power(squared, -0.1)
-            change = rough_power(work[_OLD + i] / (squared * squared), 0.1)
-            accepted = predicted_factor(gain, change, work[_STEP + i], work[_H + i])
-            work[_FACTOR + i] = accepted if error <= 1.0 else refused_factor(error, gain)
+            change = rough_power(work[OLD + i] / (squared * squared), 0.1)
+            accepted = predicted_factor(gain, change, work[STEP + i], work[BEFORE + i])
+            work[FACTOR + i] = accepted if error <= 1.0 else refused_factor(error, gain)
 
     @kernel(fastmath=FASTMATH)
     def dense_coefficients(work, lane, q):
@@ -207,16 +232,16 @@ def rosenbrock_lanes(
             for c in range(3):
                 total = 0.0
                 for s in range(STAGES):
-                    total += H[m, s] * work[_K + (3 * s + c) * LANES + lane]
+                    total += H[m, s] * work[K + (3 * s + c) * LANES + lane]
                 q[m, c] = total
 
     @kernel(fastmath=FASTMATH)
     def inside(work, lane, q, x, y, slope):
         """State and derivative by the dense output at a fraction x of a lane's step."""
         rest = 1.0 - x
-        h = work[_STEP + lane]
+        h = work[STEP + lane]
         for c in range(3):
-            y0, y1 = work[_Y + c * LANES + lane], work[_NEW + c * LANES + lane]
+            y0, y1 = work[Y + c * LANES + lane], work[NEW + c * LANES + lane]
             inner = q[0, c] + x * (q[1, c] + x * q[2, c])
             y[c] = rest * y0 + x * (y1 + rest * inner)
             slope[c] = (y1 - y0 + (1.0 - 2.0 * x) * inner + x * rest * (q[1, c] + 2.0 * x * q[2, c])) / h
@@ -225,8 +250,8 @@ def rosenbrock_lanes(
     def event_inside(x, work, lane, q, y, slope, quiet):
         """The event at a fraction x of a lane's step, `y` the state there."""
         inside(work, lane, q, x, y, slope)
-        p0, p1 = work[_P + lane], work[_P + LANES + lane]
-        p2, p3 = work[_P + 2 * LANES + lane], work[_P + 3 * LANES + lane]
+        p0, p1 = work[P + lane], work[P + LANES + lane]
+        p2, p3 = work[P + 2 * LANES + lane], work[P + 3 * LANES + lane]
         return event(y[0], y[1], y[2], p0, p1, p2, p3)
 
     @kernel
@@ -239,133 +264,208 @@ def rosenbrock_lanes(
     quiet_fraction = crossing(loudness_inside)
 
     @kernel
-    def load(work, lane, point, start, p, t_end, rtol, atol):
-        """Put a point into a lane; the first step is the shortest scale of its state over its derivative."""
+    def first_step(y0, y1, y2, p0, p1, p2, p3, rtol, t_end):
+        """The shortest scale of a state over its derivative."""
+        fastest = largest_row(jacobian(y0, y1, y2, p0, p1, p2, p3))
+        return min(t_end, 2.0 * rtol ** (1.0 / 6.0) / fastest) if fastest > 0.0 else t_end
+
+    @kernel
+    def load(work, lane, point, start, p, t_end, rtol, atol, y, t, step):
+        """Put a point that has got to the state y (3, P) at the time t (P,) into a lane."""
         for c in range(3):
-            work[_Y + c * LANES + lane] = start[c, point]
+            work[Y + c * LANES + lane] = y[c, point]
         for c in range(4):
-            work[_P + c * LANES + lane] = p[c, point]
-        y0, y1, y2 = start[0, point], start[1, point], start[2, point]
-        p0, p1, p2, p3 = p[0, point], p[1, point], p[2, point], p[3, point]
-        j00, j01, j02, j10, j11, j12, j20, j21, j22 = jacobian(y0, y1, y2, p0, p1, p2, p3)
-        fastest = max(
-            abs(j00) + abs(j01) + abs(j02), max(abs(j10) + abs(j11) + abs(j12), abs(j20) + abs(j21) + abs(j22))
-        )
-        h = t_end[point]
-        if fastest > 0.0:
-            h = min(h, 2.0 * rtol[point] ** (1.0 / 6.0) / fastest)
-        work[_RTOL + lane] = rtol[point]
-        work[_ATOL + lane] = max(atol[point], 1e-16 * min(1.0, max(abs(y0), max(abs(y1), abs(y2)))))
-        work[_TIME + lane] = 0.0
-        work[_END + lane] = t_end[point]
-        work[_STEP + lane] = h
-        work[_H + lane] = 0.0  # there was no step before
-        work[_OLD + lane] = 1e-4
-        f0, f1, f2 = rhs(y0, y1, y2, p0, p1, p2, p3)
-        return monitor(y0, y1, y2, f0, f1, f2), event(y0, y1, y2, p0, p1, p2, p3)
+            work[P + c * LANES + lane] = p[c, point]
+        largest = max(abs(start[0, point]), max(abs(start[1, point]), abs(start[2, point])))
+        work[RTOL + lane] = rtol[point]
+        work[ATOL + lane] = max(atol[point], 1e-16 * min(1.0, largest))
+        work[TIME + lane] = t[point]
+        work[END + lane] = t_end[point]
+        left = t_end[point] - t[point]
+        work[STEP + lane] = left if 1.01 * step[point] >= left else step[point]
+        work[BEFORE + lane] = 0.0  # there was no step before
+        work[OLD + lane] = 1e-4
+        f0, f1, f2 = rhs(y[0, point], y[1, point], y[2, point], p[0, point], p[1, point], p[2, point], p[3, point])
+        work[SLOPE + lane], work[SLOPE + LANES + lane], work[SLOPE + 2 * LANES + lane] = f0, f1, f2
 
     @kernel
-    def finish(point, y, t, outcome, final, reached, code):
-        """Write a point's results."""
-        final[0, point], final[1, point], final[2, point] = y[0], y[1], y[2]
-        reached[point] = t
-        code[point] = outcome
+    def unload(work, lane, point, y, t, step, wanted):
+        """Write down how far a point has got."""
+        for c in range(3):
+            y[c, point] = work[Y + c * LANES + lane]
+        t[point] = work[TIME + lane]
+        step[point] = wanted
 
     @kernel
-    def integrate(start, p, t_end, rtol, atol, max_steps, quiet, rest, final, reached, settled, code):
+    def follow(
+        explicit,
+        work,
+        start,
+        p,
+        t_end,
+        rtol,
+        atol,
+        max_steps,
+        quiet,
+        rest,
+        y,
+        t,
+        step,
+        way,
+        past,
+        patience,
+        count,
+        above,
+        before,
+        settled,
+        code,
+    ):
+        """All points that go the explicit, or the implicit, way: to their end, or to where the other way is the better one."""
         points = t_end.size
-        work = np.zeros(_ROWS)
+        mine = EXPLICIT if explicit else IMPLICIT
         point_of = np.empty(LANES, dtype=np.int64)
-        count = np.empty(LANES, dtype=np.int64)
-        above, before = np.empty(LANES), np.empty(LANES)
         for lane in range(LANES):
             point_of[lane] = -1
-            work[_STEP + lane] = work[_H + lane] = work[_RTOL + lane] = work[_ATOL + lane] = 1.0
-        q = np.empty((3, 3))
-        y = np.empty(3)
-        slope = np.empty(3)
-        following = 0
-        active = 0
+            work[STEP + lane] = work[BEFORE + lane] = work[RTOL + lane] = work[ATOL + lane] = 1.0
+        q, inner, slope = np.empty((3, 3)), np.empty(3), np.empty(3)
+        following = active = 0
         while True:
             for lane in range(LANES):
                 while point_of[lane] < 0 and following < points:
-                    point = following
-                    following += 1
-                    before[lane], above[lane] = load(work, lane, point, start, p, t_end, rtol, atol)
-                    count[lane] = 0
-                    watched = before[lane]
-                    settled[point] = 0.0 if watched <= quiet[point] else math.nan
-                    for c in range(3):
-                        y[c] = start[c, point]
-                    if not math.isfinite(watched + above[lane]):
-                        finish(point, y, 0.0, NOT_FINITE, final, reached, code)
-                    elif not t_end[point] > 0.0 or (rest and watched <= quiet[point]):
-                        finish(point, y, 0.0, DONE, final, reached, code)
-                    else:
-                        point_of[lane] = point
+                    if way[following] == mine:
+                        load(work, lane, following, start, p, t_end, rtol, atol, y, t, step)
+                        point_of[lane] = following
                         active += 1
+                    following += 1
             if active == 0:
                 return
-            advance(work)
-            control(work)
+            if explicit:
+                attempt_explicit(work)
+            else:
+                advance(work)
+                control(work)
             for lane in range(LANES):
                 point = point_of[lane]
                 if point < 0:
                     continue
-                count[lane] += 1
-                t, step = work[_TIME + lane], work[_STEP + lane]
-                factor = work[_FACTOR + lane]
-                outcome = -1
-                if work[_ERROR + lane] <= 1.0:
-                    t_new = t + step
-                    left = work[_END + lane] - t_new
-                    # the last step was cut to end there
-                    if left <= 4.0 * ROUNDING * work[_END + lane]:
-                        t_new = work[_END + lane]
-                        outcome = DONE
-                    watched, after = work[_MONITOR + lane], work[_EVENT + lane]
-                    stopped = above[lane] > 0.0 and after <= 0.0
+                count[point] += 1
+                now, h = work[TIME + lane], work[STEP + lane]
+                wanted = h * work[FACTOR + lane]
+                outcome, changes = -1, False
+                if work[ERROR + lane] <= 1.0:
+                    watched, after = work[MONITOR + lane], work[CROSSED + lane]
+                    stopped = above[point] > 0.0 and after <= 0.0
                     settles = watched <= quiet[point] and not settled[point] >= 0.0
-                    if stopped or settles:
-                        dense_coefficients(work, lane, q)
-                    if settles:
-                        loud, low = loudness(before[lane], quiet[point]), loudness(watched, quiet[point])
-                        x = quiet_fraction(loud, low, 1e-9, work, lane, q, y, slope, quiet[point])
-                        settled[point] = t + step * x
-                        if rest:
+                    if explicit and (stopped or settles):
+                        # where in the step is for the method that has a dense output
+                        changes, wanted, past[point] = True, 0.25 * h, NEVER
+                    else:
+                        then = now + h
+                        # the last step was cut to end there
+                        if work[END + lane] - then <= 4.0 * ROUNDING * work[END + lane]:
+                            then = work[END + lane]
                             outcome = DONE
-                    elif watched > quiet[point]:
-                        settled[point] = math.nan
-                    for c in range(3):
-                        y[c] = work[_NEW + c * LANES + lane]
-                    if stopped:
-                        x = event_fraction(above[lane], after, 4e-15, work, lane, q, y, slope, quiet[point])
-                        inside(work, lane, q, x, y, slope)
-                        t_new = t + step * x
-                        settled[point] = math.nan
-                        outcome = EVENT
-                    for c in range(3):
-                        work[_Y + c * LANES + lane] = y[c]
-                    above[lane], before[lane] = after, watched
-                    t = t_new
-                    work[_TIME + lane] = t
-                    work[_H + lane] = step
-                    work[_OLD + lane] = max(work[_ERROR + lane], 1e-4)
-                    wanted = step * factor
-                else:
-                    wanted = step * factor
-                    for c in range(3):
-                        y[c] = work[_Y + c * LANES + lane]
-                    if vanishes(wanted, t):
-                        outcome = STEP_TOO_SMALL if math.isfinite(work[_ERROR + lane]) else NOT_FINITE
-                left = work[_END + lane] - t
-                work[_STEP + lane] = left if 1.01 * wanted >= left else wanted
-                if outcome < 0 and count[lane] >= max_steps[point]:
+                        if stopped or settles:
+                            dense_coefficients(work, lane, q)
+                        if settles:
+                            loud, low = loudness(before[point], quiet[point]), loudness(watched, quiet[point])
+                            x = quiet_fraction(loud, low, 1e-9, work, lane, q, inner, slope, quiet[point])
+                            settled[point] = now + h * x
+                            if rest:
+                                outcome = DONE
+                        elif watched > quiet[point]:
+                            settled[point] = math.nan
+                        for c in range(3):
+                            inner[c] = work[NEW + c * LANES + lane]
+                            work[SLOPE + c * LANES + lane] = work[NEW_SLOPE + c * LANES + lane]
+                        if stopped:
+                            x = event_fraction(above[point], after, 4e-15, work, lane, q, inner, slope, quiet[point])
+                            inside(work, lane, q, x, inner, slope)
+                            then = now + h * x
+                            settled[point] = math.nan
+                            outcome = EVENT
+                        for c in range(3):
+                            work[Y + c * LANES + lane] = inner[c]
+                        above[point], before[point] = after, watched
+                        now = work[TIME + lane] = then
+                        work[BEFORE + lane] = h
+                        work[OLD + lane] = max(work[ERROR + lane], 1e-4)
+                        if explicit:
+                            if h * work[FASTEST + lane] > STIFF:
+                                changes = patience[point] == 0
+                                patience[point] -= 1
+                        elif past[point] == SMOOTH and h * work[FASTEST + lane] > 10.0 * SOFT:
+                            past[point] = HARD
+                        elif past[point] == HARD and wanted * work[FASTEST + lane] < SOFT:
+                            changes, wanted = True, LONGER * wanted
+                            past[point], patience[point] = SMOOTH, PATIENCE
+                elif vanishes(wanted, now):
+                    if explicit:
+                        changes, wanted, past[point] = True, h, NEVER
+                    else:
+                        outcome = STEP_TOO_SMALL if math.isfinite(work[ERROR + lane]) else NOT_FINITE
+                left = work[END + lane] - now
+                work[STEP + lane] = left if 1.01 * wanted >= left else wanted
+                if outcome < 0 and count[point] >= max_steps[point]:
                     outcome = MAX_STEPS
                 if outcome >= 0:
-                    finish(point, y, t, outcome, final, reached, code)
+                    code[point], way[point] = outcome, ENDED
+                elif changes:
+                    way[point] = IMPLICIT if explicit else EXPLICIT
+                if way[point] != mine:
+                    unload(work, lane, point, y, t, step, wanted)
                     point_of[lane] = -1
                     active -= 1
-                    work[_STEP + lane] = 1.0
+                    work[STEP + lane] = 1.0
+
+    @kernel
+    def integrate(start, p, t_end, rtol, atol, max_steps, quiet, rest, final, reached, settled, code):
+        points = t_end.size
+        work = np.zeros(ROWS)
+        step, above, before = np.empty(points), np.empty(points), np.empty(points)
+        way, past = np.empty(points, dtype=np.int64), np.empty(points, dtype=np.int64)
+        count, patience = np.zeros(points, dtype=np.int64), np.zeros(points, dtype=np.int64)
+        for i in range(points):
+            y0, y1, y2 = start[0, i], start[1, i], start[2, i]
+            p0, p1, p2, p3 = p[0, i], p[1, i], p[2, i], p[3, i]
+            f0, f1, f2 = rhs(y0, y1, y2, p0, p1, p2, p3)
+            before[i], above[i] = monitor(y0, y1, y2, f0, f1, f2), event(y0, y1, y2, p0, p1, p2, p3)
+            step[i] = first_step(y0, y1, y2, p0, p1, p2, p3, rtol[i], t_end[i])
+            final[0, i], final[1, i], final[2, i], reached[i] = y0, y1, y2, 0.0
+            settled[i] = 0.0 if before[i] <= quiet[i] else math.nan
+            way[i], past[i] = EXPLICIT, SMOOTH
+            if not math.isfinite(before[i] + above[i]):
+                way[i], code[i] = ENDED, NOT_FINITE
+            elif not t_end[i] > 0.0 or (rest and before[i] <= quiet[i]):
+                way[i], code[i] = ENDED, DONE
+        moving = True
+        while moving:
+            moving = False
+            for explicit in (True, False):
+                follow(
+                    explicit,
+                    work,
+                    start,
+                    p,
+                    t_end,
+                    rtol,
+                    atol,
+                    max_steps,
+                    quiet,
+                    rest,
+                    final,
+                    reached,
+                    step,
+                    way,
+                    past,
+                    patience,
+                    count,
+                    above,
+                    before,
+                    settled,
+                    code,
+                )
+            for i in range(points):
+                moving = moving or way[i] != ENDED
 
     return integrate

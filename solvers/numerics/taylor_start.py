@@ -17,8 +17,8 @@ from typing import Any
 import numpy as np
 
 from solvers.numerics.compile import FASTMATH, kernel
+from solvers.numerics.lanes import rough_power
 from solvers.numerics.outcome import DONE, MAX_STEPS
-from solvers.numerics.rosenbrock_lanes import rough_power
 from solvers.numerics.step_control import SAFETY, SHRINK, allowed, attainable
 
 TAYLOR_ORDER = 20

@@ -15,7 +15,7 @@ _GREEK = {
     "Gamma": "Γ", "gamma": "γ", "Omega": "Ω", "omega": "ω", "kappa": "κ", "eta": "η", "hbar": "ħ", "delta": "δ",
 }  # fmt: skip
 _LETTER = re.compile(rf"\b({'|'.join(_GREEK)})(?:_?(\d+|[a-z]{{1,2}}))?\b")
-_DIGITS = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
+_LOWERED = str.maketrans("0123456789aehijklmnoprstuvx", "₀₁₂₃₄₅₆₇₈₉ₐₑₕᵢⱼₖₗₘₙₒₚᵣₛₜᵤᵥₓ")
 _POWER = re.compile(r"\*\*(-?\d+)|\^(-?\d+)")
 _RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 _CUT = re.compile(r"[;,:(=]")
@@ -27,8 +27,8 @@ def unit_text(unit: str) -> str:
     """A unit in the notation of papers: `1/Gamma2` as 1/Γ₂, `1/time**2` as 1/time²."""
 
     def letter(match: re.Match[str]) -> str:
-        index = match[2] or ""
-        return _GREEK[match[1]] + (index.translate(_DIGITS) if index.isdigit() else f"_{index}" if index else "")
+        index = (match[2] or "").translate(_LOWERED)
+        return _GREEK[match[1]] + (f"_{index}" if index.isascii() and index else index)
 
     return _POWER.sub(lambda m: (m[1] or m[2]).translate(_RAISED), _LETTER.sub(letter, unit)).replace("*", "·")
 

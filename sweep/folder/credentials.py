@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from sweep.errors import RunError
+from sweep.extras import EXTRA_OF
 
 _OF_PROFILE = {
     "aws_access_key_id": "access_key_id",
@@ -64,7 +65,8 @@ def provider() -> Callable[[], Any] | None:
         from obstore.auth.boto3 import Boto3CredentialProvider
     except ModuleNotFoundError:
         raise RunError(
-            f"the AWS profile {_name()!r} gets its credentials by {entry}, for which boto3 is needed: pip install boto3"
+            f"the AWS profile {_name()!r} gets its credentials by {entry}, for which boto3 is needed: "
+            f"pip install 'spinsweep[{EXTRA_OF['boto3']}]'"
         ) from None
     try:
         made: Callable[[], Any] = Boto3CredentialProvider(boto3.Session(profile_name=_name()))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +18,8 @@ from sweep.spec.sweep_spec import METHOD, SOLVER
 
 if TYPE_CHECKING:
     import xarray
+
+Values = TypeVar("Values", "xarray.Dataset", "xarray.DataArray")
 
 
 def open(path: str | Path) -> xarray.Dataset:
@@ -50,6 +52,15 @@ def open(path: str | Path) -> xarray.Dataset:
         if array.attrs.get("units") == "1":  # CF: the same as none, and xarray would write [1] at its axes
             del array.attrs["units"]
     return dataset
+
+
+def loaded(data: Values) -> Values:
+    """The same with its values in memory; RunError where a chunk cannot be decoded."""
+    try:
+        return data.load()
+    except (RuntimeError, ValueError, OSError) as error:  # of a codec, of a shape, of a file
+        name = getattr(data, "name", None) or ", ".join(str(name) for name in getattr(data, "data_vars", ()))
+        raise RunError(f"the values of {name} cannot be read: a chunk is damaged ({error})", REPAIR) from error
 
 
 def dimension_named(name: str, names: Iterable[Hashable]) -> str:

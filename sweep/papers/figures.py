@@ -75,7 +75,8 @@ class Claim:
     """What a panel is said to show.
 
     `stated` is a number, some numbers, True for a statement that holds or does not, or a text of what cannot be computed; `ours` finds it in the data and
-    `printed` the same by the equations as they are printed. Numbers agree within `tolerance` and four standard errors.
+    `printed` the same by the equations as they are printed. Numbers agree within `tolerance`, `share` of what is stated and four
+    standard errors.
     `why` explains a difference; `cannot` says why there is nothing to compute, in which case `ours` is absent.
     """
 
@@ -88,6 +89,7 @@ class Claim:
     printed: Callable[[Data], Any] | None = None
     why: str = ""
     cannot: str = ""
+    share: float = 0.0
 
 
 @dataclass(frozen=True)

@@ -46,6 +46,53 @@ def _closed(data: Data) -> Found:
     return Found(bool(np.abs(fields).max() < 0.01), text=f"at most {float(np.abs(fields).max()):.1g}")
 
 
+def _edge(name: str) -> Any:
+    """The field between the last and the first that lead to either sign of M_z at t = 160 from near the pole."""
+
+    def find(data: Data) -> float:
+        M = data[name].M_final.sel(axis="z").squeeze().sortby("B_z")
+        first = int(np.argmax(M.values > 0))
+        return float(M.B_z.values[first - 1 : first + 1].mean())
+
+    return find
+
+
+def _restarted(name: str, V_z: float, low: float, high: float, across: float = 0.0) -> Sweep:
+    return Sweep(
+        f"heisenberg_fig2_{name}",
+        "heisenberg_fig2a",
+        values={"V_z": V_z, "B_x": across, "B_y": across, "phi0": 0.0, "times": [160.0]},
+        axes={"B_z": {"linspace": [low, high, 31]}},
+    )
+
+
+_RESTARTS = (
+    _restarted("finite", 0.5, -0.53, -0.50),
+    _restarted("kept_1", 1.5, 0.0, 0.03, 1.0),
+    _restarted("kept_2", 2.0, -0.136, -0.106, 1.0),
+    _restarted("kept_3", 3.0, -0.67, -0.64, 1.0),
+)
+_GILBERT = Sweep(
+    "heisenberg_fig2a_gilbert",
+    "heisenberg_fig2a",
+    values={"method": ["landau_lifshitz_gilbert"], "times": {"linspace": [0.0, 10.0, 101]}},
+    axes={"V_z": {"values": [1.0]}},
+)
+_SLOWER = Sweep(
+    "heisenberg_fig2a_slower",
+    "heisenberg_fig2a",
+    values={"times": {"linspace": [0.0, 8.0, 101]}},
+    axes={"V_z": {"values": [1.0]}},
+)
+"""The Landau-Lifshitz equation at 0.8 times the times of `_GILBERT`."""
+
+
+def _mapped(data: Data) -> Found:
+    one, other = (data[name.name].M.squeeze(drop=True).values for name in (_GILBERT, _SLOWER))
+    off = float(np.abs(one - other).max())
+    return Found(off < 1e-7, text=f"M differs by at most {off:.0e} up to t = 10")
+
+
 def _in_time(axes: Axes, one: Any, panel: str, title: str) -> None:
     for k, a in enumerate("xyz"):
         axes.plot(one.time, one.M.sel(axis=a, V_z=1.0), color=CYCLE[k], label=f"$M_{a}$, $V_z = 1$")
@@ -91,6 +138,9 @@ FIGURE_2 = Figure(
         Sweep("heisenberg_fig2b", smoke={"rtol": 1e-9}),
         Sweep("heisenberg_fig2c"),
         Sweep("heisenberg_fig2d", smoke={"rtol": 1e-9}),
+        *_RESTARTS,
+        _GILBERT,
+        _SLOWER,
         Sweep("heisenberg_fig2c_long", "heisenberg_fig2c", values={"times": [400.0]}),
     ),
     (
@@ -98,6 +148,9 @@ FIGURE_2 = Figure(
         Claim("a", "|M| is constant", True, _conserved),
         Claim("a", "time of M_z = 0 at V_z = 0.5 and 1", (4.0548, 5.5524), lambda data: data["heisenberg_fig2a"].flip_time.values, 1e-4, REFERENCE),
         Claim("b", "the field that flips is -m_z V_z, at V_z = 0.5 and 1", (0.5 * _TILT, _TILT), _coercive("heisenberg_fig2b", "fixed_start", 0.5, 1.0), 0.011),
+        Claim("a", "Gilbert's equation at gamma = 1, alpha = .5 is that of Landau and Lifshitz with gamma/(1 + alpha^2) and the same alpha (the printed map is another)", True, _mapped, by=REFERENCE),
+        Claim("a", "(20), Bloch and Bloembergen, from (18): exact for V = 0 only, off by 0.29 at V_z = 0.8", "", by=REFERENCE, cannot="for a random state that is not stated; the method bloch_bloembergen has the printed equation"),
+        Claim("b", "the field that flips within t = 160, V_z = 0.5 (steps of 1e-3): lower, as the flip is slow", -0.5155, _edge("heisenberg_fig2_finite"), 1e-3, REFERENCE),
         Claim("b", "the loop is wider for larger V_z", True, _wider),
         Claim("b", "coercive field by restarts, V_z = 0.5 and 1", (0.49846, 0.99692), _coercive("heisenberg_fig2b", "fixed_start", 0.5, 1.0), 0.011, REFERENCE),
         Claim("b", "coercive field followed adiabatically, V_z = 0.5 and 1", (0.5, 1.0), _coercive("heisenberg_fig2b", "continuation", 0.5, 1.0), 0.011, REFERENCE),
@@ -108,6 +161,7 @@ FIGURE_2 = Figure(
         Claim("d", "no coercive field at V_z = 0.5 and 1", True, _closed),
         Claim("d", "coercive field followed adiabatically, V_z = 1.5, 2, 3", (0.0113, 0.1874, 0.7428), _coercive("heisenberg_fig2d", "continuation", 1.5, 2.0, 3.0), 0.011, REFERENCE),
         Claim("d", "coercive field by restarts, V_z = 2 and 3", (0.1212, 0.6559), _coercive("heisenberg_fig2d", "fixed_start", 2.0, 3.0), 0.02, REFERENCE),
+        Claim("d", "M_z stays up to t = 160 from near the pole above B_z, V_z = 1.5, 2, 3 (steps of 1e-3)", (0.0118, -0.1212, -0.6559), lambda data: [_edge(f"heisenberg_fig2_kept_{k}")(data) for k in (1, 2, 3)], 1e-3, REFERENCE),
     ),
     _draw,
     (11.0, 7.0),

@@ -1,4 +1,5 @@
-"""Collective spins by phase-space trajectories, of Huber, Kirton and Rabl: Figs. 1 to 4 (5 to 7 are in `squeezing_and_chain`).
+"""Collective spins by phase-space trajectories, of Huber, Kirton and Rabl: Figs. 1 to 7 (4 is in `driven_spin`, 5 to 7 in
+`squeezing_and_chain`).
 
 Lines are exact, points are means over trajectories with their standard errors.
 """
@@ -10,15 +11,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from sweep.papers.drawing import legend, letter, points
+from sweep.papers.driven_spin import FEW, FIGURE_4, WAYS
 from sweep.papers.figures import REFERENCE, Claim, Data, Figure, Found, Paper, Sweep
 from sweep.papers.squeezing_and_chain import FIGURE_5, FIGURE_6, FIGURE_7
-from sweep.pictures.colours import CYCLE
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure as Canvas
 
-WAYS = {"P": CYCLE[0], "wigner": CYCLE[1], "Q": CYCLE[2]}
-FEW = {"trajectories": 400}
 _BIAS = "the method drops derivatives that change the spin length; the bias is 5 to 9 % of S at S = 10"
 
 
@@ -58,6 +57,19 @@ def _length(data: Data, S: float) -> tuple[float, float, float]:
     one = data["phase_space_fig1"].sel(solver="twoqs", distribution="wigner", S=S)
     mean, spread = one.length_mean.values, np.sqrt(one.length_variance.values) / one.length_mean.values
     return float(np.abs(mean / mean[0] - 1).max()), float(spread[0]), float(spread[-1])
+
+
+def _kept_length(data: Data) -> Found:
+    """Mean N at the end over that at the start, S = 10 and 100, and its standard error."""
+    values, errors = [], []
+    for name, S, at_least in (
+        ("phase_space_fig1_many", 10.0, 16_000),
+        ("phase_space_fig1", 100.0, FEW["trajectories"]),
+    ):
+        one = data[name].sel(solver="twoqs", distribution="wigner", S=S)
+        values.append(float(one.length_mean[-1] / one.length_mean[0]))
+        errors.append(float(np.sqrt(one.length_variance[-1] / at_least) / one.length_mean[0]))
+    return Found(values, errors)
 
 
 def _blind(data: Data) -> Found:
@@ -111,6 +123,12 @@ _KEEPING = Sweep(
     axes={"distribution": {"values": ["wigner"]}},
     smoke=FEW,
 )
+_MANY_STARTS = Sweep(
+    "phase_space_fig1_many",
+    "phase_space_fig1",
+    values={"trajectories": 16_000},
+    axes={"S": {"values": [10.0]}},
+)
 _KEEPING_DRIVEN = Sweep(
     "phase_space_fig3_conserving",
     "phase_space_fig3",
@@ -144,9 +162,9 @@ FIGURE_1 = Figure(
     "phase_space-fig1",
     "Collective decay from up",
     {"": "S_z in time, S = 10 and 100, for three distributions"},
-    (Sweep("phase_space_fig1", smoke=FEW), Sweep("phase_space_fig1_fine", "phase_space_fig1", values={"trajectories": 2, "times": {"linspace": [0.0, 4.0, 401]}}, axes={"distribution": {"values": ["wigner"]}}), _KEEPING, _SPREAD, _GAIN),
+    (Sweep("phase_space_fig1", smoke=FEW), Sweep("phase_space_fig1_fine", "phase_space_fig1", values={"trajectories": 2, "times": {"linspace": [0.0, 4.0, 401]}}, axes={"distribution": {"values": ["wigner"]}}), _MANY_STARTS, _KEEPING, _SPREAD, _GAIN),
     (
-        Claim("", "S = 10: trajectories follow the exact curve very accurately (within 3 % of S)", True, lambda data: _within(data, "phase_space_fig1", "z", 8.0, 0.03, S=10.0), why=_BIAS),
+        Claim("", "S = 10: trajectories follow the exact curve very accurately (within 3 % of S)", True, lambda data: _within(data, "phase_space_fig1_many", "z", 8.0, 0.03, S=10.0), why=_BIAS),
         Claim("", "S = 100: excellent agreement (within 2 % of S)", True, lambda data: _within(data, "phase_space_fig1", "z", 8.0, 0.02, S=100.0)),
         Claim("", "monitoring the mean of N tracks errors (it moves by 5 %)", True, _blind, why="mean N stays; its variance grows and is the monitor to use"),
         Claim("", "exact S_z = 0 at Gamma t, S = 10, 100", (1.692, 2.885), lambda data: [_crossing({"phase_space_fig1": data["phase_space_fig1_fine"]}, S) for S in (10.0, 100.0)], 2e-3, REFERENCE),
@@ -156,6 +174,7 @@ FIGURE_1 = Figure(
         Claim("", "conserving variant from a ring, S = 10 and 100: off by .01 to .02 and .004 to .008 [S]", (0.015, 0.006), _worst("phase_space_fig1_conserving", 8.0, 10.0, 100.0), 0.005, REFERENCE),
         Claim("", "conserving variant from a coherent state, S = 10 [S]", 0.055, _worst("phase_space_fig1_conserving_coherent", 8.0, 10.0), 0.005, REFERENCE),
         Claim("", "gain D[S+] from down, S = 100, 500 trajectories: off by at most [S]", 0.021, _worst("phase_space_fig1_gain", 8.0, 100.0), 0.005, REFERENCE),
+        Claim("", "S = 10 and 100: mean N at Gamma t = 8 over that at the start, Wigner", (1.001, 1.003), _kept_length, 0.003, REFERENCE),
         Claim("", "S = 10: std N/N at the start and at Gamma t = 8", (0.21, 0.39), lambda data: _length(data, 10.0)[1:], 0.03, REFERENCE),
         Claim("", "S = 100: the same", (0.07, 0.13), lambda data: _length(data, 100.0)[1:], 0.015, REFERENCE),
         Claim("", "the root of negative numbers (k = 0) matters for small S: switch the noise off", "", cannot="a choice inside the step of the method; it is clipped at zero here"),
@@ -217,182 +236,6 @@ FIGURE_3 = Figure(
     (13.0, 4.0),
 )  # fmt: skip
 
-
-def _rest(variable: str, axis: str, solver: str, start: str, *Omega: float) -> Any:
-    def find(data: Data) -> Found:
-        one = data["phase_space_fig4"].sel(solver=solver, start=start).sel(Omega=list(Omega), method="nearest")
-        power = 1 if variable == "mean" else 2
-        where = {"axis": axis} if power == 1 else {"axis": axis, "axis2": axis}
-        scale = float(one.S) ** power
-        values = (one[variable].sel(where) / scale).values
-        error = (one[f"{variable}_sem"].sel(where) / scale).values if solver == "twoqs" else 0.0
-        return Found(values, error)
-
-    return find
-
-
-def _near(
-    start: str, solver: str, Omega: float, axes: str, moments: str = "", ways: tuple[str, ...] = ("wigner",)
-) -> Any:
-    """Means S_a/S and then moments S_a^2/S^2 next to the transition, for each distribution in turn."""
-
-    def find(data: Data) -> Found:
-        one = data["phase_space_fig4_near"].sel(solver=solver, start=start, Omega=Omega)
-        S = float(one.S)
-        values, errors = [], []
-        for way in ways:
-            part = one.sel(distribution=way)
-            for name, chosen, scale in (("mean", axes, S), ("second", moments, S**2)):
-                for a in chosen:
-                    where = {"axis": a} if name == "mean" else {"axis": a, "axis2": a}
-                    values.append(float(part[name].sel(where)) / scale)
-                    errors.append(float(part[f"{name}_sem"].sel(where)) / scale if solver == "twoqs" else 0.0)
-        return Found(values, errors)
-
-    return find
-
-
-def _kept(data: Data) -> Found:
-    one = data["phase_space_fig4_conserving"].sel(solver="twoqs", axis=["y", "z"]).squeeze()
-    return Found(one["mean"].values / float(one.S), one.mean_sem.values / float(one.S))
-
-
-def _diagonal(one: Any, axes: str) -> list[float]:
-    return [float(one.sel(axis=a, axis2=a)) / float(one.S) ** 2 for a in axes]
-
-
-def _late(variant: str) -> Any:
-    """S_x^2/S^2 and S_z^2/S^2 of a short spin after a long time."""
-
-    def find(data: Data) -> Found:
-        one = data["phase_space_fig4_late"].sel(solver="twoqs", variant=variant).squeeze()
-        return Found(_diagonal(one.second, "xz"), _diagonal(one.second_sem, "xz"))
-
-    return find
-
-
-def _late_exact(data: Data) -> list[float]:
-    return _diagonal(data["phase_space_fig4_late_exact"].second.isel(time=-1).squeeze(), "xz")
-
-
-def _wandering(data: Data) -> list[float]:
-    """Least and largest Var N/N^2 over four drives beyond the transition, N = 2S."""
-    one = data["phase_space_fig4_fifty"]
-    found = one.length_variance.values / (2 * float(one.S)) ** 2
-    return [float(found.min()), float(found.max())]
-
-
-def _matches(start: str, fields: tuple[float, ...], most: float) -> Any:
-    """Whether second moments are within `most` S^2 of the exact ones."""
-
-    def check(data: Data) -> Found:
-        off = 0.0
-        for axis in "xyz":
-            exact = _rest("second", axis, "analytic", "down", *fields)(data).value
-            off = max(off, float(np.abs(_rest("second", axis, "twoqs", start, *fields)(data).value - exact).max()))
-        return Found(off < most, text=f"off by at most {off:.3f} S^2")
-
-    return check
-
-
-def _third(data: Data) -> Found:
-    values = [_rest("second", axis, "analytic", "down", 1.5, 3.0)(data).value for axis in "xyz"]
-    off = float(np.abs(np.array(values) - 1 / 3).max())
-    return Found(
-        off < 0.05,
-        text="; ".join(f"<S_{a}^2> {v[0]:.3f}, {v[1]:.3f}" for a, v in zip("xyz", values, strict=True))
-        + " at Omega = 1.5, 3",
-    )
-
-
-def _transition(data: Data) -> Found:
-    one = data["phase_space_fig4"]["mean"].sel(solver="mean_field", axis="z", start="down") / float(
-        data["phase_space_fig4"].S
-    )
-    below = one.sel(Omega=slice(0.0, 0.95))
-    off = float(np.abs(below.values + np.sqrt(1 - below.Omega.values**2)).max())
-    return Found(off < 1e-3, text=f"-sqrt(1 - (Omega/Gamma)^2) below Omega = Gamma within {off:.0e}")
-
-
-def _draw_4(canvas: Canvas, data: Data) -> None:
-    one = data["phase_space_fig4"]
-    S = float(one.S)
-    left, *right = canvas.subplots(1, 4)
-    exact = one.sel(solver="analytic", start="down")
-    for k, a in enumerate("xyz"):
-        left.plot(exact.Omega, exact["mean"].sel(axis=a) / S, color=CYCLE[k], label=rf"$\langle S_{a}\rangle/S$")
-        part = one.sel(solver="twoqs", start="down", axis=a)
-        points(left, part.Omega, part["mean"] / S, part.mean_sem / S, color=CYCLE[k])
-        for panel, start in zip(right, ("down", "ramp", "isotropic"), strict=True):
-            panel.plot(
-                exact.Omega,
-                exact.second.sel(axis=a, axis2=a) / S**2,
-                color=CYCLE[k],
-                label=rf"$\langle S_{a}^2\rangle/S^2$",
-            )
-            part = one.sel(solver="twoqs", start=start, axis=a, axis2=a)
-            points(panel, part.Omega, part.second / S**2, part.second_sem / S**2, color=CYCLE[k])
-            letter(panel, "b" if start == "down" else "", f"start: {start}")
-    letter(left, "a", "start: down")
-    for panel in (left, *right):
-        panel.set_xlabel(r"drive $\Omega/\Gamma$")
-    for panel in (left, right[1]):
-        panel.legend(loc="upper center", bbox_to_anchor=(0.5, -0.17), ncols=3, fontsize="medium", frameon=False)
-    left.set_ylabel("mean spin")
-    right[0].set_ylabel("second moments")
-
-
-_MIXED = (1.5, 2.0, 3.0)
-_SLOW = "beyond the transition the exact gap is 0.5 to 0.75 Gamma/S, so that at t = 50 moments are not relaxed; starts in random directions give the claim"
-FIGURE_4 = Figure(
-    "phase_space-fig4",
-    "Driven spin at rest, S = 1000, t = 40 to 50",
-    {"a": "mean spin over the drive", "b": "second moments over the drive, from three starts"},
-    (
-        Sweep("phase_space_fig4", smoke_axes={"Omega": {"values": [0.0, 0.3, 0.5, 0.8, 1.0, 1.5, 2.0, 3.0]}}),
-        Sweep("phase_space_fig4_near", "phase_space_fig4", values={"method": ["analytic", "twoqs"], "trajectories": 1000}, axes={"Omega": {"values": [0.8, 0.95, 1.1]}, "start": {"values": ["down", "isotropic"]}, "distribution": {"values": list(WAYS)}}, smoke=FEW),
-        Sweep("phase_space_fig4_conserving", "phase_space_fig4", values={"method": ["twoqs"], "variant": "conserving"}, axes={"Omega": {"values": [1.0]}, "start": {"values": ["down"]}}, smoke=FEW),
-        Sweep("phase_space_fig4_fifty", "phase_space_fig4", values={"method": ["twoqs"], "t_relax": 49.5, "t_average": 0.5}, axes={"Omega": {"values": [1.1, 1.5, 2.0, 3.0]}, "start": {"values": ["down"]}}, smoke=FEW),
-        Sweep("phase_space_fig4_late", "phase_space_fig4", values={"method": ["twoqs"], "S": 30.0, "t_relax": 100.0, "t_average": 1.0}, axes={"Omega": {"values": [2.0]}, "start": {"values": ["down"]}, "variant": {"values": ["positive_diffusion", "conserving"]}}),
-        Sweep("phase_space_fig4_late_exact", "phase_space_fig3", values={"method": ["exact"], "times": [0.0, 100.0]}, axes={"S": {"values": [30.0]}, "Omega": {"values": [2.0]}, "distribution": {"values": ["wigner"]}}, keep=("second",)),
-    ),
-    (
-        Claim("a", "mean field: a transition at Omega = Gamma", True, _transition),
-        Claim("a", "below it the trajectories match: S_y/S at Omega = .8", 0.8, _rest("mean", "y", "twoqs", "down", 0.8), 0.02),
-        Claim("a", "some inaccuracies at Omega = Gamma (S_y off by more than 5 %)", True, lambda data: Found(abs(float(_rest("mean", "y", "twoqs", "down", 1.0)(data).value[0]) - float(_rest("mean", "y", "analytic", "down", 1.0)(data).value[0])) > 0.05, text=f"{float(_rest('mean', 'y', 'twoqs', 'down', 1.0)(data).value[0]):.2f} against {float(_rest('mean', 'y', 'analytic', 'down', 1.0)(data).value[0]):.3f}")),
-        Claim("a", "exact S_z/S at Omega = .5, 1, 1.5", (-0.866, -0.040, -0.0003), _rest("mean", "z", "analytic", "down", 0.5, 1.0, 1.5), 6e-4, REFERENCE),
-        Claim("a", "trajectories at Omega = 1: S_y/S; S_z/S", (0.80, -0.21), lambda data: Found([float(_rest("mean", a, "twoqs", "down", 1.0)(data).value[0]) for a in "yz"]), 0.04, REFERENCE),
-        Claim("a", "Omega = .8: S_y/S, S_z/S, exact", (0.800, -0.600), _near("down", "analytic", 0.8, "yz"), 6e-4, REFERENCE),
-        Claim("a", "the same, trajectories, P, Wigner, Q", (0.795, -0.596, 0.792, -0.577, 0.800, -0.598), _near("down", "twoqs", 0.8, "yz", ways=tuple(WAYS)), 0.01, REFERENCE),
-        Claim("a", "Omega = .95: S_y/S, exact", 0.950, _near("down", "analytic", 0.95, "y"), 6e-4, REFERENCE),
-        Claim("a", "the same, trajectories: .84 to .87 for P, Wigner, Q", (0.855,) * 3, _near("down", "twoqs", 0.95, "y", ways=tuple(WAYS)), 0.02, REFERENCE),
-        Claim("a", "Omega = 1, conserving variant: S_y/S, S_z/S (at t = 50)", (0.938, -0.094), _kept, 0.015, REFERENCE),
-        Claim("a", "Omega = 1.1: S_y/S, exact", 0.736, _near("down", "analytic", 1.1, "y"), 6e-4, REFERENCE),
-        Claim("a", "the same from random directions, Wigner", 0.800, _near("isotropic", "twoqs", 1.1, "y"), 0.02, REFERENCE),
-        Claim("a", "exact S_y/S at Omega = 1.5, 2, 3", (0.479, 0.346, 0.226), _rest("mean", "y", "analytic", "down", *_MIXED), 6e-4, REFERENCE),
-        Claim("a", "from random directions: S_y/S", (0.499, 0.337, 0.223), _rest("mean", "y", "twoqs", "isotropic", *_MIXED), 0.03, REFERENCE),
-        Claim("b", "from down: minor deviations beyond the transition (0.05 S^2)", True, _matches("down", _MIXED, 0.05), why=_SLOW),
-        Claim("b", "from random directions: minor deviations (0.06 S^2)", True, _matches("isotropic", _MIXED, 0.06), by=REFERENCE),
-        Claim("b", "all second moments are about S^2/3 beyond the transition (within 0.05)", True, _third, why="only asymptotically in the drive"),
-        Claim("b", "exact S_x^2/S^2 at Omega = 1.5, 2, 3", (0.227, 0.276, 0.309), _rest("second", "x", "analytic", "down", *_MIXED), 6e-4, REFERENCE),
-        Claim("b", "exact S_y^2/S^2", (0.492, 0.417, 0.369), _rest("second", "y", "analytic", "down", *_MIXED), 6e-4, REFERENCE),
-        Claim("b", "exact S_z^2/S^2", (0.282, 0.308, 0.323), _rest("second", "z", "analytic", "down", *_MIXED), 6e-4, REFERENCE),
-        Claim("b", "from down: S_x^2/S^2 of trajectories", (0.06, 0.045, 0.04), _rest("second", "x", "twoqs", "down", *_MIXED), 0.015, REFERENCE),
-        Claim("b", "from down: S_y^2/S^2", (0.56, 0.545, 0.515), _rest("second", "y", "twoqs", "down", *_MIXED), 0.03, REFERENCE),
-        Claim("b", "from down: S_z^2/S^2", (0.38, 0.46, 0.48), _rest("second", "z", "twoqs", "down", *_MIXED), 0.03, REFERENCE),
-        Claim("b", "from random directions: S_x^2/S^2", (0.222, 0.284, 0.313), _rest("second", "x", "twoqs", "isotropic", *_MIXED), 0.03, REFERENCE),
-        Claim("b", "from random directions: S_y^2/S^2", (0.533, 0.419, 0.377), _rest("second", "y", "twoqs", "isotropic", *_MIXED), 0.03, REFERENCE),
-        Claim("b", "from random directions: S_z^2/S^2", (0.275, 0.300, 0.323), _rest("second", "z", "twoqs", "isotropic", *_MIXED), 0.03, REFERENCE),
-        Claim("b", "Omega = 1.1: S_x^2/S^2, S_y^2/S^2, S_z^2/S^2, exact", (0.110, 0.699, 0.192), _near("down", "analytic", 1.1, "", "xyz"), 6e-4, REFERENCE),
-        Claim("b", "the same from random directions, Wigner", (0.077, 0.800, 0.192), _near("isotropic", "twoqs", 1.1, "", "xyz"), 0.03, REFERENCE),
-        Claim("b", "from down: Var N/N^2 at t = 50, least and largest for Omega = 1.1 to 3", (0.014, 0.018), _wandering, 0.002, REFERENCE),
-        Claim("b", "S = 30, Omega = 2, t = 100: S_x^2/S^2, S_z^2/S^2, exact", (0.277, 0.312), _late_exact, 6e-4, REFERENCE),
-        Claim("b", "the same, conserving variant", (0.271, 0.320), _late("conserving"), 0.01, REFERENCE),
-        Claim("b", "the same, the paper's equations", (0.144, 1.782), _late("positive_diffusion"), 0.02, REFERENCE),
-    ),
-    _draw_4,
-    (14.0, 4.4),
-)  # fmt: skip
 
 PAPER = Paper(
     "phase_space",

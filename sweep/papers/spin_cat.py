@@ -1,4 +1,4 @@
-"""Spin cats and synchronised spin ensembles of Mok, Kwek and Touzard: Figs. 1 to 4."""
+"""Spin cats and synchronised spin ensembles of Mok, Kwek and Touzard: Figs. 1 to 4 (Fig. 4 is in `synchronisation`)."""
 
 from __future__ import annotations
 
@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from sweep.papers.drawing import legend, legend_below, letter, points
+from sweep.papers.drawing import legend, letter, points
 from sweep.papers.figures import REFERENCE, Claim, Data, Figure, Found, Paper, Sweep
+from sweep.papers.synchronisation import FIGURE_4
 from sweep.pictures.colours import CYCLE
 
 if TYPE_CHECKING:
@@ -15,8 +16,6 @@ if TYPE_CHECKING:
 
 STATES = {"coherent": "spin coherent", "even": "even cat", "odd": "odd cat"}
 ALPHA_SQUARED = 0.25
-PAPER_A, PAPER_B = 0.03125, 2.2077
-"""Axes of the ellipse of Fig. 4, in units of N."""
 
 # Fig. 1
 
@@ -98,6 +97,11 @@ def _undisturbed(data: Data) -> Any:
     return one.sel(parity=["even", "odd"]).values
 
 
+def _at_rest(data: Data) -> list[float]:
+    found = data["spin_cat_rest"].fidelity.sel(eta=0.2, method="nearest").sel(parity=["even", "odd"]).values
+    return [*found.tolist(), *np.sqrt(found).tolist()]
+
+
 def _kept(delta: float, parity: str) -> Any:
     def find(data: Data) -> Found:
         one = data["spin_cat_fig2"].fidelity.sel(delta=delta, parity=parity).isel(time=-1)
@@ -130,11 +134,16 @@ FIGURE_2 = Figure(
     {"": "mean fidelity in time, even and odd, two widths"},
     (
         Sweep("spin_cat_fig2", smoke={"times": [0.0, 100.0, 200.0], "rtol": 1e-5, "atol": 1e-7}, smoke_axes={"realisation": {"values": [0, 1]}}),
+        Sweep("spin_cat_rest", smoke_axes={"eta": {"values": [0.2]}}),
         Sweep("spin_cat_fig2_pure", "spin_cat_fig2", axes={"delta": {"values": [0.0]}, "realisation": {"values": [0]}}, smoke={"times": [0.0, 200.0], "rtol": 1e-6, "atol": 1e-8}),
     ),
     (
         Claim("", "without detunings: even, odd", (0.998, 0.995), _undisturbed, 5e-4),
         Claim("", "without detunings: even, odd", (0.99790, 0.99480), _undisturbed, 1e-5, REFERENCE),
+        Claim("", "the same of the states at rest, and the root of it, which the paper does not mean", (0.99790, 0.99480, 0.9989, 0.9974), _at_rest, 6e-5, REFERENCE),
+        Claim("", "the even state at rest is slightly mixed: purity", 0.999997, lambda data: float(data["spin_cat_rest"].purity.sel(eta=0.2, method="nearest").sel(parity="even")), 6e-7, REFERENCE),
+        Claim("", "the same with theta = 2 |alpha|/sqrt(N) in the place of tan(theta/2): .99850, .99541", "", by=REFERENCE, cannot="the models here start from tan(theta/2) = |alpha|/sqrt(N)"),
+        Claim("", "strength of interference cos^(4N)(theta)", "", cannot="a property of two states, not of a run; correct is cos^(2N): .20867 for N = 6, theta = 0.5"),
         Claim("", "width 1e-2, even, at Gamma2 t = 200 (10 draws; 3 of its standard errors)", 0.74, _kept(0.01, "even"), 0.09),
         Claim("", "width 1e-2, odd (the same)", 0.1, _kept(0.01, "odd"), 0.12),
         Claim("", "width 1e-2, even, mean of 10 other draws", 0.792, _kept(0.01, "even"), 0.076, REFERENCE),
@@ -198,6 +207,26 @@ def _quanta(data: Data, picture: int) -> float:
     return float(np.sum(W * (x[:, None] ** 2 + x[None, :] ** 2) / 2) * step**2 - 0.5)
 
 
+def _classical(data: Data) -> Found:
+    one = data["spin_cat_fig3"].plateau.sel(eta=[0.5, 1.0, 2.0, 5.0, 6.25, 8.0, 10.0], method="nearest")
+    off = np.abs(np.sqrt(50 * (1 - np.sqrt(1 - 0.08 * one.eta.values))) / one.values - 1)
+    text = f"off by at most {100 * off[:-1].max():.2f} %, and by {100 * off[-1]:.2f} % at eta = 10"
+    return Found(bool(off[:-1].max() < 0.0025 and off[-1] < 0.0075), text=text)
+
+
+_COARSE = Sweep(
+    "spin_cat_wigner_coarse",
+    "spin_cat_wigner",
+    values={"x_max": 6.5, "n_x": 53},
+)
+
+
+def _on_the_ray(data: Data) -> float:
+    """W where a = |alpha| exp(-i pi/4), |alpha| = 3.25: at x = -p = 3.25, up to a step of the grid."""
+    W = data["spin_cat_wigner_coarse"].wigner.isel(picture=0).transpose("x", "p").values
+    return float(W[39, 13])
+
+
 def _blobs(data: Data) -> Found:
     (one, other), (two, too) = _maxima(data, 0), _maxima(data, 2)
     text = f"eta = 5: {one[0]:.3f} and {abs(other[0]):.0e}; eta = 12: {two[0]:.3f} and {too[0]:.3f}"
@@ -237,6 +266,7 @@ FIGURE_3 = Figure(
     (
         Sweep("spin_cat_fig3", smoke_axes={"eta": {"values": [0.5, 1.0, 2.0, 3.0, 5.0, 6.25, 8.0, 9.0, 9.25, 9.5, 9.75, 10.0, 10.25, 10.5, 10.75, 11.0, 11.25, 12.0, 12.5, 12.75, 13.0]}}),
         Sweep("spin_cat_wigner", smoke={"n_x": 161}),
+        _COARSE,
     ),
     (
         Claim("top", "mean field ends at eta = N/16 = 6.25", 6.25, lambda data: 100 / 16 if np.isnan(_mean_field(6.2501, 100)) and not np.isnan(_mean_field(6.25, 100)) else np.nan, 1e-12),
@@ -244,138 +274,18 @@ FIGURE_3 = Figure(
         Claim("top", "the amplitude drops near eta = 10 (at T = 1e3)", 10.0, lambda data: _half_heights(data)[2], 0.6),
         Claim("top", "half of the largest amplitude is left at, T = 10 to 1e5", (12.6, 11.2, 10.5, 9.9, 9.5), _half_heights, 0.1, REFERENCE),
         Claim("top", "plateau at eta = .5, 1, 2, 5, 6.25, 8, 9, 10", (1.005, 1.429, 2.044, 3.360, 3.831, 4.483, 4.871, 5.294), _plateau(0.5, 1.0, 2.0, 5.0, 6.25, 8.0, 9.0, 10.0), 6e-4, REFERENCE),
-        Claim("top", "its decay rate at eta = 9, 10, 11, 12, 13", (5.0e-7, 9.09e-5, 3.88e-3, 3.74e-2, 0.109), lambda data: np.abs(data["spin_cat_fig3"].coherence_rate.sel(eta=[9.0, 10.0, 11.0, 12.0, 13.0], method="nearest").values), 5e-4, REFERENCE),
+        Claim("top", "its decay rate at eta = 8, 9, 10, 10.5, 11, 12, 13", (5.9e-10, 5.0e-7, 9.09e-5, 7.13e-4, 3.88e-3, 3.74e-2, 0.109), lambda data: np.abs(data["spin_cat_fig3"].coherence_rate.sel(eta=[8.0, 9.0, 10.0, 10.5, 11.0, 12.0, 13.0], method="nearest").values), 0.0, REFERENCE, share=0.01),
+        Claim("top", "sqrt(N n), n = (1 - sqrt(1 - 8 eta/N))/2, of a classical spin of conserved length: within 0.25 % up to eta = 8, 0.7 % at 10", True, _classical, by=REFERENCE),
+        Claim("top", "excited share of the spins at eta = 5, exact and by (25)", (0.1129, 0.138), lambda data: [_quanta(data, 0) / 100, (1 - np.sqrt(1 - 16 * 0.05)) / 4], 6e-4, REFERENCE),
         Claim("top", "mean field at its end", 3.464, lambda data: float(_mean_field(6.25, 100)), 6e-4, REFERENCE),
         Claim("bottom", "one blob at eta = 5, two, pi apart, at eta = 12", True, _blobs),
-        Claim("bottom", "eta = 5: largest W", 0.3117, lambda data: _maxima(data, 0)[0][0], 0.01, REFERENCE),
+        Claim("bottom", "eta = 5: W at |alpha| = 3.25 on the ray of phase -pi/4, where a coarse grid has its largest", 0.3117, _on_the_ray, 6e-5, REFERENCE),
         Claim("bottom", "radius of the maximum, eta = 5; eta = 12, both sides", (3.25, 6.25, 6.25), lambda data: [_maxima(data, 0)[0][1], *(m[1] for m in _maxima(data, 2))], 0.15, REFERENCE),
         Claim("bottom", "quanta at eta = 5 and 12", (11.292, 41.26), lambda data: [_quanta(data, 0), _quanta(data, 2)], 0.05, REFERENCE),
         Claim("bottom", "eta = 12: T = 20: largest W and that opposite; T = 1000: both", (0.185, 0.065, 0.125, 0.125), lambda data: [*sorted((m[0] for m in _maxima(data, 1)), reverse=True), *(m[0] for m in _maxima(data, 2))], 0.004, REFERENCE),
     ),
     _draw_3,
     (10.5, 7.6),
-)  # fmt: skip
-
-# Fig. 4
-
-HEIGHTS = {0.004: 0.0358, 0.007: 0.0458, 0.01: 0.0530, 0.014: 0.0599, 0.018: 0.0646, 0.022: 0.0676, 0.026: 0.0693, 0.03: 0.0697, 0.034: 0.0689, 0.038: 0.0670, 0.042: 0.0639, 0.046: 0.0594, 0.05: 0.0534, 0.054: 0.0451, 0.057: 0.0369, 0.06: 0.0250}  # fmt: skip
-
-
-def ellipse(h: Any, a: float, b: float) -> Any:
-    """Eq. (30): delta = b sqrt(a^2 - (h - a)^2) in units of Gamma2, h = eta/N, a and b in units of N."""
-    return b * np.sqrt(np.maximum(a**2 - (h - a) ** 2, 0.0))
-
-
-def _edge(method: str) -> Any:
-    def find(data: Data) -> Any:
-        one = data["spin_cat_boundary"].delta_critical.sel(solver=method)
-        return one.sel(eta=[1e4 * h for h in HEIGHTS], method="nearest").values
-
-    return find
-
-
-def _fitted_b(data: Data) -> float:
-    delta, shape = _edge("dynamic")(data), ellipse(np.array(list(HEIGHTS)), PAPER_A, 1.0)
-    return float(shape @ delta / (shape @ shape))
-
-
-def _elliptical(data: Data) -> Found:
-    off = _edge("dynamic")(data) - ellipse(np.array(list(HEIGHTS)), PAPER_A, PAPER_B)
-    rms, most = float(np.sqrt(np.mean(off**2))), float(np.abs(off).max())
-    return Found(most < 0.005, text=f"misfit rms {rms:.4f}, at most {most:.4f}")
-
-
-def _end(data: Data) -> float:
-    one = data["spin_cat_fig4"].A.isel(delta=0)
-    return float(one.eta.values[one.values > 0.01].max())
-
-
-def _sizes(method: str, first: int) -> Any:
-    return lambda data: data["spin_cat_boundary_sizes"].delta_critical.sel(solver=method).values[first : first + 4]
-
-
-def _fixed_amplitude(method: str) -> Any:
-    return lambda data: (
-        data["spin_cat_scaling_fixed_amplitude"]
-        .delta_critical.sel(solver=method, eta=5.0)
-        .sel(N=[1000, 10_000, 100_000])
-        .values
-    )
-
-
-def _power(data: Data) -> float:
-    first, _, last = _fixed_amplitude("existence")(data)
-    return float(np.log(last / first) / np.log(100))
-
-
-def _gaussian(method: str) -> Any:
-    return lambda data: data["spin_cat_boundary_gaussian"].delta_critical.sel(solver=method).values
-
-
-def _draw_4(canvas: Canvas, data: Data) -> None:
-    axes = canvas.subplots()
-    one, edge = data["spin_cat_fig4"], data["spin_cat_boundary"].delta_critical
-    N = float(one.N)
-    mesh = axes.pcolormesh(one.eta / N, one.delta, one.zeta.transpose("delta", "eta"), cmap="viridis", rasterized=True)
-    canvas.colorbar(mesh, ax=axes, label=r"phase spread $\zeta$ [rad]")
-    h = edge.eta / N
-    axes.plot(h, edge.sel(solver="dynamic"), "k-", marker="o", ms=3, label="locks from equal phases")
-    axes.plot(h, edge.sel(solver="existence"), color="0.45", label="a locked state exists")
-    fine = np.linspace(0, 2 * PAPER_A, 200)
-    axes.plot(fine, ellipse(fine, PAPER_A, PAPER_B), "--", color=CYCLE[1], label="the paper's ellipse")
-    axes.set(xlabel=r"squeezing $\eta/N\Gamma_2$", ylabel=r"detuning $\delta$ [$\Gamma_2$]")
-    axes.grid(False)
-    legend_below(canvas, axes, 3)
-
-
-_TIGHT = {"t_end": 1e6, "rtol": 1e-12, "atol": 1e-14}
-
-
-def _second_term(data: Data) -> float:
-    """Phase spread at delta = 1e-6 and eta/N = .01 without the first term of Eq. (49)."""
-    h, delta = 0.01, 1e-6
-    return float(data["spin_cat_spread"].zeta.squeeze()) - delta * float(1 + np.sqrt(1 - 16 * h)) / (32 * h**2)
-
-
-FIGURE_4 = Figure(
-    "spin_cat-fig4",
-    "Synchronisation of two detuned ensembles",
-    {"": "phase spread over squeezing and detuning, 10^4 spins, with its boundary"},
-    (
-        Sweep("spin_cat_fig4", smoke_axes={"eta": {"linspace": [5.0, 650.0, 44]}, "delta": {"linspace": [0.0, 0.08, 21]}}),
-        Sweep("spin_cat_boundary"),
-        Sweep("spin_cat_boundary_sizes"),
-        Sweep("spin_cat_boundary_gaussian", "spin_cat_boundary", values={"distribution": "gaussian", "classes": 60, "method": ["dynamic", "existence"]}, axes={"eta": {"values": [100.0, 200.0, 10_000 / 36, 312.5]}}, smoke_axes={"eta": {"values": [100.0, 200.0, 10_000 / 36, 312.5]}}),
-        Sweep("spin_cat_scaling_fixed_amplitude", smoke_axes={"eta": {"values": [5.0]}, "N": {"values": [1000, 10_000, 100_000]}}),
-        Sweep("spin_cat_spread", "spin_cat_fig4", values={**_TIGHT, "N": 10_000}, axes={"eta": {"values": [100.0]}, "delta": {"values": [1e-6]}}),
-        Sweep("spin_cat_spread_small", "spin_cat_fig4", values={**_TIGHT, "N": 1000}, axes={"eta": {"values": [10.0]}, "delta": {"values": [1e-6]}}),
-        Sweep("spin_cat_fig4_uniform", "spin_cat_gaussian", values={"delta": 0.0}, axes={"eta": {"values": [500.0]}}),
-    ),
-    (
-        Claim("", "without detuning it ends at eta = N/16 = 625", 625.0, _end, 15.0),
-        Claim("", "the boundary is an ellipse with a = N/32, b = 2.2077 N (least-squares b)", PAPER_B, _fitted_b, 0.05),
-        Claim("", "it appears elliptical", True, _elliptical),
-        Claim("", "largest detuning", 0.0689, lambda data: float(_edge("dynamic")(data).max()), 0.001),
-        Claim("", "boundary from equal phases at 16 ratios eta/N from .004 to .06", tuple(HEIGHTS.values()), _edge("dynamic"), 5e-4, REFERENCE),
-        Claim("", "fitted b", 2.221, _fitted_b, 3e-3, REFERENCE),
-        Claim("", "largest detuning with a locked state, N to infinity: 2/27", 2 / 27, lambda data: float(data["spin_cat_boundary"].delta_critical.sel(solver="closed_form").max()), 1e-5, REFERENCE),
-        Claim("", "mean z at eta = 500 without detuning", -0.7236, lambda data: float(data["spin_cat_fig4_uniform"].z.values.ravel()[-1]), 3e-4),
-        Claim("", "the same", -0.72376, lambda data: float(data["spin_cat_fig4_uniform"].z.values.ravel()[-1]), 2e-5, REFERENCE),
-        Claim("", "phase spread at eta/N = .01, delta = 1e-6, N = 1e4: second term of (49) as printed", 1.031e-6, _second_term, 1e-8, why="its coefficient at small eta/N is 2, not 1"),
-        Claim("", "the same: what (26)-(28) have beyond the first term", 1.826e-6, _second_term, 6e-10, REFERENCE),
-        Claim("", "the whole spread at N = 1000, eta = 10 by (47) as printed", 5.2e-8, lambda data: float(data["spin_cat_spread_small"].zeta.squeeze()), 1e-9, why="(47) lacks an N in its second line and has an A^2 too many in its third"),
-        Claim("", "the same by (26)-(28)", 6.1766e-4, lambda data: float(data["spin_cat_spread_small"].zeta.squeeze()), 6e-9, REFERENCE),
-        Claim("", "critical detuning at fixed amplitude falls as N to the power", -2.0, _power, 0.1, why="1/N^2 holds for a constant phase spread; the transition itself falls as N^(-1/2), closed form 0.65 sqrt(eta/N)"),
-        Claim("", "existence at eta = 5, N = 1e3, 1e4, 1e5", (0.03926, 0.01296, 0.00412), _fixed_amplitude("existence"), 1e-5, REFERENCE),
-        Claim("", "closed form there", (0.04346, 0.01445, 0.00459), _fixed_amplitude("closed_form"), 1e-5, REFERENCE),
-        Claim("", "boundary at eta = N/32, N = 100, 300, 1e3, 1e4", (0.0641, 0.0682, 0.0692, 0.0696), _sizes("dynamic", 0), 1.5e-4, REFERENCE),
-        Claim("", "boundary at eta = N/100, the same N", (0.0246, 0.0445, 0.0507, 0.0529), _sizes("dynamic", 4), 1.5e-4, REFERENCE),
-        Claim("", "existence at eta = N/32, the same N", (0.0681, 0.0722, 0.0732, 0.0736), _sizes("existence", 0), 1e-4, REFERENCE),
-        Claim("", "normal detunings, eta = N/100, N/50, N/36, N/32: width that locks", (0.0787, 0.0869, 0.0850, 0.0826), _gaussian("dynamic"), 1e-3, REFERENCE),
-        Claim("", "the same, width with a locked state, N/50 and N/32", (0.0886, 0.0842), lambda data: _gaussian("existence")(data)[[1, 3]], 3e-4, REFERENCE),
-    ),
-    _draw_4,
-    (8.2, 5.2),
 )  # fmt: skip
 
 PAPER = Paper(

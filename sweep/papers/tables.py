@@ -16,7 +16,7 @@ def listing(papers: Iterable[Paper]) -> str:
     for paper in papers:
         lines += [f"{paper.name}: {paper.citation}", ""]
         for figure in paper.figures:
-            lines.append(f"  {figure.name:22}{figure.title}")
+            lines.append(f"  {figure.name:24}{figure.title}")
             for panel, meaning in figure.panels.items():
                 lines.append(f"    {f'({panel})' if panel else '':6}{meaning}")
                 for claim in figure.claims:

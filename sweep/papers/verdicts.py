@@ -69,7 +69,9 @@ def _row(figure: str, claim: Claim, data: Data) -> Row:
         ours = f"{ours}; printed equation {_words(printed)}"
     else:
         verdict, why = DIFFERENT, claim.why or UNEXPLAINED
-    tolerance = "" if isinstance(claim.stated, bool) else f"{claim.tolerance:.2g}"
+    room = [f"{claim.tolerance:.2g}"] if claim.tolerance or not claim.share else []
+    room += [f"{100 * claim.share:.2g} %"] if claim.share else []
+    tolerance = "" if isinstance(claim.stated, bool) else " + ".join(room)
     return Row(*head, said(claim.stated), ours, tolerance, verdict, why)
 
 
@@ -87,7 +89,7 @@ def _agree(claim: Claim, found: Found) -> bool:
     stated, ours = (np.asarray(value, float).ravel() for value in (claim.stated, found.value))
     if stated.shape != ours.shape:
         raise ValueError(f"{claim.text}: {stated.shape} numbers are stated and {ours.shape} found")
-    room = claim.tolerance + STANDARD_ERRORS * np.asarray(found.error, float)
+    room = claim.tolerance + claim.share * np.abs(stated) + STANDARD_ERRORS * np.asarray(found.error, float)
     return bool(np.all(np.abs(ours - stated) <= room))
 
 

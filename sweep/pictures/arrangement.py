@@ -1,7 +1,8 @@
 """How a subject is laid out: which dimensions are drawn, which make panels, what runs to the right, curves or a map.
 
 Two dimensions at most are drawn and one of labels makes panels; whatever is left over is cut, and said: time at its end, a
-spin axis at z, sites and labels at the first, other axes in the middle.
+spin axis at z, sites and labels at the first, other axes in the middle. A plane of two coordinates that the model computes
+over, position and momentum say, is drawn as such, and a short axis makes panels of it.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from typing import TYPE_CHECKING
 from solvers.suggest import did_you_mean
 from sweep.errors import SpecError
 from sweep.folder.attributes import PHYSICAL
+from sweep.folder.dataset import loaded
 from sweep.pictures.style import Style
 from sweep.pictures.subject import Subject, cut_at, said
 from sweep.spec.sweep_spec import SOLVER
@@ -55,7 +57,7 @@ def arranged(subject: Subject, style: Style) -> Arrangement:
     wanted = None if style.along is None else _along(subject, style.along)
     subject = _reduced(subject, None if wanted is None else wanted.dim)
     dims = _long(subject)
-    numbers = [d for d in dims if is_number(subject.data, d)]
+    numbers = _plane(subject) or [d for d in dims if is_number(subject.data, d)]
     labels = [d for d in dims if d not in numbers]
     panel = None
     if len(numbers) == 2:
@@ -88,6 +90,10 @@ def _reduced(subject: Subject, needed: str | None) -> Subject:
     data, grid = subject.data, [str(d) for d in subject.status.dims]
     dims = _long(subject)
     numbers = [d for d in dims if is_number(data, d)]
+    if (plane := _plane(subject)) and needed in (None, *plane):
+        panels = [d for d in dims if d not in plane and data.sizes[d] <= MOST_PANELS]
+        panels.sort(key=lambda d: d != SOLVER)
+        return _cut_but(subject, [*plane, *panels[:1]])
     first = sorted((d for d in numbers if d in grid), key=lambda d: -data.sizes[d])
     own = sorted((d for d in numbers if d not in grid), key=lambda d: (not _runs(subject, d), -data.sizes[d]))
     ranked = [d for d in (needed,) if d in numbers] + [d for d in (*first, *own) if d != needed]
@@ -95,7 +101,19 @@ def _reduced(subject: Subject, needed: str | None) -> Subject:
     few = [d for d in labels if d == needed or data.sizes[d] <= MOST_PANELS]
     few.sort(key=lambda d: (d != needed, d != SOLVER))
     kept = ranked[:2] + few[: 1 if len(ranked) >= 2 else 2] or labels[:1]  # many labels are something to run along
-    for dim in dims:
+    return _cut_but(subject, kept)
+
+
+def _plane(subject: Subject) -> list[str]:
+    """Two dimensions of the model's own that are coordinates of a plane; none where there are not just two."""
+    own = [d for d in _long(subject) if d not in subject.status.dims and d != TIME and _runs(subject, d)]
+    return own if len(own) == 2 else []
+
+
+def _cut_but(subject: Subject, kept: list[str]) -> Subject:
+    """The subject with all dimensions cut but `kept`."""
+    grid = [str(d) for d in subject.status.dims]
+    for dim in _long(subject):
         if dim not in kept:
             subject = cut_at(subject, dim, _place(subject, dim, dim in grid))
     return subject
@@ -138,7 +156,9 @@ def _is_map(subject: Subject, x: Horizontal, other: str | None, style: Style) ->
         return False
     if style.kind == "map":
         return True
-    return min(subject.data.sizes[x.dim], subject.data.sizes[other]) > FEW and not _runs(subject, x.dim)
+    return min(subject.data.sizes[x.dim], subject.data.sizes[other]) > FEW and (
+        not _runs(subject, x.dim) or other in _plane(subject)
+    )
 
 
 def physical(subject: Subject, dim: str) -> xarray.DataArray:
@@ -146,7 +166,7 @@ def physical(subject: Subject, dim: str) -> xarray.DataArray:
     own: xarray.DataArray = subject.data[dim] if dim in subject.data.coords else subject.dataset[dim]
     name = own.attrs.get(PHYSICAL)
     if name in subject.dataset.variables:
-        found = subject.dataset[name].load()
+        found = loaded(subject.dataset[name])
         if dim not in found.dims and found.dims and found.sizes[found.dims[-1]] == subject.data.sizes[dim]:
             found = found.rename({found.dims[-1]: dim})  # one set of values for two dimensions: positions and momenta
             found.attrs = {**found.attrs, "long_name": own.attrs.get("long_name", dim)}
@@ -176,7 +196,7 @@ def _along(subject: Subject, given: str) -> Horizontal:
     if name in dims:
         return _horizontal(subject, name)
     if name in subject.dataset.variables:
-        values = subject.dataset[name].load()
+        values = loaded(subject.dataset[name])
         running = [str(d) for d in values.dims if d in dims]
         if running and set(values.dims) <= set(subject.data.dims) and values.dtype.kind in "iuf":
             return Horizontal(running[-1], values)

@@ -45,7 +45,7 @@ def draw_curves(figure: Figure, panels: list[tuple[Axes, Arrangement]], whole: A
         figure.legend(
             handles=list(legend.values()),
             title=title or None,
-            loc="outside right upper",
+            loc="outside right center",  # beside the curves, not beside the heading, which may be long
             fontsize="small",
             title_fontsize="small",
         )

@@ -7,6 +7,7 @@ whose result is legitimately NaN (an unlocked phase, say) look different and are
 from __future__ import annotations
 
 import dataclasses
+import textwrap
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from sweep.folder.codes import INTERPOLATED
 from sweep.folder.dataset import open as open_run
 from sweep.folder.places import in_bucket
-from sweep.pictures.arrangement import Arrangement, arranged
+from sweep.pictures.arrangement import Arrangement, arranged, physical
 from sweep.pictures.curves import draw_curves
 from sweep.pictures.maps import draw_maps
 from sweep.pictures.saving import check_ending, file_name, save
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 PANEL_SIZE, SMALL_PANEL_SIZE = (5.6, 4.4), (3.9, 4.0)
+WIDEST = 70
+"""Characters of a heading on one line over one panel."""
 
 
 def draw(
@@ -72,14 +75,16 @@ def picture(
         if whole.panel is None:
             panels.append((axes, whole))
             continue
-        value = whole.subject.data[whole.panel].values[k]
-        axes.set_title(f"{whole.panel} = {said(value)}", fontsize="medium")
+        along = physical(whole.subject, whole.panel)
+        along = along if along.dims == (whole.panel,) else whole.subject.data[whole.panel]
+        axes.set_title(f"{along.name} = {said(along.values[k])}", fontsize="medium")
         panels.append((axes, _of_panel(whole, k)))
     said_of_it = [*whole.subject.cut]
     if share := float((whole.subject.status == INTERPOLATED).mean()):
         said_of_it.append(f"{100 * share:.3g} % interpolated")
     heading = str(dataset.attrs.get("title", "")) + (f" ({', '.join(said_of_it)})" if said_of_it else "")
-    figure.suptitle(heading if style.title is None else style.title, fontsize="medium")
+    lines = textwrap.wrap(heading, max(WIDEST, round(WIDEST * width * count / PANEL_SIZE[0])))
+    figure.suptitle("\n".join(lines) if style.title is None else style.title, fontsize="medium")
     (draw_maps if whole.is_map else draw_curves)(figure, panels, whole, style)
     return figure
 

@@ -14,7 +14,7 @@ from solvers.suggest import did_you_mean
 from sweep.errors import SpecError
 from sweep.folder.attributes import PHYSICAL
 from sweep.folder.codes import PENDING, POINT_FAILED
-from sweep.folder.dataset import dimension_named, nearest
+from sweep.folder.dataset import dimension_named, loaded, nearest
 from sweep.pictures.averages import average
 from sweep.pictures.style import Style
 from sweep.spec.sweep_spec import SOLVER
@@ -72,9 +72,9 @@ def subject(dataset: xarray.Dataset, variable: str, selection: Mapping[str, Any]
     """The variable as `selection` and `style` ask for it; SpecError for what cannot be had."""
     check_variable(dataset, variable)
     dataset, said = _cut(dataset, variable, selection)
-    data, status = dataset[variable].load(), dataset["status"].load()
+    data, status = loaded(dataset[variable]), loaded(dataset["status"])
     companion = ERROR_OF.format(variable)
-    error = dataset[companion].load() if companion in dataset.data_vars else None
+    error = loaded(dataset[companion]) if companion in dataset.data_vars else None
     if style.against is not None:
         data, status, error = *_deviation(data, status, style.against), None
     data, shown = _part(data, style), style.part if data.dtype.kind == "c" else ""

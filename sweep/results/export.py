@@ -11,6 +11,7 @@ import numpy as np
 
 from solvers.suggest import did_you_mean
 from sweep.errors import SpecError
+from sweep.folder.dataset import loaded
 from sweep.folder.dataset import open as open_run
 
 if TYPE_CHECKING:
@@ -41,7 +42,7 @@ def export(folder: Path, output: Path, variables: Sequence[str] = ()) -> list[st
     chosen = list(variables) or known
     if output.suffix != ".nc" and not variables:
         chosen = [name for name in known if data[name].dims == data.status.dims]
-    data = _real(data[chosen].load())
+    data = _real(loaded(data[chosen]))
     output.parent.mkdir(parents=True, exist_ok=True)
     if output.suffix == ".nc":
         data.to_netcdf(output, engine="h5netcdf")

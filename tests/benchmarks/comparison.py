@@ -116,20 +116,33 @@ class Table:
         """Put in a comparison; `theirs` is NaN where there is no peer."""
         self.rows.append(Row(work, peer, theirs, ours, reason, bound))
 
-    def text(self) -> str:
-        """The table in Markdown."""
+    def text(self, before: str = "") -> str:
+        """The table in Markdown; rows of the page `before` that were not measured again stay as they are."""
         heads = ["work", "peer", "peer's time", "ours", "ratio", "bound", "distance"]
-        lines = [heads, ["---"] * len(heads), *(row.cells() for row in self.rows)]
-        return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
+        lines = {
+            tuple(cells[:2]): cells
+            for cells in (_cells(line) for line in before.splitlines())
+            if len(cells) == len(heads)
+        }
+        lines = {("work", "peer"): heads, ("---", "---"): ["---"] * len(heads)} | lines
+        lines |= {(row.work, row.peer): row.cells() for row in self.rows}
+        return "\n".join(f"| {' | '.join(cells)} |" for cells in lines.values())
 
-    def page(self) -> str:
+    def page(self, before: str = "") -> str:
         """The page of the documentation that shows the table."""
-        return f"{_PAGE}{self.machine.text()}.\n\n{self.text()}\n"
+        return f"{_PAGE}{self.machine.text()}.\n\n{self.text(before)}\n"
+
+
+def _cells(line: str) -> list[str]:
+    return [cell.strip() for cell in line.strip("|").split(" | ")] if line.startswith("| ") else []
 
 
 _PAGE = """# Benchmarks
 
-What `bash deploy/local.sh bench` printed once. Ours and the peer's were measured in one process: processor time of one thread, the
+What `bash deploy/local.sh bench --page deploy/docs/benchmarks.md` wrote; rows that a run does not measure stay on the page. Those
+against dynamiqs are from a run of their own, `python -m pytest -m bench tests/benchmarks/test_bench_dynamiqs.py` in an
+environment with dynamiqs installed, on one core without threads (`XLA_FLAGS=--xla_cpu_multi_thread_eigen=false
+JAX_PLATFORMS=cpu taskset -c 1`). Ours and the peer's were measured in one process: processor time of one thread, the
 least of several calls, compiled before. Answers are compared, and a difference beyond the tolerances fails the benchmark. The
 ratio is the peer's time over ours.
 

@@ -36,4 +36,4 @@ def pytest_terminal_summary(terminalreporter, config):
         terminalreporter.write_line(_TABLE.machine.text())
         terminalreporter.write_line(_TABLE.text())
         if page := config.getoption("--page", default=None):
-            page.write_text(_TABLE.page())
+            page.write_text(_TABLE.page(page.read_text() if page.is_file() else ""))

@@ -3,6 +3,10 @@
 A chain with fields and decay, 21 times, rtol 1e-8 on both sides; its compilation is not counted, its answers are compared.
 """
 
+import functools
+import operator
+from importlib.metadata import version
+
 import numpy as np
 import pytest
 from comparison import fastest
@@ -15,11 +19,14 @@ import jax.numpy as jnp  # noqa: E402  (comes with dynamiqs)
 
 
 def spins(n):
-    """s_i^a (n, 3) as dense operators."""
-    paulis = (dq.sigmax(), dq.sigmay(), dq.sigmaz())
-    one = dq.eye(2)
-    every = [[dq.tensor(*(p if k == i else one for k in range(n))) if n > 1 else p for p in paulis] for i in range(n)]
-    return [[s.to_jax() for s in row] for row in every]
+    """s_i^a (n, 3) as dynamiqs builds them: by diagonals, with which it takes from 0.4 (two spins) to 0.07 (eight) of what it takes with dense ones."""
+    paulis, one = (dq.sigmax(), dq.sigmay(), dq.sigmaz()), dq.eye(2)
+    return [[dq.tensor(*(p if k == i else one for k in range(n))) for p in paulis] for i in range(n)]
+
+
+def total(operators):
+    """Their sum, without the dense zero that `sum` begins with."""
+    return functools.reduce(operator.add, operators)
 
 
 @pytest.mark.parametrize(("n", "count"), [(2, 512), (4, 64), (6, 16), (8, 2)])
@@ -29,14 +36,14 @@ def test_exact_sweep_against_dynamiqs(table, n, count):
     rng = np.random.default_rng(n)
     points = {"J_z": rng.normal(size=count), "h_x": rng.normal(size=count)}
     s = spins(n)
-    zz = sum(s[i][2] @ s[i + 1][2] for i in range(n - 1))
-    x = sum(row[0] for row in s)
-    rest = sum(SWEEP[f"h_{a}"] * row[k] for row in s for k, a in ((1, "y"), (2, "z")))
-    rest += sum(SWEEP[f"J_{a}"] * s[i][k] @ s[i + 1][k] for i in range(n - 1) for k, a in ((0, "x"), (1, "y")))
+    zz = total([s[i][2] @ s[i + 1][2] for i in range(n - 1)])
+    x = total([row[0] for row in s])
+    rest = total([SWEEP[f"h_{a}"] * row[k] for row in s for k, a in ((1, "y"), (2, "z"))])
+    rest += total([SWEEP[f"J_{a}"] * s[i][k] @ s[i + 1][k] for i in range(n - 1) for k, a in ((0, "x"), (1, "y"))])
     H = rest + jnp.asarray(points["J_z"])[:, None, None] * zz + jnp.asarray(points["h_x"])[:, None, None] * x
     jumps = [np.sqrt(SWEEP["gamma_minus"]) * (row[0] - 1j * row[1]) / 2 for row in s]
-    means = [sum(row[a] for row in s) / n for a in range(3)]
-    up = dq.basis(2**n, 0)
+    means = [total([row[a] for row in s]) / n for a in range(3)]
+    up = dq.tensor(*[dq.basis(2, 0)] * n)
     how = {"method": dq.method.Tsit5(rtol=1e-8, atol=1e-10), "progress_meter": False, "save_states": False}
 
     def peer():
@@ -51,4 +58,11 @@ def test_exact_sweep_against_dynamiqs(table, n, count):
     np.testing.assert_allclose(found["magnetisation"], expected.transpose(0, 2, 1), atol=1e-7)
     operations, reason = least_work_of_sweep(n, points["J_z"][0], points["h_x"][0])
     work = f"exact sweep, N = {n}, all outputs, a point of {count}"
-    table.add(work, "dynamiqs", theirs / count, mine / count, reason, operations / table.machine.flops)
+    table.add(
+        work,
+        f"dynamiqs {version('dynamiqs')}, by diagonals",
+        theirs / count,
+        mine / count,
+        reason,
+        operations / table.machine.flops,
+    )

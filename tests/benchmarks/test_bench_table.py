@@ -160,6 +160,31 @@ def test_exact_sweep(table, n, count):
     table.add(work, "qutip.mesolve", theirs, mine / count, reason, operations / table.machine.flops)
 
 
+@pytest.mark.parametrize(("n", "count"), [(2, 512), (3, 64)])
+@pytest.mark.parametrize(("keep", "what"), [(["spins"], "means only"), (None, "all outputs, with the gap")])
+def test_steady_state(table, n, count, keep, what):
+    """A point of a batch of open chains. Bound: an elimination of 4^N - 1 rows, with the gap all eigenvalues as well, 10 n^3."""
+    rng = np.random.default_rng(n)
+    rates = {"gamma_minus": rng.uniform(0.3, 2.0, size=count), "gamma_plus": rng.uniform(0.0, 0.2, size=count)}
+    J, h = (0.5, 0.35, 0.8), (0.3, 0.1, 0.4)
+    words = {"N": n, "A": bonds_of_chain(n, J), "h": np.tile(h, (n, 1))}
+    H, jumps, _ = chain(n, J, h, rates["gamma_minus"][0])
+    up = [jump.dag() * math.sqrt(rates["gamma_plus"][0] / rates["gamma_minus"][0]) for jump in jumps]
+    theirs, rho = fastest(lambda: qutip.steadystate(H, [*jumps, *up]), 5)
+    mine, found = fastest(
+        lambda: solve_many("spin_network.steady_state", "exact", points=rates, keep=keep, **words), 15
+    )
+    assert not found["status"].any()
+    z = [qutip.expect(qutip.sigmaz(), rho.ptrace(i)) for i in range(n)]
+    np.testing.assert_allclose(found["spins"][0, :, 2], z, atol=1e-8)
+    rows = 4**n - 1
+    operations, reason = (2 / 3 * rows**3, f"elimination of {rows} rows")
+    if keep is None:
+        operations, reason = operations + 10 * rows**3, f"elimination and eigenvalues of {rows} rows"
+    work = f"steady state, N = {n}, {what}, a point of {count}"
+    table.add(work, "qutip.steadystate", theirs, mine / count, reason, operations / table.machine.flops)
+
+
 def three_equations(N, g, G):
     """Corrected cumulants without coherence in plain Python: z, C, Z and the two energies."""
 

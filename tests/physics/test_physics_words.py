@@ -22,6 +22,18 @@ def test_physics_of_a_model_is_written_down(model_id):
     assert "Files:" not in physics.system
 
 
+@pytest.mark.parametrize("model_id", OURS)
+def test_pages_name_what_a_user_can_use(model_id):
+    """Words in backticks are a model, a method, a parameter, an output or a choice of this package, no file of it."""
+    known = set(models())
+    for model in map(find, OURS):
+        if model.id.split(".")[0] == model_id.split(".")[0]:
+            things = [*model.methods, *model.parameters, *model.outputs, *model.dimensions]
+            known |= {thing.name for thing in things} | {word for p in model.parameters for word in p.choices}
+    used = set(re.findall(r"`([A-Za-z_.0-9]+)`", physics_of(find(model_id)).text()))
+    assert used <= known, used - known
+
+
 def test_conventions_of_operators_are_stated():
     """h_x = 1 turns a spin by 2t in one model and by t in another: each says which."""
     for system, words in {

@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from solvers.engines.master_equation.rests_side_by_side import rests_side_by_side
+from solvers import solve
+from solvers.engines.master_equation.rests_side_by_side import are_damped, rests_side_by_side
 from solvers.engines.master_equation.states import product_state
 from solvers.engines.master_equation.steady_state import steady_state
 from solvers.engines.spin_system import SpinSystem
@@ -45,7 +46,44 @@ def test_what_is_delicate_is_left():
     # y at the rate 3/2 and z at 1 are joined by 2 h_x = 1/4: a double, defective eigenvalue -5/4, the slowest
     Gamma = np.outer([0.5, -0.5j, 0.0], np.conj([0.5, -0.5j, 0.0]))[None] + np.diag([0.0, 0.0, 0.5])
     exceptional = rests_side_by_side(np.array([[[0.125, 0.0, 0.0]]]), np.zeros((1, 1, 1, 3, 3)), Gamma)
-    assert not exceptional.treated.any()
+    assert exceptional.delicate.all()
+    assert np.isnan(exceptional.gap).all()
+
+
+def test_a_bound_on_the_gap_that_needs_no_eigenvalues():
+    """The elimination says of every matrix what the eigenvalues of its symmetric part say."""
+    rng = np.random.default_rng(8)
+    L = rng.normal(size=(200, 16, 16))
+    L[:, range(16), range(16)] -= rng.uniform(2.0, 12.0, size=(200, 1))
+    A = L[:, 1:, 1:]
+    slowest = -np.linalg.eigvalsh((A + np.swapaxes(A, 1, 2)) / 2)[:, -1]
+    damped = are_damped(L, np.full(200, 0.3))
+    assert (damped == (slowest > 0.3)).all()
+    assert 50 < damped.sum() < 150
+    assert (-np.linalg.eigvals(A[damped]).real.max(axis=1) > 0.3).all()
+
+
+@pytest.mark.parametrize("n", [1, 2, 3])
+def test_states_without_gaps_have_the_same_bits(n):
+    field, coupling, Gamma, _ = systems(n, 6, seed=n)
+    Gamma[1, 3 * (n - 1) :] = Gamma[1, :, 3 * (n - 1) :] = 0.0  # the last spin does not decay by itself
+    with_gaps = rests_side_by_side(field, coupling, Gamma)
+    without = rests_side_by_side(field, coupling, Gamma, gaps=False)
+    for name in ("r", "residual", "treated"):
+        np.testing.assert_array_equal(getattr(with_gaps, name), getattr(without, name), err_msg=name)
+    assert np.isnan(without.gap).all()
+    assert with_gaps.treated[2:].all()
+
+
+def test_defective_modes_of_damped_spins():
+    """Two spins of the kind above, each damped by itself: the state in bulk, the gap 5/4 from the spins one by one."""
+    gamma = np.diag([0.0, 0.0, 0.5]) + np.outer([0.5, -0.5j, 0.0], np.conj([0.5, -0.5j, 0.0]))
+    words = {"N": 2, "h": [[0.125, 0.0, 0.0]] * 2, "dissipator": np.kron(np.eye(2), gamma)}
+    found = solve("spin_network.steady_state", "exact", **words)
+    assert found["status"] == 0
+    assert found["gap"] == pytest.approx(1.25, rel=1e-6)
+    spins = solve("spin_network.steady_state", "exact", keep=["spins"], **words)["spins"]
+    np.testing.assert_array_equal(spins, found["spins"])
 
 
 @pytest.mark.parametrize("n", [1, 2, 3])

@@ -150,6 +150,31 @@ def test_dimensions_beyond_a_picture_are_cut_and_said(run_folder):
     assert figure.get_suptitle().count("=") >= 2
 
 
+def test_a_plane_is_a_map_and_a_short_axis_makes_panels_of_it():
+    """W(x, p) over two axes of the sweep: the short one makes panels, the long one is cut."""
+    x = np.linspace(-2.0, 2.0, 11)
+    dims = ("eta", "delta", "x", "p")
+    W = np.multiply.outer(np.arange(1.0, 4.0), np.multiply.outer(np.ones(9), np.add.outer(x, 2 * x)))
+    data = xr.Dataset(
+        {
+            "W": (dims, W),
+            "position": ("x", x, {"long_name": "position $x$"}),
+            "status": (dims[:2], np.full((3, 9), DONE, dtype=np.uint8)),
+        },
+        coords={"eta": [5.0, 10.0, 12.0], "delta": np.arange(9.0)},
+    )
+    for dim in ("x", "p"):
+        data.coords[dim] = (dim, np.arange(11), {attributes.PHYSICAL: "position", "long_name": f"axis {dim}"})
+    figure = plot.picture(data, "W")
+    panels = [axes for axes in figure.axes if axes.get_title()]
+    assert [axes.get_title() for axes in panels] == ["eta = 5", "eta = 10", "eta = 12"]
+    assert "delta = 4" in figure.get_suptitle()
+    assert panels[0].get_xlabel() == "position $x$" and panels[0].get_ylabel() == "axis p"
+    drawn = panels[2].collections[0].get_array()
+    np.testing.assert_array_equal(drawn, W[2, 4].T)
+    assert not figure.axes[0].get_lines()
+
+
 def test_without_a_variable_the_first_output_kept_is_drawn(run_folder, cluster, tmp_path, raw):
     assert "height" in plot.picture(sweep.open(run_folder)).axes[0].get_ylabel()
     raw["outputs"] = {"keep": ["wave", "height"]}
@@ -275,7 +300,7 @@ class TestWhatSuitsTheValues:
 
 @pytest.mark.parametrize(
     ("unit", "text"),
-    [("1/Gamma2", "1/Γ₂"), ("hbar*omega_s*gamma", "ħ·ω_s·γ"), ("1/time**2", "1/time²"), ("1", "1"), ("rad", "rad")],
+    [("1/Gamma2", "1/Γ₂"), ("hbar*omega_s*gamma", "ħ·ωₛ·γ"), ("1/time**2", "1/time²"), ("1", "1"), ("rad", "rad")],
 )
 def test_units_are_those_of_papers(unit, text):
     assert attributes.unit_text(unit) == text

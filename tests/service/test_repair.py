@@ -16,6 +16,8 @@ from sweep.errors import RunError, SpecError
 from sweep.execution import launch
 from sweep.folder.run_folder import RunFolder
 from sweep.folder.store import Store
+from sweep.pictures import plot
+from sweep.results.export import export
 from sweep.results.status import runs_in
 from sweep.results.verify import repair, verify
 from sweep.spec.parsing import parse
@@ -88,6 +90,16 @@ def test_damaged_chunks_are_named_and_computed_again(name, harm, run, sound, cli
     assert "8 tiles agree with their digests" in said
     assert_same_bits(sound, run.path)
     assert verify(run).problems == ()
+
+
+def test_what_reads_a_damaged_chunk_says_what_to_do(run, tmp_path):
+    """A picture and an export are no places for the words of a codec."""
+    store = Store(run.data, run.plan())
+    cut(store.chunk_file(next(v for v in store.plan.variables if v.name == "height"), 1))
+    for use in (lambda: plot.draw(run.path, "height"), lambda: export(run.path, tmp_path / "x.csv", ["height"])):
+        with pytest.raises(RunError, match="values of height cannot be read: a chunk is damaged"):
+            use()
+    assert plot.draw(run.path, "wave").exists()
 
 
 def test_repair_computes_nothing_but_the_damaged_tiles(run):

@@ -7,7 +7,7 @@ resonance takes the energy out (`tau_d`, collective decay `Gamma` on top). After
     d rho/dt = sum_i (gamma D[sigma_i-] + phi D[sigma_iz] + w D[sigma_i+]) rho + Gamma D[S_-] rho,  S_- = sum_i sigma_i-
 
 Unit: gamma = 1. Energies in hbar omega_s, counted for all emitters together; M = <S_z>, and S is what S(S+1) = <S^2>
-says (Eq. 7), not the mean quantum number <S> (`meanS`). A pulse is instantaneous, a turn by `pulse_angle` about x.
+says (Eq. 7), not the mean quantum number <S> (`meanS_after_storage`). A pulse is instantaneous, a turn by `pulse_angle` about x.
 
 Files: `declarations` (parameters and outputs), `exact` (populations |S, M>), `cumulants` (the paper's second order),
 then one file per model.

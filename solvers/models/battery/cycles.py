@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from solvers.batch import Point
-from solvers.declarations import Check, Output
+from solvers.declarations import Check, Output, Starter
 from solvers.model import Model
 from solvers.models.battery import declarations as declare
 from solvers.models.battery.cumulants import Moments
@@ -142,6 +142,7 @@ MODELS = (
             ),
         ),
         example={"N": 140, "Gamma": 1600.0, "tau_s": 0.0187, "tau_d": 0.0187, "cycles": 80},
+        starter=Starter(axes={"tau_d": {"values": [0.0187, 0.025, 0.0375, 0.075]}}),
         checks=(
             Check(
                 parameters={"N": 140, "Gamma": 1600.0, "tau_s": 0.0187, "tau_d": 0.0375, "cycles": 1},

@@ -30,7 +30,7 @@ from scipy.linalg import expm
 from scipy.sparse.linalg import expm_multiply
 
 from solvers.batch import Point
-from solvers.declarations import SITE, TIME, Check, Limit, Output, Parameter
+from solvers.declarations import SITE, TIME, Check, Limit, Output, Parameter, Starter
 from solvers.model import Method, Model
 from solvers.models.battery import declarations as declare
 from solvers.models.battery.points import must_have_ended
@@ -286,6 +286,9 @@ MODELS = (
             "tau_s": 0.1,
             "times": np.linspace(0.0, 0.2, 21).tolist(),
         },
+        starter=Starter(
+            axes={"Gamma": {"values": [2.0, 10.0, 50.0]}}, parameters={"times": np.linspace(0.0, 0.2, 81).tolist()}
+        ),
         checks=(
             Check(
                 method="exact",

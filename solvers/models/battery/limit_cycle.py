@@ -22,7 +22,7 @@ from typing import Any
 import numpy as np
 
 from solvers.batch import Point
-from solvers.declarations import Check, Output, Parameter
+from solvers.declarations import Check, Output, Parameter, Starter
 from solvers.model import Method, Model
 from solvers.models.battery import chain as on_S
 from solvers.models.battery import cumulant_limit, exact_limit
@@ -312,6 +312,7 @@ MODELS = (
             ),
         ),
         example={"N": 140, "Gamma": 1600.0, "tau_s": 0.0187, "tau_d": 0.0375},
+        starter=Starter(axes={"tau_d": {"logspace": [0.004, 1.0, 41]}}),
         checks=(
             Check(
                 parameters={"N": 140, "tau_s": 1e-4, "tau_d": 1e-4},

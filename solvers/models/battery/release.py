@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from solvers.batch import Point
-from solvers.declarations import Check, Parameter
+from solvers.declarations import Check, Parameter, Starter
 from solvers.model import Method, Model
 from solvers.models.battery import declarations as declare
 from solvers.models.battery import reference, twa
@@ -129,15 +129,16 @@ MODELS = (
             *tolerances(rtol=1e-8, atol=1e-11),
         ),
         outputs=(
+            declare.energy("released", "energy released collectively within the window", symbol="E"),
             declare.inversion("before"),
             declare.length("before"),
             declare.inversion("after"),
             declare.length("after"),
-            declare.energy("released", "energy released collectively within the window", symbol="E"),
             declare.energy("individual_loss", "energy lost by individual decay within the window"),
             *twa.errors(),
         ),
         example={"N": 140, "Gamma": 1600.0, "tau_s": 0.2, "window": 0.002},
+        starter=Starter(axes={"tau_s": {"linspace": [0.0, 1.2, 25]}}),
         checks=(
             Check(
                 parameters={"N": 140, "Gamma": 1600.0, "tau_s": 0.2, "window": 0.002},

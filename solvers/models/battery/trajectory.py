@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from solvers.batch import Point
-from solvers.declarations import Check, Dimension, Output, Parameter
+from solvers.declarations import Check, Dimension, Output, Parameter, Starter
 from solvers.model import Model
 from solvers.models.battery import declarations as declare
 from solvers.models.battery.cumulants import Moments
@@ -156,6 +156,7 @@ MODELS = (
             ),
         ),
         example={"N": 140, "Gamma": 1600.0, "tau_s": 0.0187, "tau_d": 0.0187, "cycles": 10, "samples": 5},
+        starter=Starter(axes={"tau_d": {"values": [0.0187, 0.0375]}}, parameters={"cycles": 4, "samples": 40}),
         checks=(
             Check(
                 parameters={"N": 7, "tau_s": 0.5, "tau_d": 0.5, "cycles": 1, "samples": 3},

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from scipy.linalg import expm
 
 from solvers.batch import Batch, Point
-from solvers.declarations import AXIS, AXIS2, TIME, Check, Output
+from solvers.declarations import AXIS, AXIS2, TIME, Check, Output, Starter
 from solvers.engines import collective_mean_field, ladder, ladder_jumps
 from solvers.engines.few_levels import inaccuracy
 from solvers.engines.ladder_long import evolve_long
@@ -240,6 +240,10 @@ MODELS = (
             "times": [0.0, 0.5, 1.0, 1.5, 2.0, 3.0, 4.0],
             "trajectories": 500,
         },
+        starter=Starter(
+            axes={"Gamma": {"values": [0.25, 0.5, 1.0]}},
+            parameters={"S": 100.0, "theta": 1.0, "delta": 2.0, "times": np.linspace(0.0, 6.0, 61).tolist()},
+        ),
         checks=(
             Check(
                 method="exact",

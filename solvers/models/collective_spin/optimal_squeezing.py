@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from solvers.batch import Batch, Point
-from solvers.declarations import Check, Limit, Output, Parameter
+from solvers.declarations import Check, Limit, Output, Parameter, Starter
 from solvers.engines import ladder, ladder_jumps
 from solvers.engines.phase_space.estimates import Estimate
 from solvers.engines.phase_space.sample import Sampled, sample_path, spin
@@ -220,6 +220,9 @@ MODELS = (
         ),
         validate=declare.check_spin,
         example={"S": 10.0, "g": 1.0, "Gamma": 0.125, "t_end": 4.0, "trajectories": 500},
+        starter=Starter(
+            axes={"Gamma": {"linspace": [0.0, 1.0, 11]}}, parameters={"trajectories": 4000}, methods=("twoqs", "exact")
+        ),
         checks=(
             Check(
                 method="exact",

@@ -85,7 +85,8 @@ def of_samples(sampled: Sampled, p: Spin, times: NDArray[np.float64] | None, ste
         message = f"the trajectories are not finite; a step of {p.step:g} is too long for these rates"
         return found | {"status": FAILED, "remark": Remark(kind=Kind.NOT_FINITE, message=message)}
     reasons = []
-    row = first_growth(e, start_variance(p)) if sampled.trajectories > 1 else None
+    # what keeps N on each trajectory has the scatter of its starts, which need not be that of all of them
+    row = first_growth(e, start_variance(p)) if sampled.trajectories > 1 and not p.conserving else None
     if row is not None:
         when = "" if times is None else f" from t = {times[row]:.6g} on"
         if times is not None:

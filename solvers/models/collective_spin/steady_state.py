@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 
 from solvers.batch import Point
-from solvers.declarations import AXIS, AXIS2, Check, Limit, Parameter
+from solvers.declarations import AXIS, AXIS2, Check, Limit, Parameter, Starter
 from solvers.engines import collective_mean_field, ladder_steady
 from solvers.engines.phase_space.sample import Sampled, sample_average, spin
 from solvers.engines.phase_space.single import DOWN, ISOTROPIC, RAMP
@@ -199,6 +199,7 @@ MODELS = (
         dimensions=(AXIS, AXIS2),
         validate=declare.check_spin,
         example={"S": 50.0, "Omega": 0.6, "Gamma": 1.0, "t_relax": 10.0, "t_average": 5.0, "trajectories": 200},
+        starter=Starter(axes={"Omega": {"linspace": [0.1, 2.0, 20]}}),
         checks=(
             Check(
                 parameters={"S": 0.5, "Omega": 1.5, "Gamma": 1.0},

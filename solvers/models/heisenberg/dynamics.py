@@ -23,7 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from solvers.batch import Batch, Point
-from solvers.declarations import AXIS, AXIS2, SITE, SITE2, TIME, Check, Limit, Output
+from solvers.declarations import AXIS, AXIS2, SITE, SITE2, TIME, Check, Limit, Output, Starter
 from solvers.engines.concurrence import concurrences_of_pairs
 from solvers.engines.limits import exact_limit
 from solvers.engines.master_equation.exact import evolve_exactly, judged
@@ -365,6 +365,9 @@ MODELS = (
         dimensions=(TIME, SITE, SITE2, AXIS, AXIS2),
         validate=chain.validate,
         example=_FIG6 | {"N": 3, "times": np.linspace(0.0, 10.0, 41).tolist()},
+        starter=Starter(
+            axes={"V_x": {"values": [0.1, 0.5, 1.0]}}, parameters={"times": np.linspace(0.0, 20.0, 101).tolist()}
+        ),
         checks=(
             Check(
                 parameters={

@@ -2,7 +2,7 @@
 
     deviation(t) = |M_MF(t) - M_exact(t)|^2,   mean_deviation = (1/t_end) integral_0^t_end deviation dt  (trapezoid)
 
-for V_x = V + anisotropy, V_y = V_z = V, with the chain of `chain` and the mean fields
+for V_x = V + anisotropy, V_y = V_z = V, with the open chain and the mean fields
 
     site     product states, site by site, averaged over the sites
     uniform  a bulk site (Eqs. 12-14 corrected)
@@ -23,7 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from solvers.batch import Batch, Point
-from solvers.declarations import Check, Dimension, Output, Parameter
+from solvers.declarations import Check, Dimension, Output, Parameter, Starter
 from solvers.engines.chain_mean_field import longest_spin
 from solvers.engines.concurrence import concurrence
 from solvers.engines.limits import exact_limit
@@ -273,6 +273,7 @@ MODELS = (
         dimensions=(TIMES,),
         validate=chain.validate,
         example=_FIG4 | {"N": 3, "t_end": 100.0, "n_times": 501},
+        starter=Starter(axes={"anisotropy": {"values": [0.05, 0.1, 0.2, 0.4]}}),
         checks=(
             Check(
                 parameters=_FIG4 | {"anisotropy": 0.0, "t_end": 200.0, "n_times": 2001},

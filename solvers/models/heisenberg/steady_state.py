@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from solvers.batch import Batch, Point
-from solvers.declarations import AXIS, SITE, Check, Output
+from solvers.declarations import AXIS, SITE, Check, Output, Starter
 from solvers.engines import macrospin
 from solvers.engines.limits import density_matrix_limit
 from solvers.engines.master_equation.states import moment_indices, product_state, split_moments
@@ -232,6 +232,7 @@ MODELS = (
         dimensions=(SITE, AXIS),
         validate=chain.validate,
         example=_FIG3 | {"N": 3},
+        starter=Starter(axes={"B_z": {"linspace": [-5.0, 5.0, 41]}}),
         checks=(
             Check(
                 parameters={"N": 1, "B_x": 0.05, "Gamma": 0.4, "n_b": 0.0},

@@ -9,7 +9,7 @@ At every field M is followed until it rests, |dM/dt| <= rest_rate times the fiel
     fixed_start   the tilt (theta0, phi0) from +z on the way down and from -z on the way up, the same at every field: the
                   procedure of the paper, which overshoots and switches at other fields than continuation
 
-It is followed only until its place of rest is beyond doubt (`solvers.engines.easy_axis`): mostly at once, else until its
+It is followed only until its place of rest is beyond doubt: mostly at once, else until its
 energy is above the saddle. So weak damping costs no more than what the choice between two places of rest needs.
 
 The coercive field is located between the two fields where M_z of the way down changes sign, to 1e-5 of the field scale; in
@@ -34,7 +34,7 @@ from scipy.integrate import solve_ivp
 from scipy.optimize import brentq, root
 
 from solvers.batch import Batch
-from solvers.declarations import AXIS, Check, Dimension, Output, Parameter
+from solvers.declarations import AXIS, Check, Dimension, Output, Parameter, Starter
 from solvers.engines.easy_axis import relax_on_easy_axis
 from solvers.engines.macrospin import FIELD, REST, normalise, polar, row
 from solvers.model import Method, Model
@@ -397,6 +397,7 @@ MODELS = (
         ),
         dimensions=(FIELD_DIMENSION, AXIS),
         example={"V_z": 1.0, "B_x": 0.2, "B_y": 0.2, "alpha": 0.5, "B_max": 1.5, "n_fields": 62},
+        starter=Starter(axes={"V_z": {"values": [0.5, 0.75, 1.0, 1.25]}}, parameters={"n_fields": 151}),
         checks=(
             Check(
                 parameters={"V_z": 2.0, "B_x": 1.0, "B_y": 1.0, "B_max": 3.0, "n_fields": 120},

@@ -28,7 +28,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.integrate import solve_ivp
 
 from solvers.batch import Batch
-from solvers.declarations import AXIS, TIME, Check, Output, Parameter
+from solvers.declarations import AXIS, TIME, Check, Output, Parameter, Starter
 from solvers.engines.macrospin import first_crossings, paths, polar, row
 from solvers.engines.validity import AFTER_BUDGET, earliest, first_not_reached, unfinished
 from solvers.model import Method, Model
@@ -361,6 +361,7 @@ MODELS = (
             "phi0": float(np.pi / 4),
             "times": np.linspace(0.0, 12.0, 121).tolist(),
         },
+        starter=Starter(axes={"B_z": {"values": [-1.5, -2.0, -3.0]}}),
         checks=(
             Check(
                 parameters={

@@ -4,7 +4,7 @@ With h = eta/N, Gamma2 = 1 and u = 1 + z:
 
 * `closed_form`, two sub-ensembles, N to infinity: the locked states are delta^2 = 4 h u^3 (1 - u) - 16 h^2 u^2; their
   largest delta is the fold at u = (3 + sqrt(9 - 128 h))/8. It peaks with 2/27 at h = 1/36 and ends at h = 1/16. It is
-  not an ellipse. (Derived in the physics notes, section 5.3; not in the paper.)
+  not an ellipse. (Derived for this model; not in the paper.)
 * `existence`, two: the same fold of (26)-(28) at finite N. At rest A^2 = -z (1 + z)/2 exactly, cos^2(zeta) is the
   positive root of a quadratic, and delta follows from zeta' = 0; the maximum over u is found by golden section.
 * `existence`, gaussian (delta is the standard deviation), N to infinity: every spin obeys
@@ -12,7 +12,7 @@ With h = eta/N, Gamma2 = 1 and u = 1 + z:
   taken over the normal distribution itself. N does not enter.
 * `dynamic`, gaussian: the same for (22)-(23) with `classes` equal classes at the quantiles, whose finite number lowers
   the edge a little (60 classes: by 1 %); unlocked is what lets |c_1| fall below half its start or the mean z rise to 0.
-  For eta >= 1e4, and for eta >= 100 at eta/N < 1e-4, by the equations for N to infinity (`boundary_pinned`), from which
+  For eta >= 1e4, and for eta >= 100 at eta/N < 1e-4, by the equations for N to infinity, from which
   the others differ by relative order 1/eta.
 * `dynamic`, two: the edge of the basin of the spin coherent state with zeta = 0 under (26)-(28), by bisection to 1e-6 of
   the existence boundary; every trial runs until it is at rest or unlocked, however long that takes.
@@ -38,7 +38,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from solvers.batch import Batch
-from solvers.declarations import Check, Limit, Output, Parameter
+from solvers.declarations import Check, Limit, Output, Parameter, Starter
 from solvers.model import Method, Model
 from solvers.models.spin_cat import boundary_dynamic, boundary_existence, boundary_reference
 from solvers.models.spin_cat.boundary_pinned import dynamic_pinned
@@ -46,7 +46,7 @@ from solvers.numerics.outcome import DONE, MAX_STEPS, OUTCOME_TEXT
 from solvers.outcome import FAILED, KIND_OF_CODE, WARNED, InvalidInput, Kind, Remark, Results
 
 MANY, SOME, SLOW = 1e4, 100.0, 1e-4
-"""eta from which 1/eta is neglected (`boundary_pinned`): at any eta/N, and where eta/N is below the third number."""
+"""eta from which 1/eta is neglected: at any eta/N, and where eta/N is below the third number."""
 
 Arrays = tuple[NDArray[Any], NDArray[Any], NDArray[Any]]
 
@@ -220,6 +220,7 @@ MODELS = (
             ),
         ),
         example={"N": 10_000, "eta": 312.5, "distribution": "two"},
+        starter=Starter(axes={"eta": {"linspace": [10.0, 620.0, 62]}}),
         checks=(
             Check(
                 method="closed_form",

@@ -5,8 +5,7 @@ With Gamma2 = 1, c_1m = (1/N) sum_{j != m} s_j, c_2m = (1/2N) sum_{j != m} (1 + 
     s_m' = i delta_m s_m - 2 i eta exp(i phi) z_m c_1m* - 2 s_m D_m + z_m B_m
     z_m' = 8 eta Im(exp(-i phi) s_m c_1m) - 4 (1 + z_m) D_m - 4 Re(s_m B_m*)
 
-`paper`: D = c_2/N + |c_1|^2, B = c_1 (2 c_2 + N |c_1|^2). `exact`: the derivative of the exact Lindblad equation
-(physics notes, section 5), with a density matrix that is a product of the given Bloch vectors, pure or mixed.
+`paper`: D = c_2/N + |c_1|^2, B = c_1 (2 c_2 + N |c_1|^2). `exact`: the derivative of the exact Lindblad equation, with a density matrix that is a product of the given Bloch vectors, pure or mixed.
 """
 
 from __future__ import annotations

@@ -1,13 +1,13 @@
 """spin_cat.dicke: amplitude of N symmetric spins in time, the plateau it stays on, and how fast it leaves it (Fig. 3).
 
-Without detunings the symmetric states are enough (`pair_loss.ladder`). The start is the coherent state of the oscillator
+Without detunings the symmetric states are enough. The start is the coherent state of the oscillator
 with alpha = sqrt(2 eta) e^{-i (phi/2 + pi/4)}, cut at N quanta and normalised. <a> joins even with odd numbers, and the
 even-odd block has no steady state: |<a>| rests on a plateau and leaves it as e^{-|lambda| T}, with a rate that grows from
 nothing to order one around eta = N/10. The steady |<a>| is 0 at every eta > 0, and where Fig. 3 drops depends on the
 time T that its caption leaves out: at N = 100 half the height is left at eta = 12.6, 11.2, 10.5, 9.9, 9.5 for
 T = 10, 10^2, 10^3, 10^4, 10^5. The plateau is near sqrt(N n), n = (1 - sqrt(1 - 8 eta/N))/2, the classical collective
-spin's of conserved length (physics notes, section 2). Slow modes come from sparse factorisations, and what else there is
-from a series and a few Krylov spaces (`pair_loss.transients`).
+spin's of conserved length. Slow modes come from sparse factorisations, and what else there is
+from a series and a few Krylov spaces.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from solvers.batch import Batch, Point
-from solvers.declarations import TIME, Check, Output
+from solvers.declarations import TIME, Check, Output, Starter
 from solvers.engines.pair_loss.ladder import EVEN, ODD, Ladder, amplitude, excitations
 from solvers.model import Method, Model
 from solvers.models.spin_cat.quantum_parameters import SOURCE, UNIT_OF_TIME, spins, squeezing
@@ -153,6 +153,7 @@ MODELS = (
             ),
         ),
         example={"N": 60, "eta": 6.5, "times": [0.1, 10.0, 100.0, 1e3, 1e4, 1e5]},
+        starter=Starter(axes={"eta": {"linspace": [3.0, 7.0, 33]}}),
         checks=(
             Check(
                 parameters={"eta": 5.0, "times": [100.0]},

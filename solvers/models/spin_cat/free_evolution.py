@@ -7,7 +7,7 @@ distributed delta_n of standard deviation delta. With C = cos^2(theta/2), S = si
 
 and the same for the superposition of four coherent states a quarter turn apart, the even part with a number of
 excitations divisible by four (the sum of the basis states of the paper's alternative encoding). None depends on phi. Means
-are (11) and (16); all come from a recurrence without differences (`engines.residue_amplitudes`), so that an odd cat of
+are (11) and (16); all come from a recurrence without differences, so that an odd cat of
 |alpha| = 10^-4 is as good as any other.
 
 The variance of the coherent state's fidelity is exact: with q = e^{-delta^2 t^2/2},
@@ -31,7 +31,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from solvers.batch import Batch, Point
-from solvers.declarations import TIME, Check, Output, Parameter
+from solvers.declarations import TIME, Check, Output, Parameter, Starter
 from solvers.engines.residue_amplitudes import MEMBERS, mean_fidelities, precess, residue_probabilities, shares
 from solvers.model import Method, Model
 from solvers.models.spin_cat.quantum_parameters import UNIT_OF_TIME, given_detunings, spins, width
@@ -299,6 +299,10 @@ MODELS = (
             ),
         ),
         example={**_FIG1, "realisations": 50, "times": [0.0, 0.2, 0.5, 1.0, 2.0, 4.0, 6.0]},
+        starter=Starter(
+            axes={"theta": {"values": [0.0353, 0.0707, 0.1414]}},
+            parameters={"times": np.linspace(0.0, 5.0, 51).tolist()},
+        ),
         checks=(
             Check(
                 method="analytic",

@@ -30,7 +30,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from solvers.batch import Batch, Point
-from solvers.declarations import TIME, Check, Limit, Output, Parameter
+from solvers.declarations import TIME, Check, Limit, Output, Parameter, Starter
 from solvers.engines.pair_loss.density_matrix import EXCITATIONS, FIDELITY, PURITY, TRACE, evolve
 from solvers.engines.pair_loss.parity_basis import ParityBasis, coherent_amplitudes, parity_basis
 from solvers.engines.pair_loss.wave_functions import unravel
@@ -346,6 +346,9 @@ MODELS = (
             ),
         ),
         example={"N": 6, "eta": 0.2, "delta": 0.01, "parity": "odd", "times": [0.0, 20.0, 50.0, 100.0]},
+        starter=Starter(
+            axes={"delta": {"values": [0.003, 0.01, 0.03]}}, parameters={"times": np.linspace(0.0, 200.0, 41).tolist()}
+        ),
         checks=(
             Check(
                 parameters={"N": 8, "eta": 0.2, "times": [200.0]},

@@ -1,6 +1,12 @@
 """Mean field of N detuned spins, Eqs. (22)-(23): ten thousand spins, or classes of equal detuning.
 
-The equations are in `mean_field_equations`. Each spin sees the sums over all others, so a right-hand side costs O(N); the
+With sums over the other spins j, n = (1 + z)/2 and <sigma^+> = exp(i (phi/2 + pi/4)) sigma, for closure `paper` (Gamma2 = 1):
+
+    sigma' = i delta sigma - 2 eta z T*/N - 2 sigma D + z B
+    z'     = 8 eta Re(sigma T)/N - 4 (1 + z) D - 4 Re(sigma B*)
+    D = (sum n + |T|^2)/N^2,   B = (2 T sum n + T |T|^2)/N^2,   T = sum sigma
+
+Each spin sees the sums over all others, so a right-hand side costs O(N); the
 fast rate 4 eta |z| (about 1000 at N = 10^4, eta = N/32) against slow rates of .02 makes them stiff; the Jacobian is
 3 x 3 blocks plus rank 3 (closure `paper`) or 7 (`exact`), so an implicit step is O(N) too. Spins of equal detuning stay
 equal and are integrated once, which is exact; the order of the spins does not matter, to the last bit.
@@ -21,14 +27,13 @@ Detunings: `detunings` (N,) where given; else drawn (`classes` = 0) or set at qu
 Spin number i of (`seed`, `realisation`) is the same standard deviate at every N, eta and delta.
 
 Drawn Lorentzian detunings reach some N times their width. Spins further out than `follow_beyond` follow their field instead
-of precessing about it (`mean_field_far`): ten thousand to t = 100 take seconds and not minutes. Steady states stay exact;
+of precessing about it: ten thousand to t = 100 take seconds and not minutes. Steady states stay exact;
 until then, at eta = N/32, delta = 0.02 and the default 3, c_1 was found off by at most 5e-4 (300 spins) and 2e-4 (1000), z
 by 4e-3 and 1e-3, the phase spread by .02 and .009. `follow_beyond` = 0 integrates every spin as it is.
 
 After a collapse (|c_1| below half its start) the run stops: what follows is stiff, slow and without order.
 
-Validity: correlations of relative order 1/N are neglected although the slow dynamics is of that order (physics notes,
-section 6); parity is not seen.
+Validity: correlations of relative order 1/N are neglected although the slow dynamics is of that order; parity is not seen.
 """
 
 from __future__ import annotations
@@ -42,7 +47,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from solvers.batch import Batch, Point
-from solvers.declarations import TIME, Check, Output, Parameter
+from solvers.declarations import TIME, Check, Output, Parameter, Starter
 from solvers.model import Method, Model
 from solvers.models.spin_cat.detunings import DISTRIBUTIONS, class_detunings, standard_detunings
 from solvers.models.spin_cat.mean_field_equations import integrate_from_start
@@ -314,6 +319,10 @@ MODELS = (
             "classes": 60,
             "times": [0.0, 50.0, 100.0, 150.0, 200.0],
         },
+        starter=Starter(
+            axes={"eta": {"linspace": [60.0, 640.0, 15]}, "delta": {"linspace": [0.0, 0.1, 11]}},
+            parameters={"classes": 20, "times": [400.0]},
+        ),
         checks=(
             Check(
                 method="paper",

@@ -1,6 +1,6 @@
 """spin_cat.steady_state: what the dissipation stabilises when no spin is detuned.
 
-Without detunings S^2 is conserved and a symmetric start stays in the N + 1 symmetric states (`pair_loss.ladder`). Every
+Without detunings S^2 is conserved and a symmetric start stays in the N + 1 symmetric states. Every
 parity has one steady state there. For finite N it is not quite a cat: no state is dark, since S_-^2 is nilpotent, and at
 N = 8, eta = 0.2 the purity is 0.999997 (even) and the fidelity with the cat tan(theta/2) = sqrt(2 eta/N) is 0.9979 (even)
 and 0.9948 (odd), the values that Fig. 2 quotes. No output depends on phi.
@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from scipy.special import gammaln
 
 from solvers.batch import Batch, Point
-from solvers.declarations import Check, Limit, Output
+from solvers.declarations import Check, Limit, Output, Starter
 from solvers.engines.pair_loss.ladder import excitations, steady_state
 from solvers.engines.pair_loss.parity_basis import PARITIES
 from solvers.model import Method, Model
@@ -140,6 +140,7 @@ MODELS = (
             Output(name="residual", meaning="|d rho/dt| of the state found", label="residual", unit="Gamma2"),
         ),
         example={"N": 8, "eta": 0.2, "parity": "odd"},
+        starter=Starter(axes={"eta": {"linspace": [0.1, 2.0, 20]}}),
         checks=(
             Check(
                 parameters={"N": 8, "eta": 0.2},

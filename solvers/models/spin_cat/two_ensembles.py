@@ -7,14 +7,15 @@ W = 1 + z + N A^2 (1 - 2/N) c:
     zeta'  = delta + eta z (1 - 2/N) sin(2 zeta) - (1/2) z W sin(2 zeta)
     z'/A^2 = 8 eta (c - cos(2 zeta)/N) - 4 (c - 1/N) W - 4 (1 + z) c
 
-Start: the spin coherent state with tan(theta/2) = sqrt(2 eta/N), zeta = 0. They are integrated in the polynomial form of
-`reduced_equations`, with the stiff method alone: its three variables make an implicit step as cheap as explicit ones,
-and the fast rate is 4 eta |z|.
+Start: the spin coherent state with tan(theta/2) = sqrt(2 eta/N), zeta = 0. They are integrated in their polynomial form,
+whose fast rate is 4 eta |z|, with implicit steps, which three variables make as cheap as explicit ones, and
+explicit steps of high order where it is not stiff: at first and when it unlocks.
 
 Locked means that cos(zeta) stays above zero to the end. The integration ends where the order parameter u = A cos(zeta)
 falls below 1e-3 of its start value; A then is negligible beside what it drives, z is frozen, and what is left,
 zeta' = delta + K sin(2 zeta) with K = z (eta (1 - 2/N) - (1 + z)/2), is solved in closed form. K > 0 drives any zeta other
 than 0 on to pi/2, exponentially: beyond the tongue a point of delta = 0 stays locked, with an amplitude that vanishes.
+K < 0 (a few spins at eta below about 1) pulls zeta back: it may come to rest at sin(2 zeta) = -delta/K, locked.
 Where it unlocks, `zeta` and `settle_time` are NaN, and `z` and `A` are those where u fell below that share. At eta = 0
 there is no amplitude and no phase: not locked.
 
@@ -22,7 +23,7 @@ At rest: max(|A'|, |zeta'|, |z'|) is below 1e-6 and, so that drifting at the det
 
 Validity: relative O(1/N) of the full mean field (22)-(23), e.g. 6 % in the critical detuning at N = 100, below 1e-4 at
 N = 10^4. Mean field itself neglects correlations of relative order 1/N on which its slow dynamics depends: the limit
-eta = N/16 belongs to it, exact dynamics of identical spins collapses near N/8 (physics notes, section 6).
+eta = N/16 belongs to it, exact dynamics of identical spins collapses near N/8.
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ from typing import Any
 import numpy as np
 
 from solvers.batch import Batch
-from solvers.declarations import Check, Output, Parameter
+from solvers.declarations import Check, Output, Parameter, Starter
 from solvers.model import Method, Model
 from solvers.models.spin_cat.reduced_equations import integrate_lanes, start_state
 from solvers.models.spin_cat.reference import printed_run
@@ -72,15 +73,82 @@ def time_to_unlock(s, K, delta):
 
 
 @kernel
+def turned_back(u, v, K, delta, mean, t):
+    """(u, v, log of what they are multiplied by) after t of (u, v)' = ((mean - K, -delta), (delta, mean + K)) (u, v), delta >= 0.
+
+    Zero once u has been that.
+    """
+    along_u, along_v = -K * u - delta * v, delta * u + K * v
+    square = K * K - delta * delta
+    root = math.sqrt(abs(square))
+    if root * t < 1e-8:
+        c, s, growth = 1.0, t, mean * t
+    elif square > 0.0:
+        c, s = 1.0, math.tanh(root * t) / root
+        growth = (mean + root) * t + math.log(0.5 + 0.5 * math.exp(-2.0 * root * t))
+    else:
+        if root * t >= math.atan2(root * u, -along_u):
+            return 0.0, 0.0, 0.0
+        c, s, growth = math.cos(root * t), math.sin(root * t) / root, mean * t
+    return max(0.0, c * u + s * along_u), c * v + s * along_v, growth
+
+
+@kernel
+def slope_of_z(u, v, w, n, eta):
+    """z' at small u and v."""
+    return ((1.0 - 1.0 / n) * (8.0 * eta - 4.0 * w) - 4.0 * w) * u * u + (8.0 * eta + 4.0 * w) / n * v * v
+
+
+@kernel
+def pulled_back(u, v, z, n, eta, decay, delta, left):
+    """`without_order` where K <= 0, which pulls zeta to sin(2 zeta) = -delta/K if that exists and zeta is not beyond it."""
+    pull = abs(delta)
+    v = -abs(v) if v * delta < 0.0 else abs(v)  # zeta has the sign of delta, but for rounding
+    before, duration, panels, w, mean = z, min(left, 20.0 / decay), 200, 1.0 + z, 0.0
+    for _ in range(2):  # the second time with the z that it comes to
+        w = 1.0 + z
+        K = z * (eta * (1.0 - 2.0 / n) - 0.5 * w)
+        mean = 0.5 * z * ((1.0 - 2.0 / n) * w - 2.0 * eta)
+        change = 0.0
+        for k in range(panels + 1):  # Simpson
+            x, y, growth = turned_back(u, v, K, pull, mean, duration * k / panels)
+            share = 1.0 if k in (0, panels) else (4.0 if k % 2 else 2.0)
+            change += share * math.exp(2.0 * growth) * slope_of_z(x, y, w, n, eta)
+        z = before + change * duration / (3.0 * panels)
+    end_u, end_v, growth = turned_back(u, v, K, pull, mean, left)
+    if not end_u > 0.0:
+        return 0.0, math.nan, before, math.hypot(u, v), math.nan
+    amplitude, locked_at = math.hypot(end_u, end_v) * math.exp(growth), math.copysign(math.atan2(end_v, end_u), delta)
+    quiet = max(min(REST, DRIFT * pull) if pull > 0.0 else REST, min(REST, ROUNDING * eta))
+    low, high = 0.0, left
+    for k in range(100):
+        t = left if k == 0 else 0.5 * (low + high)
+        x, y, growth = turned_back(u, v, K, pull, mean, t)
+        size = math.exp(growth)
+        moving = abs(pull + K * math.sin(2.0 * math.atan2(y, x))) > quiet
+        moving |= size * math.hypot(x, y) * (2.0 * abs(mean) + abs(K)) > quiet
+        moving |= size * size * abs(slope_of_z(x, y, w, n, eta)) > quiet
+        if moving and k == 0:
+            return 1.0, locked_at, z, amplitude, math.nan
+        if moving:
+            low = t
+        else:
+            high = t
+    return 1.0, locked_at, z, amplitude, high
+
+
+@kernel
 def without_order(u, v, z, n, eta, delta, left):
     """(locked, zeta, z, A, when it comes to rest from now on or NaN) after a time `left` from a state of small u."""
     amplitude = math.hypot(u, v)
     w = 1.0 + z
     K = z * (eta * (1.0 - 2.0 / n) - 0.5 * w)
     decay = -z * (1.0 - 1.0 / n) * (w - 2.0 * eta)
-    if not (K > 0.0 and decay > 0.0 and u > 0.0):
+    if not (decay > 0.0 and u > 0.0):
         return 0.0, math.nan, z, amplitude, math.nan
-    slope = u * u * ((1.0 - 1.0 / n) * (8.0 * eta - 4.0 * w) - 4.0 * w)  # of z; it decays at twice the rate
+    if K <= 0.0:
+        return pulled_back(u, v, z, n, eta, decay, delta, left)
+    slope = slope_of_z(u, 0.0, w, n, eta)  # it decays at twice the rate
     fallen = math.exp(-decay * left)
     end = z + slope * (1.0 - fallen * fallen) / (2.0 * decay)
     if delta == 0.0:
@@ -185,10 +253,7 @@ def run(batch: Batch) -> Results:
     remarks = dict.fromkeys(np.flatnonzero(moving).tolist(), _MOVING)
     for i in np.flatnonzero(failed).tolist():
         remarks[i] = Remark(kind=KIND_OF_CODE[int(code[i])], message=OUTCOME_TEXT[int(code[i])])
-    outputs = batch.empty()
-    for name in outputs:
-        outputs[name] = found[name]
-    return Results(outputs, status, remarks)
+    return Results({o.name: found[o.name] for o in batch.wanted}, status, remarks)
 
 
 def reference(parameters: Mapping[str, Any]) -> dict[str, float]:
@@ -295,6 +360,7 @@ MODELS = (
             ),
         ),
         example={"N": 10_000, "eta": 312.5, "delta": 0.05, "t_end": 2000.0},
+        starter=Starter(axes={"eta": {"linspace": [25.0, 650.0, 26]}, "delta": {"linspace": [0.0, 0.08, 17]}}),
         checks=(
             Check(
                 parameters={"N": 1000, "eta": 31.25, "delta": 0.05, "t_end": 30.0},

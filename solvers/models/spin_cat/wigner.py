@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from solvers.batch import Batch, Point
-from solvers.declarations import Check, Dimension, Output, Parameter
+from solvers.declarations import Check, Dimension, Output, Parameter, Starter
 from solvers.engines.pair_loss.ladder import EVEN, ODD, Ladder
 from solvers.engines.wigner import wigner
 from solvers.model import Method, Model
@@ -110,7 +110,7 @@ MODELS = (
                 name="x",
                 size="n_x",
                 meaning="number of the position, from -x_max to x_max",
-                symbol="i",
+                symbol="x",
                 along="position",
                 label="position",
             ),
@@ -118,7 +118,7 @@ MODELS = (
                 name="p",
                 size="n_x",
                 meaning="number of the momentum, from -x_max to x_max",
-                symbol="j",
+                symbol="p",
                 along="position",
                 label="momentum",
             ),
@@ -164,9 +164,12 @@ MODELS = (
                 symbol="W",
                 bounds=(-1 / math.pi, 1 / math.pi),
             ),
-            Output(name="position", meaning="the values of x, and of p", dims=("x",), symbol="x"),
+            Output(name="position", meaning="the values of x, and of p", label="position", dims=("x",), symbol="x"),
         ),
         example={"N": 100, "eta": 12.0, "t": 20.0, "n_x": 61},
+        starter=Starter(
+            axes={"eta": {"values": [5.0, 10.0, 12.0]}}, parameters={"t": 1000.0, "x_max": 10.0, "n_x": 81}
+        ),
         checks=(
             Check(
                 parameters={"t": 1000.0, "x_max": 6.5, "n_x": 53},

@@ -132,10 +132,14 @@ def check_chain(p: Mapping[str, Any]) -> None:
         )
 
 
+def factor(p: Mapping[str, Any]) -> float:
+    """What the couplings are to be multiplied by to be physical."""
+    return 4.0 if p["couplings"] == "paper" else 1.0
+
+
 def physical(p: Mapping[str, Any]) -> NDArray[np.float64]:
     """Physical couplings (3,)."""
-    factor = 4.0 if p["couplings"] == "paper" else 1.0
-    return factor * np.array([p["J_x"], p["J_y"], p["J_z"]], dtype=np.float64)
+    return factor(p) * np.array([p["J_x"], p["J_y"], p["J_z"]], dtype=np.float64)
 
 
 def lattice(p: Mapping[str, Any], theta: float, phi: float, *, classical: bool = False) -> Lattice:

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from solvers.batch import Point
-from solvers.declarations import AXIS, SITE, Check, Output, Parameter
+from solvers.declarations import AXIS, SITE, Check, Output, Parameter, Starter
 from solvers.engines.classical_lattice import derivative
 from solvers.model import Method, Model
 from solvers.models.spin_chain import declarations as declare
@@ -120,6 +120,10 @@ MODELS = (
             "Gamma": 1.0,
             "spins0": [[2.0, 0.0, 0.0], [0.0, 2.0, 0.0], [0.0, 0.0, -2.0]],
         },
+        starter=Starter(
+            axes={"J_y": {"linspace": [-2.0, 2.0, 11]}},
+            parameters={"spins0": [[1.2, 0.0, -1.6], [0.0, 1.2, -1.6], [-0.96, 0.72, -1.6]]},
+        ),
         checks=(
             Check(
                 parameters={"N": 4, "S": 2.0, "J_z": 1.5, "spins0": [[2.0, 0.0, 0.0], [0.0, 0.0, 2.0]] * 2},

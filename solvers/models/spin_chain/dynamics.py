@@ -17,7 +17,7 @@ from scipy.integrate import solve_ivp
 from scipy.linalg import expm
 
 from solvers.batch import Batch, Point
-from solvers.declarations import AXIS, AXIS2, TIME, Check, Limit, Output, Parameter
+from solvers.declarations import AXIS, AXIS2, TIME, Check, Limit, Output, Parameter, Starter
 from solvers.engines.classical_lattice import derivative, follow_uniform
 from solvers.engines.phase_space.lattice_sample import lattice_path
 from solvers.engines.phase_space.sample import GROWN
@@ -58,6 +58,8 @@ def twoqs(p: Point) -> dict[str, Any]:
         found["step_error"] = float(np.abs(halved.mean - path.mean).max(initial=0.0) / p["S"])
     at_start = 0.25 if p["sampling"] == "ring" else 2 * p["S"] + 0.5
     grown = path.length_variance - at_start > GROWN * path.length_mean**2
+    if p["variant"] == "conserving":  # which keeps N on each trajectory: that is the scatter of the starts
+        grown[:] = False
     reasons = []
     if grown.any():
         found["first_bad_time"] = float(when[np.argmax(grown)])
@@ -83,8 +85,9 @@ def mean_field(p: Point) -> dict[str, Any]:
     neighbours = 2 if height == 1 else 4
     theta, phi, when = p["theta"], p["phi"], p["times"]
     y = np.array([math.sin(theta) * math.cos(phi), math.sin(theta) * math.sin(phi), math.cos(theta)])
-    out = np.full((len(when), 3), np.nan)
-    coefficients = np.append(0.5 * neighbours * declare.physical(p), p["Gamma"])
+    out = np.empty((len(when), 3))
+    field = 0.5 * neighbours * declare.factor(p)
+    coefficients = np.array([field * p["J_x"], field * p["J_y"], field * p["J_z"], p["Gamma"]])
     code, reached, _ = follow_uniform(coefficients, y, when, out, p["rtol"], p["atol"], p["max_steps"])
     mean = p["S"] * out
     found: dict[str, Any] = {"mean": mean, "second": mean[:, :, None] * mean[:, None, :], "first_bad_time": math.nan}
@@ -302,6 +305,10 @@ MODELS = (
             "sampling": "ring",
             "trajectories": 200,
         },
+        starter=Starter(
+            axes={"J_y": {"values": [-0.3, -0.8, -1.2]}},
+            parameters={"times": np.linspace(0.0, 8.0, 41).tolist(), "theta": 2.0, "trajectories": 1000},
+        ),
         checks=(
             Check(
                 method="twoqs",

@@ -12,7 +12,7 @@ which is positive in an open chain only up to gamma_minus / (2 cos(pi/(N+1))). P
 of couplings or rates by N. Lattices: chain (open), ring, square (open, N a square number), all_to_all, power_law (an
 open chain; its neighbours are |i-j| = 1). The start is a product state, all spins at (theta, phi), theta = 0 up.
 
-Rey and Chaparro, Eqs. (1), (7)-(14), (30), with the corrections stated in `spin_network`; the same engines.
+Rey and Chaparro, Eqs. (1), (7)-(14), (30), with the corrections that the models of spin networks state; the same engines.
 
 Files: `lattice` (the system), `dynamics` (the model), `bulk` (many small ones at once), `symmetric` (how it is solved
 where all spins are alike), `truncated_wigner` (the method `twa`).

@@ -1,4 +1,4 @@
-"""spin_lattice.dynamics: magnetisation, pair correlations and squeezing of the lattices of `lattice` in time.
+"""spin_lattice.dynamics: magnetisation, pair correlations and squeezing of such lattices in time.
 
 Second-order cumulants leave out the third ones. Where all spins are alike these are computed as well, and status is 1 from
 when on they change a spin or a correlation by more than 0.01; that bound tells the true error to some 20 % in one-axis
@@ -6,7 +6,11 @@ twisting. On other lattices no such monitor exists: only states that no pair of 
 one-axis twisting stay positive and keep every uncertainty relation exactly, however wrong they become. Squeezing, a
 difference of N such numbers, is first to be wrong: next to the exact optimum of N spins it is too small by half already.
 
-What `twa` is worth stands in `truncated_wigner`.
+`twa` is exact for uncoupled spins, and for means under Ising couplings with all local channels from theta = 0, pi/2 or pi;
+elsewhere it is biased. For six spins with random couplings of order 0.5 and fields, up to t = 8, the largest error of a mean
+was (median, and worst tenth) 0.02 (0.05) with all local channels, 0.06 (0.17) with decay alone and 0.17 (0.37) in a closed
+lattice, where cumulants have 0.03 (0.11), 0.12 (0.49) and 0.31 (0.83). Squeezing divides by a mean spin that dephases: take
+it while |m| is well above its error.
 """
 
 from __future__ import annotations
@@ -19,7 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from solvers.batch import Batch, Point
-from solvers.declarations import AXIS, AXIS2, TIME, Check, Limit, Output, Parameter
+from solvers.declarations import AXIS, AXIS2, TIME, Check, Limit, Output, Parameter, Starter
 from solvers.engines.collective import pair_means, product_pair_means
 from solvers.engines.limits import MOST_WAVE_SPINS, WAVE_FUNCTION_LIMIT, exact_limit
 from solvers.engines.master_equation.exact import evolve_exactly, judged
@@ -366,6 +370,11 @@ MODELS = (
         dimensions=(TIME, AXIS, AXIS2),
         validate=validate,
         example={"N": 4, "J_z": 1.0, "h_x": 0.8, "gamma_minus": 0.8, "times": [0.5, 1.0, 2.0, 4.0]},
+        starter=Starter(
+            axes={"h_x": {"values": [0.2, 0.8, 2.0]}},
+            parameters={"times": np.linspace(0.0, 6.0, 61).tolist()},
+            methods=("mean_field", "cumulant", "exact"),
+        ),
         checks=(
             Check(
                 parameters={"N": 5, "lattice": "all_to_all", "J_z": 0.3, "theta": np.pi / 2, "times": [0.7]},

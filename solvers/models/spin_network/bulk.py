@@ -13,9 +13,11 @@ from solvers.engines.few_spins import Found, solve_few_spins
 from solvers.engines.master_equation.rests_side_by_side import MOST_SPINS as MOST_AT_REST
 from solvers.engines.master_equation.rests_side_by_side import rests_side_by_side
 from solvers.engines.master_equation.side_by_side import MOST_SPINS, evolve_side_by_side
-from solvers.engines.master_equation.states import moment_indices, purity, split_moments
+from solvers.engines.master_equation.states import moment_indices, product_state, purity, split_moments
+from solvers.engines.master_equation.steady_state import steady_state
 from solvers.engines.moments import many
 from solvers.engines.pair_states import physical, smallest_of_products, smallest_pair_eigenvalue
+from solvers.engines.spin_system import SpinSystem
 from solvers.models.spin_network.network import build_systems
 
 _MATRIX_ELEMENTS = 2**20
@@ -74,17 +76,21 @@ def _exact(batch: Batch) -> Found:
 
 def _rests(batch: Batch) -> Found:
     n = batch["N"]
-    found = rests_side_by_side(*build_systems(batch)[:3])
+    field, coupling, Gamma, *_ = build_systems(batch)
+    found = rests_side_by_side(field, coupling, Gamma, gaps=batch.wants("gap"))
+    if batch.wants("gap"):
+        for p in np.flatnonzero(found.treated & found.delicate).tolist():
+            found.gap[p] = steady_state(
+                SpinSystem(field[p], coupling[p], Gamma[p]), product_state(_starts(batch)[p])
+            ).gap
     r = np.where(found.treated[:, None], found.r, 0.0)
     spins, correlations = split_moments(r[:, moment_indices(n)], n)
-    return {
-        "spins": spins,
-        "correlations": correlations,
-        "min_pair_eigenvalue": smallest_pair_eigenvalue(spins, correlations),
-        "purity": purity(r),
-        "gap": found.gap,
-        "residual": found.residual,
-    }, found.treated
+    outputs = {"spins": spins, "correlations": correlations, "gap": found.gap, "residual": found.residual}
+    if batch.wants("min_pair_eigenvalue"):
+        outputs["min_pair_eigenvalue"] = smallest_pair_eigenvalue(spins, correlations)
+    if batch.wants("purity"):
+        outputs["purity"] = purity(r)
+    return outputs, found.treated
 
 
 def _mean_field(batch: Batch) -> Found:

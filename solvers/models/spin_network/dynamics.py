@@ -1,7 +1,5 @@
 """spin_network.dynamics: spins, pair correlations and their validity in time, from a given start.
 
-The generator is that of `solvers.engines.spin_system`; `network` states how the source's parameters enter.
-
     mean_field     first order; any N; conserves |s_i| without dissipation
     cumulant       second order, Eq. (30); exact for N <= 2 (then solved as such) and disjoint pairs; errors from product states O(t^4) in s, O(t^3) in C
     exact          density matrix in the real Pauli basis, N <= 12; a wave function if closed and pure, N <= 16; status 1 where
@@ -12,7 +10,7 @@ Second order is not positive: |s_i| > 1 or a negative pair eigenvalue says that 
 keeps its numbers, with status 1 and the first bad time (the end of an integrator's step); a divergence has status 2. Where
 all sites, pairs and spins of a product start are equal, third-order cumulants are computed as well: status 1 from when on
 they change a spin or a correlation by more than 0.01. Else nothing tells where a closure is wrong while its pairs stay
-states, as in one-axis twisting with couplings that are not quite equal (see `spin_lattice`). Where the step budget of a
+states, as in one-axis twisting with couplings that are not quite equal (`spin_lattice.dynamics` says how much). Where the step budget of a
 moment method is spent, the output times before are kept: status 1, later ones NaN.
 """
 
@@ -26,7 +24,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from solvers.batch import Point
-from solvers.declarations import AXIS, AXIS2, SITE, SITE2, TIME, Check, Output
+from solvers.declarations import AXIS, AXIS2, SITE, SITE2, TIME, Check, Output, Starter
 from solvers.engines.limits import WAVE_FUNCTION_LIMIT, exact_limit
 from solvers.engines.master_equation.exact import evolve_exactly, judged
 from solvers.engines.master_equation.states import split_moments
@@ -288,6 +286,9 @@ MODELS = (
             "gamma_minus": 2.0,
             "times": [0.5, 1.0, 2.0, 4.0],
         },
+        starter=Starter(
+            axes={"gamma_minus": {"values": [0.2, 0.6, 2.0]}}, parameters={"times": np.linspace(0.0, 6.0, 61).tolist()}
+        ),
         checks=(
             Check(
                 parameters={

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from solvers.batch import Point
-from solvers.declarations import AXIS, AXIS2, SITE, SITE2, Check, Output
+from solvers.declarations import AXIS, AXIS2, SITE, SITE2, Check, Output, Starter
 from solvers.engines.limits import density_matrix_limit
 from solvers.engines.master_equation.states import moment_indices, purity, split_moments
 from solvers.engines.master_equation.steady_state import MOST_SPINS, steady_state
@@ -183,6 +183,9 @@ MODELS = (
             "A": _BOND.tolist(),
             "gamma_minus": 2.0,
         },
+        starter=Starter(
+            axes={"gamma_minus": {"logspace": [0.1, 10.0, 21]}}, parameters={"h": [[0.8, 0.0, 0.0], [0.4, 0.0, 0.0]]}
+        ),
         checks=(
             Check(
                 parameters={"N": 1, "gamma_minus": 0.72, "gamma_plus": 0.24},

@@ -214,6 +214,18 @@ def test_a_spreading_length_is_warned_about_with_its_time():
     assert kept["status"] == 0
 
 
+@pytest.mark.parametrize(
+    ("model", "more"), [("collective_spin.dynamics", {"seed": 0}), ("spin_chain.dynamics", {"N": 2, "seed": 5})]
+)
+def test_starts_that_happen_to_scatter_more_are_no_growth_of_a_length_that_is_kept(model, more):
+    """Few trajectories of a short spin: the variance of their starts is above that of all starts, and stays."""
+    tuning = {"variant": "conserving", "sampling": "coherent", "trajectories": 60}
+    out = solve(model, "twoqs", S=1, Gamma=1.0, times=[0.0, 5.0], **tuning, **more)
+    assert out["length_variance"][0] > 2.5 + 0.05 * out["length_mean"][0] ** 2
+    assert out["length_variance"][1] == pytest.approx(out["length_variance"][0])
+    assert out["status"] == 0 and np.isnan(out["first_bad_time"])
+
+
 def test_squeezing_is_not_biased_where_all_directions_are_equal():
     """A coherent state has xi^2 = 1; the smallest eigenvalue of 200 samples lies 15 % below."""
     found = [
