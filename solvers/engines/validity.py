@@ -12,7 +12,6 @@ from solvers.engines.master_equation.steady_state import SteadyState
 from solvers.numerics.outcome import DONE, MAX_STEPS, OUTCOME_TEXT
 from solvers.outcome import KIND_OF_CODE, OK, WARNED, Kind, PointFailed, Remark
 
-
 _TEXT = {
     **OUTCOME_TEXT,
     MAX_STEPS: "the step budget was spent, or seen to end far before the next output time; raise max_steps or loosen rtol and atol",
