@@ -24,7 +24,7 @@ Complex = NDArray[np.complex128]
 _EPS = float(np.finfo(float).eps)
 LEAST_TOLERANCE = 1e-11
 """No evolution is called inaccurate for an error below this."""
-MOST_LEVELS = 20
+MOST_LEVELS = 31
 """Up to which the exponentials of n^2 x n^2 numbers take less than some seconds."""
 
 

@@ -12,6 +12,12 @@ from solvers.engines.master_equation.steady_state import SteadyState
 from solvers.numerics.outcome import DONE, MAX_STEPS, OUTCOME_TEXT
 from solvers.outcome import KIND_OF_CODE, OK, WARNED, Kind, PointFailed, Remark
 
+_TEXT = {
+    **OUTCOME_TEXT,
+    MAX_STEPS: "the step budget was spent, or seen to end far before the next output time; raise max_steps or loosen rtol and atol",
+}
+"""As `moments.integration` says it, which looks ahead."""
+
 
 class HasRates(Protocol):
     """A system whose Gamma may be indefinite."""
@@ -43,7 +49,7 @@ def judge(
     if not math.isnan(first_bad):
         left = f"the moments belong to no state from t = {first_bad:.6g} on" + (f": {reason}" if reason else "")
     if code != DONE:
-        text = f"stopped at t = {reached:.6g}: {OUTCOME_TEXT[code]}"
+        text = f"stopped at t = {reached:.6g}: {_TEXT[code]}"
         if not math.isnan(first_left):
             message = "; ".join(filter(None, [unfinished(text, first_left), left, untrusted]))
             return WARNED, Remark(kind=KIND_OF_CODE[code], message=message)

@@ -324,6 +324,22 @@ def _draw_7(canvas: Canvas, data: Data) -> None:
 
 
 # A ring of two counts its bond twice, so that it has half the couplings of the pair that is meant.
+def _carried(name: str) -> Any:
+    """n, S_x^2/S and S_y^2/S of a site at rest, exact for S = 2 and 4, by a straight line in 1/S at S to infinity."""
+
+    def find(data: Data) -> list[float]:
+        one = data[name].isel(time=-1).squeeze()
+        rows = []
+        for S in (2.0, 4.0):
+            at = one.sel(S=S)
+            moments = [float(at.second.sel(axis=a, axis2=a)) / S for a in "xy"]
+            rows.append([S + float(at["mean"].sel(axis="z")), *moments])
+        return [2 * late - early for early, late in zip(*rows, strict=True)]
+
+    return find
+
+
+_LENGTHS = {"S": {"values": [2.0, 4.0]}}
 _PAIR = {"method": ["holstein_primakoff"], "N": 2, "couplings": "physical", "max_distance": 1}
 FIGURE_7 = Figure(
     "phase_space-fig7",
@@ -333,6 +349,8 @@ FIGURE_7 = Figure(
         Sweep("phase_space_fig7", smoke={"trajectories": 2, "t_average": 60.0}, smoke_axes={"J_y": {"values": [-0.6, -0.51, -0.49, -0.45, -0.4, -0.3, -0.2, -0.11]}}),
         Sweep("phase_space_fig7_weak", "phase_space_fig7", values={"method": ["holstein_primakoff"]}, axes={"J_y": {"values": [-0.1]}}),
         Sweep("phase_space_fig7_pair", "phase_space_fig7", values={**_PAIR, "J_x": 0.0625}, axes={"J_y": {"values": [-0.25]}}),
+        Sweep("phase_space_fig7_exact", "spin_chain_pair", values={"J_x": 0.0625, "J_y": -0.25}, axes=_LENGTHS),
+        Sweep("phase_space_fig7_exact_strong", "spin_chain_pair", axes=_LENGTHS),
         Sweep("phase_space_fig7_pair_strong", "phase_space_fig7", values={**_PAIR, "J_x": 0.25}, axes={"J_y": {"values": [-0.6]}}),
     ),
     (
@@ -349,7 +367,9 @@ FIGURE_7 = Figure(
         Claim("a", "beyond, J_y = -.6: S_z/S", -0.63, _beyond, 0.05, REFERENCE),
         Claim("a", "the same: S_x^2/S^2, S_y^2/S^2, S_z^2/S^2", (0.355, 0.081, 0.55), _beyond_squared, 0.006, REFERENCE),
         Claim("a", "two spins, J_x = 1/8, J_y = -1/2 of Eqs. (34)-(35): n, S_x^2/S, S_y^2/S, far from critical", (0.0124, 0.51984, 0.50496), _pair("phase_space_fig7_pair"), 6e-5, REFERENCE),
+        Claim("a", "the same, exact for S = 2 and 4, carried to long spins", (0.0124, 0.5199, 0.5050), _carried("phase_space_fig7_exact"), 6e-5, REFERENCE),
         Claim("a", "two spins, J_x = 1/2, J_y = -6/5: the same", (0.10625, 0.65, 0.5625), _pair("phase_space_fig7_pair_strong"), 6e-6, REFERENCE),
+        Claim("a", "the same, exact for S = 2 and 4, carried to long spins", (0.10667, 0.65219, 0.56161), _carried("phase_space_fig7_exact_strong"), 6e-6, REFERENCE),
         Claim("a", "Eqs. (36)-(37) as printed: twice the couplings, and N changes", "", cannot="no method has the printed factor -i/2 and alpha_n of the last term; derived: -i/4 and beta_n"),
         Claim("b", "C(1), C(3), C(5) at J_y = -.49 are zero, Holstein-Primakoff", 0.0, _odd, 1e-9, REFERENCE),
         Claim("b", "C(2), C(4), C(6) at J_y = -.49, Holstein-Primakoff", (0.876, 0.659, 0.496), _correlations("holstein_primakoff"), 6e-4, REFERENCE),

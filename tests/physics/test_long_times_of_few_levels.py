@@ -72,3 +72,11 @@ def test_phases_beyond_double_precision_are_said():
         chain = solve("spin_chain.dynamics", method="exact", N=2, S=0.5, J_z=1e9, theta=1.0, times=[1e9])
         spin = solve("collective_spin.dynamics", method="exact", S=2, g=1e9, Omega=1.0, theta=1.0, times=[1e9])
     assert chain["status"] == 1 and spin["status"] == 1
+
+
+def test_a_spin_of_ten_driven_for_ten_million_lifetimes():
+    point = {"S": 10, "Omega": 2.0, "Gamma": 1.0}
+    rest = solve("collective_spin.steady_state", method="analytic", **point)
+    found = solve("collective_spin.dynamics", method="exact", times=[1e7], **point)
+    assert found["status"] == 0
+    np.testing.assert_allclose(found["mean"][0], rest["mean"], atol=1e-8)

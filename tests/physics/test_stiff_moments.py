@@ -7,6 +7,7 @@ from scipy.integrate import solve_ivp
 
 from solvers import SolverWarning, solve
 from solvers.engines import chain_mean_field, macrospin
+from solvers.engines.moments import integration
 from solvers.models.landau_lifshitz.trajectory import slope_generalized, slope_landau_lifshitz
 
 RATES = np.array([1e9, 1.0])
@@ -165,3 +166,32 @@ def test_a_magnet_that_falls_fast_onto_an_easy_plane(method, slope, Gamma):
     found = solve("landau_lifshitz.trajectory", method, **p, times=times, max_steps=20_000)
     assert found["status"] == 0
     np.testing.assert_allclose(found["M"], expected, atol=2e-7)
+
+
+@pytest.mark.parametrize("method", ["mean_field", "cumulant"])
+def test_a_budget_that_cannot_suffice_is_given_up_early_and_the_times_before_are_kept(monkeypatch, method):
+    """1e9 radians of precession: 2 % of the steps show that the rest would not come far; 20 radians are followed to the end."""
+    tried = []
+    original = integration.take_segments
+
+    def counted(*arguments):
+        tried.append(original(*arguments))
+        return tried[-1]
+
+    monkeypatch.setattr(integration, "take_segments", counted)
+    point = {"N": 3, "h": [[0, 0, PRECESSION]] * 3, "spins0": [[1.0, 0, 0]] * 3, "gamma_minus": 1.0}
+    times = np.array([1e-10, 10.0 / PRECESSION, 1.0])
+    with pytest.warns(SolverWarning, match="seen to end far before the next output time"):
+        found = solve("spin_network.dynamics", method, **point, times=times, max_steps=600_000)
+    assert tried[-1][2] <= 12_000
+    np.testing.assert_allclose(
+        found["spins"][:2, :, 0], np.cos(2 * PRECESSION * times[:2, None] * [1, 1, 1]), atol=1e-7
+    )
+    assert np.isnan(found["spins"][2]).all()
+
+
+def test_steps_that_grow_are_not_given_up():
+    """Nor is what steps of ten times the length would reach."""
+    assert not integration.hopeless([0.0, 1.0, 2.1], 1e3, 1)
+    assert not integration.hopeless([0.0, 1.0, 2.0], 9.0, 1)
+    assert integration.hopeless([0.0, 1.0, 2.0], 11.0, 1)

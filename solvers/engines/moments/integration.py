@@ -7,7 +7,7 @@ take more of them than implicit steps cost. Few unknowns: Rodas5P with a full Ja
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -31,6 +31,10 @@ IMPLICIT_STEPS = 500
 """Implicit steps that an evolution is expected to take, to compare prices."""
 STAGES, ITERATIONS = 8, 8
 """Linear systems per implicit step, and iterations of GMRES per system, to compare prices."""
+LOOK, LONG_LOOK, STEADY, HOPELESS = 0.01, 5000, 1.02, 10.0
+"""Shares of the budget, and steps at least, after which two looks are taken at how far they led. Where the second share was at
+most so many times as long as the first, the steps do not grow: at that pace of growth they are at most e times as long when
+the budget ends. It is given up where they would have to be longer by the last factor to come to the next output time."""
 
 _first_explicit = explicit_segment(mean_field_rhs, watch_lengths)
 _first_full = implicit_segment(mean_field_rhs, full_jacobian(mean_field_rhs), watch_lengths, autonomous)
@@ -118,13 +122,19 @@ def take_segments(
     out[:row], out[row:] = y, np.nan
     if row == len(times):
         return DONE, 0.0, 0
-    t, h, steps, block, watch = 0.0, 0.0, 0, max_steps, True
+    look = max(LONG_LOOK, int(LOOK * max_steps))
+    t, h, steps, block, watch = 0.0, 0.0, 0, look, True
+    seen = [0.0]  # times at the first looks
     while True:
         block = min(block, max_steps - steps)
         code, t, h, row, used = explicit(p, y, times, out, rtol, atol, block, t, h, row, watch)
         steps += used
         if code == MAX_STEPS and steps < max_steps:  # more than was foreseen
-            block, watch = max_steps, True
+            if steps == look * len(seen):
+                seen.append(t)
+                if len(seen) == 3 and hopeless(seen, (times[row] - t) / (max_steps - steps), look):
+                    return MAX_STEPS, float(t), int(steps)
+            block, watch = look if len(seen) < 3 else max_steps, True
             continue
         if code != STIFF:
             return int(code), float(t), int(steps)
@@ -137,6 +147,12 @@ def take_segments(
             block, watch = max_steps, True
         else:
             block, watch = int(4 * ahead) + 1000, False
+
+
+def hopeless(seen: Sequence[float], needed: float, look: int) -> bool:
+    """Whether steps that led to the times 0, t_1, t_2 after `look` and twice `look` of them never become `needed` long."""
+    first, second = seen[1] - seen[0], seen[2] - seen[1]
+    return second <= STEADY * first and needed > HOPELESS * second / look
 
 
 def _implicit_price(size: int, n: int, order: int) -> float:
