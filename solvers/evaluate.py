@@ -181,7 +181,9 @@ def _in_range(values: NDArray[Any], may_be_nan: bool) -> bool:
             value = values.item()
             return math.isfinite(value) or (may_be_nan and math.isnan(value))
         flat = values.reshape(-1)
-        if math.isfinite(flat.dot(flat)):  # begins sooner than a look at every number, and never errs in this direction
+        with np.errstate(over="ignore", invalid="ignore"):
+            square = flat.dot(flat)  # begins sooner than a look at every number
+        if math.isfinite(square):  # which finite numbers need not have, but others never do
             return True
     return not np.isinf(values).any() if may_be_nan else bool(np.isfinite(values).all())
 

@@ -9,6 +9,7 @@ the numbers, do not depend on the output times. Random numbers have the address 
 
 from __future__ import annotations
 
+import math
 from typing import NamedTuple
 
 import numpy as np
@@ -326,7 +327,7 @@ def run_trajectory(p, key, trajectory, spins, times, collective, max_steps, out)
 
 def refuse_hours(p: Unravelling, time: float, trajectories: int, max_steps: int) -> None:
     """PointFailed where the steps of a trajectory without any jump, or their work in all trajectories, are beyond `max_steps`."""
-    steps = max(1.0, time / p.step)
+    steps = max(1.0, time / p.step) if p.step else math.inf  # beyond the range of numbers
     if steps > max_steps:
         raise PointFailed(
             Kind.STEP_BUDGET_SPENT,

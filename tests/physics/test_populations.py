@@ -183,8 +183,8 @@ def test_a_difference_of_states_ends_its_flash_in_few_steps():
     k = np.arange(N // 2 + 1)
     start = np.zeros((N + 1, N // 2 + 1))
     start[N - k, k] = np.random.default_rng(0).normal(size=len(k))
-    matrix, states = generator(N, 0.5, 60.0, 0.0, 0.0, 0)
+    matrix, states = generator(N, 0.5, 1600.0, 0.0, 0.0, 0)
     expected = linalg.expm(matrix.toarray() * tau) @ start[states]
-    found, (_, _, steps) = carry(start, 0.5, 60.0, 0.0, tau, positive=False)
+    found, (_, _, steps) = carry(start, 0.5, 1600.0, 0.0, tau, positive=False)
     assert np.abs(found[states] - expected).sum() < 2e-12 * np.abs(start).sum()
     assert steps < 10
