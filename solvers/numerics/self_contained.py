@@ -21,8 +21,6 @@ from numba.core.compiler import CompilerBase, DefaultPassBuilder
 from numba.core.compiler_machinery import LoweringPass, register_pass
 from numba.core.typed_passes import AnnotateTypes
 
-from solvers.numerics.parts import link_parts, making_parts, reached
-
 
 class _SelfContainedLibrary(JITCodeLibrary):
     """Its own functions stay visible, all that is linked into it does not."""
@@ -34,10 +32,6 @@ class _SelfContainedLibrary(JITCodeLibrary):
     def add_llvm_module(self, ll_module: Any) -> None:
         self._own.update(f.name for f in ll_module.functions if not f.is_declaration)
         super().add_llvm_module(ll_module)
-
-    def finalize(self) -> None:
-        self._linking_libraries: list[Any] = link_parts(self._final_module, reached(self._linking_libraries))
-        super().finalize()
 
     def _optimize_final_module(self) -> None:
         for function in self._linked_in():
@@ -76,10 +70,6 @@ class SelfContainedCompiler(CompilerBase):
         passes.add_pass_after(_MakeLibrary, AnnotateTypes)  # the last one before lowering
         passes.finalize()
         return [passes]
-
-    def _compile_core(self) -> Any:
-        with making_parts():
-            return super()._compile_core()
 
 
 def separate_fastmath() -> None:
