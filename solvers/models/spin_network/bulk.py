@@ -78,11 +78,10 @@ def _rests(batch: Batch) -> Found:
     n = batch["N"]
     field, coupling, Gamma, *_ = build_systems(batch)
     found = rests_side_by_side(field, coupling, Gamma, gaps=batch.wants("gap"))
-    if batch.wants("gap"):
-        for p in np.flatnonzero(found.treated & found.delicate).tolist():
-            found.gap[p] = steady_state(
-                SpinSystem(field[p], coupling[p], Gamma[p]), product_state(_starts(batch)[p])
-            ).gap
+    if batch.wants("gap") and (delicate := np.flatnonzero(found.treated & found.delicate).tolist()):
+        starts = _starts(batch)
+        for p in delicate:
+            found.gap[p] = steady_state(SpinSystem(field[p], coupling[p], Gamma[p]), product_state(starts[p])).gap
     r = np.where(found.treated[:, None], found.r, 0.0)
     spins, correlations = split_moments(r[:, moment_indices(n)], n)
     outputs = {"spins": spins, "correlations": correlations, "gap": found.gap, "residual": found.residual}
