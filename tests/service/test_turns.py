@@ -103,7 +103,7 @@ def together(tmp_path, clients, monkeypatch):
     [
         pytest.param(1e9, 1e9, 0.4, 2.5, id="first come, first served"),
         pytest.param(1e-3, 1e9, 0.0, 0.35, id="the least left first"),
-        pytest.param(1e-3, 0.15, 0.01, 0.6, id="the other one is not forgotten"),
+        pytest.param(1e-3, 4 * SECONDS, 0.01, 0.6, id="the other one is not forgotten"),
     ],
 )
 def test_small_sweep_beside_a_huge_one(tmp_path, monkeypatch, equal, patience, least, most):
