@@ -87,7 +87,7 @@ def rests_side_by_side(
 def _by_inverse(L: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
     """r (P, 4^N), |L r| (P,) and the error of r (P,) that belong to matrices (P, 4^N, 4^N)."""
     A, b = L[:, 1:, 1:], L[:, 1:, 0]
-    inverse = np.linalg.inv(A)
+    inverse = np.asarray(np.linalg.inv(A), dtype=np.float64)
     rest = -_times(inverse, b)
     correction = _times(inverse, _times(A, rest) + b)
     rest = rest - correction
