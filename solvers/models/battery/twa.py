@@ -14,8 +14,9 @@ from numpy.typing import NDArray
 
 from solvers.batch import Point
 from solvers.declarations import Limit, Output, Parameter
+from solvers.engines.sampling_price import trajectories_to_draw
 from solvers.engines.truncated_wigner.channels import channel
-from solvers.engines.truncated_wigner.emitters import QUANTITIES, release
+from solvers.engines.truncated_wigner.emitters import EMISSION_PER_STEP, QUANTITIES, release
 from solvers.engines.truncated_wigner.parameters import sampling
 from solvers.outcome import OK, WARNED, Kind, PointFailed, Remark
 from solvers.shared_parameters import seed, trajectories
@@ -60,8 +61,18 @@ def estimates(mean: NDArray[np.float64], sem: NDArray[np.float64]) -> dict[str, 
     return found
 
 
-def solve_twa(p: Point) -> dict[str, Any]:
-    """Means over trajectories with standard errors."""
+def price(p: Point) -> float:
+    """About the seconds of one trajectory: starts and channels of every emitter, then steps and jumps of 0.2 us."""
+    events = (p["gamma"] + p["pump"] + p["dephasing"]) * p["N"] + p["Gamma"] / EMISSION_PER_STEP
+    steps = max(events * p["window"], p["window"] / p["step"] if p["step"] > 0.0 else 0.0)
+    return 1e-5 + 5e-8 * p["N"] + 2e-7 * min(steps, p["max_steps"])
+
+
+def averages(p: Point, most: int, target_error: float) -> tuple[dict[str, float], int, float]:
+    """Means with standard errors over trajectories 0, 1, ..., how many, and the largest error that is wanted.
+
+    They are `most`, or fewer where that error is at most `target_error` before.
+    """
     N = p["N"]
     collective, minus = p["Gamma"], p["gamma"]
     together = 0.0
@@ -77,7 +88,7 @@ def solve_twa(p: Point) -> dict[str, Any]:
     wanted = [k for k, name in enumerate(NAMES) if p.wants(name, f"{name}_sem")] or list(range(QUANTITIES))
     done, found = 0, {}
     error = math.nan
-    for number in range(p["trajectories"]):
+    for number in range(most):
         which = np.uint64(p.key), np.uint64(number)
         steps = release(*which, N, storage, discharge, rates, p["window"], p["step"], p["max_steps"], s, out)
         if steps < 0:
@@ -89,12 +100,25 @@ def solve_twa(p: Point) -> dict[str, Any]:
         change = out - total
         total += change / done
         spread += change * (out - total)
-        last = number + 1 == p["trajectories"]
-        if last or (p["target_error"] > 0.0 and done % FIRST_LOOK == 0):
+        if done == most or (target_error > 0.0 and done % FIRST_LOOK == 0):
             found = estimates(total, np.sqrt(spread / (done * (done - 1))) if done > 1 else np.full(QUANTITIES, np.nan))
             error = max(found[f"{NAMES[k]}_sem"] for k in wanted)
-            if error <= p["target_error"]:
+            if error <= target_error:
                 break
+    return found, done, error
+
+
+def solve_twa(p: Point) -> dict[str, Any]:
+    """Means over trajectories with standard errors."""
+    most = trajectories_to_draw(
+        p["trajectories"],
+        price(p),
+        paid=p["max_steps"] / 1e6,
+        target_error=p["target_error"],
+        first_look=FIRST_LOOK,
+        error_of=lambda count: averages(p, count, 0.0)[2],
+    )
+    found, done, error = averages(p, most, p["target_error"])
     result: dict[str, Any] = found | {"samples": done, "status": OK}
     if p["target_error"] > 0.0 and not error <= p["target_error"]:
         message = f"target_error was not reached with trajectories = {done}"

@@ -23,7 +23,7 @@ from __future__ import annotations
 
 import functools
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -33,7 +33,8 @@ from solvers.batch import Batch, Point
 from solvers.declarations import TIME, Check, Limit, Output, Parameter, Starter
 from solvers.engines.pair_loss.density_matrix import EXCITATIONS, FIDELITY, PURITY, TRACE, evolve
 from solvers.engines.pair_loss.parity_basis import ParityBasis, coherent_amplitudes, parity_basis
-from solvers.engines.pair_loss.wave_functions import unravel
+from solvers.engines.pair_loss.wave_functions import Unravelling, unravel
+from solvers.engines.sampling_price import trajectories_to_draw
 from solvers.model import Method, Model
 from solvers.models.spin_cat.quantum_parameters import (
     SOURCE,
@@ -49,6 +50,8 @@ from solvers.numerics.random import standard_normals
 from solvers.outcome import KIND_OF_CODE, WARNED, Kind, PointFailed, Remark
 from solvers.shared_parameters import seed, times, tolerances, trajectories
 
+STEPS = 50_000
+"""The default of max_steps."""
 STARTS = ("cat", "coherent", "four_component")
 MOST_EXACT, MOST_JUMPS = 10, 16
 _TRACE_ERROR = 1e-6
@@ -125,20 +128,48 @@ def quantum_jumps(point: Point) -> Mapping[str, Any]:
     states = unravelling.trajectories(
         np.ascontiguousarray(point["times"]), point.key, point["rtol"], point["max_steps"]
     )
-    sums = {name: RunningMean(len(point["times"])) for name in ("fidelity", "purity", "excitations")}
+    last = float(point["times"][-1]) if len(point["times"]) else 0.0
+
+    def error_of(count: int) -> float:
+        few = unravelling.trajectories(
+            np.ascontiguousarray(point["times"]), point.key, point["rtol"], point["max_steps"]
+        )
+        return largest_error(averages(unravelling, few, len(point["times"]), count, 0.0))
+
+    most = trajectories_to_draw(
+        point["trajectories"],
+        unravelling.seconds(last),
+        paid=point["max_steps"] / STEPS,
+        target_error=point["target_error"],
+        first_look=_AT_LEAST,
+        error_of=error_of,
+    )
+    sums = averages(unravelling, states, len(point["times"]), most, point["target_error"])
+    found: dict[str, Any] = {name: each.mean for name, each in sums.items()}
+    return found | {f"{name}_sem": each.error() for name, each in sums.items()} | {"first_bad_time": np.nan}
+
+
+def averages(
+    unravelling: Unravelling, states: Iterator[NDArray[np.complex128]], length: int, most: int, target_error: float
+) -> dict[str, RunningMean]:
+    """Means over at most so many `states` (T, rows, d); fewer where the errors are at most `target_error` before."""
+    sums = {name: RunningMean(length) for name in ("fidelity", "purity", "excitations")}
     before: Any = None
-    for number in range(point["trajectories"]):
+    for number in range(most):
         psi = next(states)
         sums["fidelity"].add(np.abs(np.tensordot(psi, unravelling.start, axes=2)) ** 2)
         sums["excitations"].add(np.tensordot(np.abs(psi) ** 2, unravelling.excitations, axes=2))
         if number % 2:
             sums["purity"].add(np.abs(np.einsum("trk,trk->t", before.conj(), psi)) ** 2)
-            largest = max(each.error().max(initial=0.0) for each in sums.values())
-            if number + 1 >= _AT_LEAST and largest <= point["target_error"]:
+            if number + 1 >= _AT_LEAST and largest_error(sums) <= target_error:
                 break
         before = psi
-    found: dict[str, Any] = {name: each.mean for name, each in sums.items()}
-    return found | {f"{name}_sem": each.error() for name, each in sums.items()} | {"first_bad_time": np.nan}
+    return sums
+
+
+def largest_error(sums: Mapping[str, RunningMean]) -> float:
+    """The largest standard error of all means."""
+    return float(max(each.error().max(initial=0.0) for each in sums.values()))
 
 
 class RunningMean:
@@ -297,7 +328,7 @@ MODELS = (
                 bounds=(0.0, math.inf),
                 physical=False,
             ),
-            *tolerances(max_steps=50_000),
+            *tolerances(max_steps=STEPS),
         ),
         outputs=(
             Output(
