@@ -104,7 +104,8 @@ def sharpened(
             if not np.linalg.cond(overlap) < 1e8:
                 return values, errors
             across = np.linalg.inv(overlap)
-            before, found = found, np.sort_complex(np.linalg.eigvals(across @ (left.conj().T @ ordered @ right)))
+            ritz = np.linalg.eigvals(across @ (left.conj().T @ ordered @ right))
+            before, found = found, np.array(sorted(ritz, key=lambda z: (z.real, z.imag)), dtype=np.complex128)
             doubt = np.abs(across) @ (np.abs(left).T @ (np.abs(ordered) @ np.abs(right)))
             error = 10 * EPS * float(doubt.sum(axis=1).max())
             if np.abs(found - before).max() <= error:
