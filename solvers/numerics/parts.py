@@ -28,6 +28,8 @@ from numba.core.registry import cpu_target
 from numba.core.targetconfig import ConfigStack
 from numba.core.types.functions import BaseFunction
 from numba.core.typing.templates import _OverloadFunctionTemplate
+from numba.extending import overload
+from numba.np import arrayobj
 
 from solvers.numerics.identity import SEPARATOR
 
@@ -175,6 +177,8 @@ class Kernel:
         return self.from_python(*args)
 
 
+_raise_with_shape_context = arrayobj.raise_with_shape_context
+
 _making = False
 """Whether what is being compiled now is one of ours or a part of one; Numba's compiler lock is held meanwhile."""
 
@@ -182,12 +186,34 @@ _making = False
 @contextlib.contextmanager
 def making_parts(wanted: bool = True) -> Iterator[None]:
     """What Numba compiles meanwhile becomes parts (or, not `wanted`, what it always becomes)."""
-    global _making
-    before, _making = _making, wanted
+    before = _making
+    _make_parts(wanted)
     try:
         yield
     finally:
-        _making = before
+        _make_parts(before)
+
+
+def _make_parts(wanted: bool) -> None:
+    global _making
+    _making = wanted
+    arrayobj.raise_with_shape_context = raise_with_shape if wanted else _raise_with_shape_context
+
+
+def raise_with_shape(source: tuple[int, ...], target: tuple[int, ...]) -> None:
+    """An array assigned to a slice of another shape.
+
+    Numba's own message holds both shapes, for which every function with such an assignment takes in the making of strings:
+    a dozen functions more than the work it is there for.
+    """
+
+
+@overload(raise_with_shape)  # type: ignore[untyped-decorator]
+def _raise_with_shape(source: Any, target: Any) -> Any:
+    def raises(source: Any, target: Any) -> None:
+        raise ValueError("cannot assign to a slice an array of another shape")
+
+    return raises
 
 
 class PartCompiler(CompilerBase):
