@@ -9,6 +9,15 @@ these are vectorised, as with Numba; those that stay outside are left to the ent
 reaches, once each, and is optimised as one (see `self_contained`).
 
 A part that Python does call after all (tests do) is compiled once more, in Numba's own way.
+
+A part is a function of sources alone, whatever was compiled before, by the following:
+
+* Its name tells what it holds and with which flags, and no count of functions. Numba names its own product of complex numbers
+  alike with and without fast-math flags, and tells them apart by a count only: where counts agree an entry that calls both
+  takes one for the other.
+* Numba's own functions are compiled for parts once for each set of flags that they inherit, and apart from those that other
+  code in the process has needed; they are found again by these flags.
+* Variables and blocks that Numba adds are counted within one function.
 """
 
 from __future__ import annotations
@@ -208,7 +217,7 @@ def raise_with_shape(source: tuple[int, ...], target: tuple[int, ...]) -> None:
     """
 
 
-@overload(raise_with_shape)  # type: ignore[untyped-decorator]
+@overload(raise_with_shape)
 def _raise_with_shape(source: Any, target: Any) -> Any:
     def raises(source: Any, target: Any) -> None:
         raise ValueError("cannot assign to a slice an array of another shape")
@@ -361,7 +370,7 @@ def _install_overloads() -> None:
     def set_implementations(self: BaseFunction, keys: dict[Any, Any]) -> None:
         self.__dict__["_impl_keys"] = keys
 
-    BaseFunction._impl_keys = property(implementations, set_implementations)
+    BaseFunction._impl_keys = property(implementations, set_implementations)  # type: ignore[attr-defined]
 
 
 install()
