@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from support.watching import PATIENCE, Process
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -31,13 +32,10 @@ class Spinsweep:
         self.started = []
 
     def start(self, *words):
-        process = subprocess.Popen(
+        process = Process(
             [sys.executable, "-m", "sweep.cli", *map(str, words)],
             cwd=self.folder,
             env=self.environment,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
             start_new_session=True,
         )
         self.started.append(process)
@@ -51,9 +49,9 @@ class Spinsweep:
                     os.killpg(process.pid, signal.SIGKILL)
                 process.communicate()
 
-    def __call__(self, *words, timeout=180):
+    def __call__(self, *words):
         process = self.start(*words)
-        out, err = process.communicate(timeout=timeout)
+        out, err = process.communicate(timeout=PATIENCE)
         return subprocess.CompletedProcess(words, process.returncode, out, err)
 
 

@@ -7,7 +7,7 @@ from support.authority import authority
 from support.bits import assert_same_bits
 from support.bucket_life import bucket, live
 from support.dask_processes import start_dask
-from support.watching import write_spec
+from support.watching import PATIENCE, write_spec
 
 pytestmark = pytest.mark.integration
 
@@ -35,7 +35,7 @@ def secured(spinsweep, tmp_path, signed):
     yield address, file
     for process in reversed(started):
         process.terminate()
-        process.wait(timeout=30)
+        process.wait(timeout=PATIENCE)
 
 
 def options(authority, certificate, key):
