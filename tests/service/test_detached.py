@@ -71,7 +71,7 @@ def wait_for_the_end(folder):
 
 
 @pytest.mark.faults
-def test_nothing_ends_a_submitted_run(spinsweep, dask, portions, tmp_path):
+def test_nothing_ends_a_submitted_run(spinsweep, quiet, dask, portions, tmp_path):
     """On one worker of one thread: its process is killed five times (more than Dask's allowed-failures), the driver once,
     and once both. The process that submitted is gone all the while, and the bits are those of a quiet run."""
     nanny, address, _ = dask
@@ -99,8 +99,7 @@ def test_nothing_ends_a_submitted_run(spinsweep, dask, portions, tmp_path):
     portions.give_all()
     status = wait_for_the_end(out)
     assert (status.state, status.done, status.failed) == ("complete", 240, 0), (out / "meta" / "driver.log").read_text()
-    assert spinsweep("run", "spec.toml", "--out", "quiet", "--workers", "1").returncode == 0
-    assert_same_bits(tmp_path / "quiet", out)
+    assert_same_bits(quiet(), out)
 
 
 @pytest.mark.faults

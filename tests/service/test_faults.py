@@ -46,15 +46,9 @@ def workers_of(process, where=()):
     return found
 
 
-def quiet_run(spinsweep, folder):
-    done = spinsweep("run", "spec.toml", "--out", "quiet", "--workers", "1")
-    assert done.returncode in (0, 3), done.stderr
-    return folder / "quiet"
-
-
 @pytest.mark.parametrize("where", [HERE, LOCAL], ids=["here", "local"])
 @pytest.mark.parametrize("seed", [1, *(pytest.param(seed, marks=pytest.mark.slow) for seed in (2, 3, 4, 5))])
-def test_workers_killed_at_random(spinsweep, tmp_path, seed, where):
+def test_workers_killed_at_random(spinsweep, quiet, tmp_path, seed, where):
     """Six kill -9 of random workers in one run, whose last tile waits for them; retries and splitting bring every point home."""
     write_spec(tmp_path, "gate", at=11.0, tile=1)
     gate = tmp_path / "gate"
@@ -76,12 +70,12 @@ def test_workers_killed_at_random(spinsweep, tmp_path, seed, where):
     _, err = process.communicate(timeout=PATIENCE)
     assert process.returncode == 0, err
     assert "Traceback" not in err
-    assert_same_bits(quiet_run(spinsweep, tmp_path), tmp_path / "out")
+    assert_same_bits(quiet("gate", 11.0), tmp_path / "out")
 
 
 @pytest.mark.parametrize("where", [HERE, LOCAL], ids=["here", "local"])
 @pytest.mark.parametrize("seed", [1, pytest.param(2, marks=pytest.mark.slow)])
-def test_driver_killed_alone(spinsweep, tmp_path, seed, where):
+def test_driver_killed_alone(spinsweep, quiet, tmp_path, seed, where):
     """The driver dies, its workers follow it, and the next driver takes over; three times in a row."""
     write_spec(tmp_path)
     chance = random.Random(seed)
@@ -104,7 +98,7 @@ def test_driver_killed_alone(spinsweep, tmp_path, seed, where):
         process = spinsweep.start("resume", "out", *where)
     _, err = process.communicate(timeout=PATIENCE)
     assert process.returncode == 0, err
-    assert_same_bits(quiet_run(spinsweep, tmp_path), tmp_path / "out")
+    assert_same_bits(quiet(), tmp_path / "out")
 
 
 @pytest.mark.parametrize("where", [HERE, LOCAL], ids=["here", "local"])
@@ -184,7 +178,8 @@ def test_disk_that_is_full(spinsweep, tmp_path):
     assert "Traceback" not in process.stderr
     done = spinsweep("resume", "out")
     assert done.returncode == 0, done.stderr
-    assert_same_bits(quiet_run(spinsweep, tmp_path), tmp_path / "out")
+    assert spinsweep("run", "spec.toml", "--out", "quiet", "--cluster", "here").returncode == 0
+    assert_same_bits(tmp_path / "quiet", tmp_path / "out")
 
 
 def test_folder_that_cannot_be_written_to(spinsweep, tmp_path):
@@ -196,7 +191,7 @@ def test_folder_that_cannot_be_written_to(spinsweep, tmp_path):
 
 
 @pytest.mark.slow
-def test_scheduler_that_vanishes(spinsweep, tmp_path):
+def test_scheduler_that_vanishes(spinsweep, quiet, tmp_path):
     write_spec(tmp_path)
     portions = Portions(spinsweep.environment, tmp_path / "out")
     portions.give_tiles(2)
@@ -215,4 +210,4 @@ def test_scheduler_that_vanishes(spinsweep, tmp_path):
     before = committed_points(tmp_path / "out")
     assert before >= 40
     assert spinsweep("resume", "out").returncode == 0
-    assert_same_bits(quiet_run(spinsweep, tmp_path), tmp_path / "out")
+    assert_same_bits(quiet(), tmp_path / "out")

@@ -348,7 +348,7 @@ def test_running_folder_that_is_moved(tmp_path):
 
 
 @pytest.mark.faults
-def test_running_folder_that_is_moved_under_workers(spinsweep, tmp_path):
+def test_running_folder_that_is_moved_under_workers(spinsweep, quiet, tmp_path):
     write_spec(tmp_path)
     portions = Portions(spinsweep.environment, tmp_path / "out")
     portions.give_tiles(2, workers=2)
@@ -362,8 +362,7 @@ def test_running_folder_that_is_moved_under_workers(spinsweep, tmp_path):
     assert not (tmp_path / "out").exists()
     done = spinsweep("resume", "moved", "--workers", "2")
     assert done.returncode == 0, done.stderr
-    spinsweep("run", "spec.toml", "--out", "quiet", "--workers", "2")
-    assert_same_bits(tmp_path / "quiet", tmp_path / "moved")
+    assert_same_bits(quiet(), tmp_path / "moved")
 
 
 @pytest.mark.faults

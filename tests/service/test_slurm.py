@@ -60,7 +60,7 @@ def ended(process):
     return err
 
 
-def test_cancelled_job_is_replaced(on_slurm, slurm, tmp_path):
+def test_cancelled_job_is_replaced(on_slurm, slurm, quiet, tmp_path):
     """One of two jobs is cancelled in mid-run; another takes its place, and the bits are those of a local run."""
     write_spec(tmp_path)
     portions = Portions(on_slurm.environment, tmp_path / "far")
@@ -75,14 +75,13 @@ def test_cancelled_job_is_replaced(on_slurm, slurm, tmp_path):
     words = ended(run)
     assert "SLURM job" in words and "another one is submitted" in words
     wait_for(lambda: not slurm_here.jobs(slurm), "the end of all jobs")
-    assert on_slurm("run", "spec.toml", "--out", "near", "--workers", "2").returncode == 0
-    assert_same_bits(tmp_path / "far", tmp_path / "near")
+    assert_same_bits(tmp_path / "far", quiet())
 
 
-def test_run_in_a_bucket(on_slurm, slurm, tmp_path, monkeypatch):
+def test_run_in_a_bucket(on_slurm, slurm, quiet, tmp_path, monkeypatch):
     """The jobs find the credentials in the environment that SLURM hands on."""
     with bucket(on_slurm, monkeypatch) as address:
-        live(on_slurm, address, tmp_path, "--cluster", str(on_slurm.profile()))
+        live(on_slurm, quiet, address, tmp_path, "--cluster", str(on_slurm.profile()))
         wait_for(lambda: not slurm_here.jobs(slurm), "the end of all jobs")
 
 
@@ -96,16 +95,20 @@ def test_workers_leave_before_the_wall_time(on_slurm, tmp_path):
     assert len(on_slurm.points_solved()) == len(set(on_slurm.points_solved())) == 240
 
 
-def test_wall_time_cuts_a_job_off(on_slurm, tmp_path):
-    """Tiles of 16 s, of 192 s in all, in two jobs of one minute without a margin, which SLURM may end half a minute late:
-    it does so in mid-tile; the run goes on with new ones."""
+def test_wall_time_cuts_a_job_off(on_slurm, slurm, quiet, tmp_path):
+    """Tiles that do not end, in jobs of one minute without a margin: SLURM ends them in mid-tile; the run goes on with new ones."""
     write_spec(tmp_path)
+    portions = Portions(on_slurm.environment, tmp_path / "far")
+    portions.give_tiles(2, workers=2)
     profile = on_slurm.profile(walltime="00:01:00", margin="0s")
-    run = on_slurm.start("run", "spec.toml", "--set", "seconds=0.8", "--out", "far", "--cluster", profile)
+    run = on_slurm.start("run", "spec.toml", "--out", "far", "--cluster", profile)
+    wait_for_tiles(tmp_path / "far", 2, run)
+    before = slurm_here.jobs(slurm)
+    wait_for(lambda: not before.keys() & slurm_here.jobs(slurm).keys(), "the end of both jobs", run)
+    portions.give_all()
     assert "another one is submitted" in ended(run)
     assert len(on_slurm.points_solved()) > 240, "no tile was cut off"
-    assert on_slurm("run", "spec.toml", "--out", "near", "--workers", "2").returncode == 0
-    assert_same_bits(tmp_path / "far", tmp_path / "near")
+    assert_same_bits(tmp_path / "far", quiet())
 
 
 def test_refused_jobs_and_a_check_of_one_worker(on_slurm, tmp_path, monkeypatch):
@@ -132,7 +135,7 @@ def test_jobs_that_end_at_once_end_the_run(on_slurm, tmp_path):
     assert "before a worker of theirs connected" in done.stderr and "slurm-logs" in done.stderr
 
 
-def test_everything_in_one_job(on_slurm, slurm, tmp_path):
+def test_everything_in_one_job(on_slurm, quiet, tmp_path):
     """`srun spinsweep run --cluster slurm-job`: a driver and two workers; the bits of a local run."""
     write_spec(tmp_path)
     words = [sys.executable, "-m", "sweep.cli", "run", "spec.toml", "--set", "seconds=0.05"]
@@ -143,8 +146,7 @@ def test_everything_in_one_job(on_slurm, slurm, tmp_path):
     assert done.returncode == 0, done.stderr
     assert done.stderr.count("dashboard:") == 1, "one driver"
     assert not list(tmp_path.glob(".spinsweep-*"))
-    assert on_slurm(*words[3:], "--out", "near", "--workers", "2").returncode == 0
-    assert_same_bits(tmp_path / "far", tmp_path / "near")
+    assert_same_bits(tmp_path / "far", quiet())
 
 
 def test_job_ends_in_time(on_slurm, tmp_path):
@@ -166,7 +168,7 @@ def test_job_ends_in_time(on_slurm, tmp_path):
 
 
 @pytest.mark.parametrize("script", ["one_job.sh", "scheduler_file.sh"])
-def test_scripts_that_are_shipped(on_slurm, slurm, tmp_path, script):
+def test_scripts_that_are_shipped(on_slurm, quiet, tmp_path, script):
     """Each by sbatch as it is, but smaller; the bits of a local run."""
     write_spec(tmp_path)
     commands = tmp_path / "bin"
@@ -189,8 +191,7 @@ def test_scripts_that_are_shipped(on_slurm, slurm, tmp_path, script):
         words, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=2 * PATIENCE, check=False
     )
     assert done.returncode == 0, done.stderr + (tmp_path / "job.log").read_text()
-    assert on_slurm("run", "spec.toml", "--out", "near", "--workers", "2").returncode == 0
-    assert_same_bits(tmp_path / "far", tmp_path / "near")
+    assert_same_bits(tmp_path / "far", quiet())
 
 
 def test_submitted_run(on_slurm, slurm, tmp_path):

@@ -48,8 +48,12 @@ class Portions:
 
     def give(self, points):
         """Let so many more begin, besides those that wait."""
+        self.let(self.begun() + points)
+
+    def let(self, number):
+        """Let so many begin altogether, those that have begun among them."""
         new = self._folder / "new"
-        new.write_text(str(self.begun() + points))
+        new.write_text(str(number))
         os.replace(new, self._folder / "given")
 
     def give_tiles(self, tiles, workers=1, size=20):
