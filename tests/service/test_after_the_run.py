@@ -53,7 +53,7 @@ def test_errors_are_grouped_and_their_command_repeats_one(make, cli, tmp_path):
     words = shlex.split(group["command"])
     assert words[:2] == ["spinsweep", "solve"]
     assert "no result at a = 3" in cli(*words[1:], status=3)
-    assert "there are 1 groups" in cli("errors", tmp_path / "run", "--show", 2, status=2)
+    assert "there is 1 group" in cli("errors", tmp_path / "run", "--show", 2, status=2)
 
 
 def test_runs_without_failures_say_so(make, cli, raw, tmp_path):
