@@ -2,6 +2,12 @@
 
 from __future__ import annotations
 
+import importlib.metadata
+import json
+import sys
+from pathlib import Path
+from urllib.parse import unquote, urlparse
+
 EXTRA_OF = {
     "matplotlib": "plot",
     "h5netcdf": "export",
@@ -20,4 +26,18 @@ def missing(error: ModuleNotFoundError) -> str:
     package = (error.name or "").partition(".")[0]
     if package not in EXTRA_OF:
         raise error
-    return f"this needs {package}, which is not installed: pip install 'spinsweep[{EXTRA_OF[package]}]'"
+    return f"this needs {package}, which is not installed: {command(EXTRA_OF[package])}"
+
+
+def command(extra: str) -> str:
+    """What installs an extra into the environment at hand, from the checkout where spinsweep was installed from one."""
+    try:
+        said = importlib.metadata.distribution("spinsweep").read_text("direct_url.json")
+        origin = json.loads(said) if said else {}
+    except (importlib.metadata.PackageNotFoundError, ValueError):
+        origin = {}
+    place = urlparse(str(origin.get("url", "")))
+    if place.scheme != "file" or not (Path(unquote(place.path)) / "pyproject.toml").is_file():
+        return f"pip install 'spinsweep[{extra}]'"
+    editable = "--editable " if origin.get("dir_info", {}).get("editable") else ""
+    return f"{sys.executable} -m pip install {editable}'{unquote(place.path)}[{extra}]'"

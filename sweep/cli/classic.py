@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from sweep.cli.running import changed, overrides, running, start
+from sweep.cli.running import changed, overrides, overwriting, running, start
 from sweep.cli.words import RunPlace
 
 if TYPE_CHECKING:
@@ -21,6 +21,7 @@ def _classic(name: str, model: str, axes: Mapping[str, str], parameters: Mapping
 
     @overrides
     @running
+    @overwriting
     @click.option(
         "--out",
         type=RunPlace(),

@@ -120,7 +120,10 @@ def _text(model: Model) -> str:
         dims = f"; over ({', '.join(o.dims)})" if o.dims else ""
         outputs.append((o.name, f"{o.meaning}{unit}{dims}{only}"))
     table("Outputs", outputs)
-    table("Status", [(str(code), text) for code, text in model.status_text.items()])
+    table(
+        "Status of solve() (in the store of a run: 0 pending, 1 done, 2 failed, 3 done with a warning)",
+        [(str(code), text) for code, text in model.status_text.items()],
+    )
     return "\n".join(lines)
 
 

@@ -76,6 +76,19 @@ class _Group(click.Group):
         commands: tuple[click.Command, ...] = importlib.import_module(f"sweep.cli.{_COMMANDS[cmd_name]}").COMMANDS
         return next(command for command in commands if command.name == cmd_name)
 
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """As click does it, with the nearest command where there is none of that name."""
+        try:
+            return super().resolve_command(ctx, args)
+        except click.UsageError as error:
+            from solvers.suggest import did_you_mean
+
+            raise click.UsageError(
+                f"{error.message.rstrip('.')}{did_you_mean(args[0], _COMMANDS)}", error.ctx
+            ) from None
+
     def invoke(self, ctx: click.Context) -> Any:
         shown = warnings.showwarning
         warnings.showwarning = functools.partial(_said_once, shown)

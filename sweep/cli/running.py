@@ -101,14 +101,15 @@ def running(command: Command) -> Command:
     return command
 
 
+overwriting = click.option(
+    "--overwrite", is_flag=True, help="Move another sweep's run in this folder to .trash beside it, and start anew."
+)
+
+
 def placed(command: Command) -> Command:
     """The options that say where a run goes."""
     for option in (
-        click.option(
-            "--overwrite",
-            is_flag=True,
-            help="Move another sweep's run in this folder to .trash beside it, and start anew.",
-        ),
+        overwriting,
         click.option(
             "--out",
             type=RunPlace(),

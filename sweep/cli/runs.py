@@ -12,6 +12,7 @@ import click
 from sweep.cli.model_names import complete_dimension, complete_variable
 from sweep.cli.words import RunPlace, json_option, pairs, run_folder, say_json
 from sweep.errors import SpecError
+from sweep.quantities import number
 
 
 @click.command()
@@ -65,7 +66,7 @@ def errors(folder: Path, as_json: bool, show: int | None) -> None:
     run = RunFolder(folder)
     found = failures.groups(run)
     if show is not None and show > len(found):
-        raise SpecError(f"--show {show}: there are {len(found)} groups")
+        raise SpecError(f"--show {show}: there {'is' if len(found) == 1 else 'are'} {number(len(found), 'group')}")
     if as_json:
         say_json(found if show is None else found[show - 1])
     else:

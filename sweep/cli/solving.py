@@ -58,10 +58,10 @@ def solve(model_id: str, parameters: tuple[str, ...], method: str | None, as_jso
         click.echo(json.dumps({name: plain(value) for name, value in outputs.items()}))
     else:
         width = max(map(len, outputs))
-        units = {o.name: o.unit for o in model.outputs}
+        units = {o.name: "" if o.unit == "1" else f" {o.unit}" for o in model.outputs}
+        units["status"] = f" ({model.status_text[int(outputs['status'])]})"
         for name, value in outputs.items():
-            unit = units.get(name, "1")
-            click.echo(f"{name:{width}}  {_short(value)}{'' if unit == '1' else f' {unit}'}")
+            click.echo(f"{name:{width}}  {_short(value)}{units.get(name, '')}")
     if picture is not None:
         from sweep.pictures.point import draw_point
 

@@ -123,8 +123,12 @@ def starter(model: Model, files: Mapping[str, str] | None = None) -> str:
     ]
     for name, form in axes.items():
         lines.append(f"{name} = {_text(form)}    # {_remark(model.parameter(name))}")
+
+    def over(dims: tuple[str, ...]) -> str:
+        return f" ({', '.join(dims)})" if dims else ""
+
     lines += ["", "[outputs]    # all of them, unless keep names some:"]
-    lines += [f"# {o.name} ({', '.join(o.dims)}): {o.meaning}" for o in model.outputs]
+    lines += [f"# {o.name}{over(o.dims)}: {o.meaning}" for o in model.outputs]
     lines += [f'# keep = ["{model.outputs[0].name}"]', ""]
     return "\n".join(lines)
 

@@ -28,13 +28,15 @@ json_option = click.option("--json", "as_json", is_flag=True, help="As JSON.")
 
 
 def pairs(texts: Iterable[str], option: str, parse: Callable[[str, str], Any]) -> Mapping[str, Any]:
-    """Parse the values of NAME=VALUE words; `parse` is given where it stands and the text of the value."""
-    found = {}
+    """Parse the values of NAME=VALUE words, each name once; `parse` is given where it stands and the text of the value."""
+    found: dict[str, Any] = {}
     for text in texts:
-        name, equals, value = text.partition("=")
-        if not equals or not name.strip() or not value.strip():
+        name, equals, value = (part.strip() for part in text.partition("="))
+        if not equals or not name or not value:
             raise SpecError(f"{option} needs NAME=VALUE; given was {text!r}")
-        found[name.strip()] = parse(f"{option} {name.strip()}", value)
+        if name in found:
+            raise SpecError(f"{option} {name} is given twice; leave one")
+        found[name] = parse(f"{option} {name}", value)
     return found
 
 

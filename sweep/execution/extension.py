@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from sweep.errors import OTHER_FOLDER, Cure, RunError
+from sweep.errors import OTHER_FOLDER, Cure, RunError, program
 from sweep.execution.progress import Progress
 from sweep.folder import files, journal, layout, provenance
 from sweep.folder.codes import PENDING, packed
@@ -45,12 +45,18 @@ def growth_of(folder: RunFolder, spec: SweepSpec) -> Growth | None:
         if folder.in_bucket:
             raise RunError(f"{folder.path} is in a bucket, where a run cannot be extended", OTHER_FOLDER)
         return found
-    raise RunError(
-        f"{folder.path} holds another sweep ({record.name}): {'; '.join(found)}",
-        Cure(
-            f"{OTHER_FOLDER.command}, or replace it with --overwrite (it is moved to .trash beside it)",
-            f"{OTHER_FOLDER.python}, or replace it with run(overwrite=True) (it is moved to .trash beside it)",
-        ),
+    raise RunError(f"{folder.path} holds another sweep ({record.name}): {'; '.join(found)}", _cure(folder, found))
+
+
+def _cure(folder: RunFolder, differences: list[str]) -> Cure:
+    """What to do about a run that is another sweep's; one that has only grown beyond the spec may be gone on with."""
+    on = on_python = ""
+    if all(" lost " in one for one in differences):
+        on = f"go on with the run as it has grown: {program()} resume {folder.path}; or "
+        on_python = f"go on with the run as it has grown: `{program()} resume {folder.path}`; or "
+    return Cure(
+        f"{on}{OTHER_FOLDER.command}, or replace it with --overwrite (it is moved to .trash beside it)",
+        f"{on_python}{OTHER_FOLDER.python}, or replace it with run(overwrite=True) (it is moved to .trash beside it)",
     )
 
 

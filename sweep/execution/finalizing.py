@@ -43,6 +43,8 @@ class Finalized:
         """In words."""
         if not self.done:
             return f"nothing to do: {folder} has {self.after:,} files"
+        if self.before == self.after and not self.lost:
+            return f"{folder}: {self.after:,} files of results, as few as they can be; every chunk has been compared"
         lost = f"; {self.lost:,} damaged chunks are left out: {resume(folder).command}" if self.lost else ""
         return f"{folder}: {self.before:,} files of results are now {self.after:,}, and every chunk has been compared{lost}"
 

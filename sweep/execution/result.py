@@ -79,5 +79,6 @@ class RunResult:
         """What one does with a complete run."""
         lines = [f"draw it: {program()} plot {self.folder.path}"]
         if self.failed or self.warned:
-            lines.append(f"why points failed or have a warning: {program()} errors {self.folder.path}")
+            which = [*(["failed"] if self.failed else []), *(["have a warning"] if self.warned else [])]
+            lines.append(f"why points {' or '.join(which)}: {program()} errors {self.folder.path}")
         return lines

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from sweep.errors import RunError
-from sweep.extras import EXTRA_OF
+from sweep.extras import EXTRA_OF, command
 
 _OF_PROFILE = {
     "aws_access_key_id": "access_key_id",
@@ -66,7 +66,7 @@ def provider() -> Callable[[], Any] | None:
     except ModuleNotFoundError:
         raise RunError(
             f"the AWS profile {_name()!r} gets its credentials by {entry}, for which boto3 is needed: "
-            f"pip install 'spinsweep[{EXTRA_OF['boto3']}]'"
+            f"{command(EXTRA_OF['boto3'])}"
         ) from None
     try:
         made: Callable[[], Any] = Boto3CredentialProvider(boto3.Session(profile_name=_name()))

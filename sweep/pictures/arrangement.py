@@ -15,7 +15,7 @@ from sweep.errors import SpecError
 from sweep.folder.attributes import PHYSICAL
 from sweep.folder.dataset import loaded
 from sweep.pictures.style import Style
-from sweep.pictures.subject import Subject, cut_at, said
+from sweep.pictures.subject import Subject, cut_at, physical, said
 from sweep.spec.sweep_spec import SOLVER
 
 if TYPE_CHECKING:
@@ -159,30 +159,6 @@ def _is_map(subject: Subject, x: Horizontal, other: str | None, style: Style) ->
     return min(subject.data.sizes[x.dim], subject.data.sizes[other]) > FEW and (
         not _runs(subject, x.dim) or other in _plane(subject)
     )
-
-
-def physical(subject: Subject, dim: str) -> xarray.DataArray:
-    """The values that stand for a dimension: its physical coordinate where it only counts, else its own."""
-    own: xarray.DataArray = subject.data[dim] if dim in subject.data.coords else subject.dataset[dim]
-    name = own.attrs.get(PHYSICAL)
-    if name in subject.dataset.variables:
-        found = loaded(subject.dataset[name])
-        if dim not in found.dims and found.dims and found.sizes[found.dims[-1]] == subject.data.sizes[dim]:
-            found = found.rename({found.dims[-1]: dim})  # one set of values for two dimensions: positions and momenta
-            found.attrs = {**found.attrs, "long_name": own.attrs.get("long_name", dim)}
-        return _shared(found, dim) if set(found.dims) <= set(subject.data.dims) else own
-    return own
-
-
-def _shared(values: xarray.DataArray, dim: str) -> xarray.DataArray:
-    """An array without the dimensions along which it does not change (the field of a step is that of every point)."""
-    for other in [str(d) for d in values.dims if d != dim]:
-        first = values.isel({other: 0})
-        if bool(((values == first) | values.isnull()).all()):
-            filled = values.max(other)
-            filled.attrs = values.attrs
-            values = filled
-    return values
 
 
 def _horizontal(subject: Subject, dim: str) -> Horizontal:

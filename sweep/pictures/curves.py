@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sweep.pictures.arrangement import FEW, Arrangement, is_number, physical
+from sweep.pictures.arrangement import FEW, Arrangement, is_number
 from sweep.pictures.colours import (
     CYCLE,
     DASHES,
@@ -21,7 +21,7 @@ from sweep.pictures.colours import (
     scale_of,
 )
 from sweep.pictures.style import Style
-from sweep.pictures.subject import said
+from sweep.pictures.subject import physical, said
 from sweep.pictures.words import axis_label, missing
 
 if TYPE_CHECKING:

@@ -15,12 +15,12 @@ from typing import TYPE_CHECKING, Any
 from sweep.folder.codes import INTERPOLATED
 from sweep.folder.dataset import open as open_run
 from sweep.folder.places import in_bucket
-from sweep.pictures.arrangement import Arrangement, arranged, physical
+from sweep.pictures.arrangement import Arrangement, arranged
 from sweep.pictures.curves import draw_curves
 from sweep.pictures.maps import draw_maps
 from sweep.pictures.saving import check_ending, file_name, save
 from sweep.pictures.style import Style
-from sweep.pictures.subject import check_variable, cut_at, main_output, said, subject
+from sweep.pictures.subject import check_variable, cut_at, main_output, physical, said, subject
 
 if TYPE_CHECKING:
     import xarray

@@ -87,13 +87,39 @@ def subject(dataset: xarray.Dataset, variable: str, selection: Mapping[str, Any]
 
 def cut_at(found: Subject, dim: str, index: int) -> Subject:
     """The subject at one place along a dimension, said."""
-    value = found.data[dim].values[index] if dim in found.data.coords else index
+    values = physical(found, dim)
+    if values.ndim > 1:  # another value at every point
+        values = found.dataset[dim]
 
     def at(array: Any) -> Any:
         return array.isel({dim: index}) if array is not None and dim in array.dims else array
 
-    text = f"{dim} = {said(value)}"
+    text = f"{values.name} = {said(values.values[index])}"
     return Subject(at(found.data), at(found.status), at(found.error), at(found.dataset), (*found.cut, text))
+
+
+def physical(subject: Subject, dim: str) -> xarray.DataArray:
+    """The values that stand for a dimension: its physical coordinate where it only counts, else its own."""
+    own: xarray.DataArray = subject.data[dim] if dim in subject.data.coords else subject.dataset[dim]
+    name = own.attrs.get(PHYSICAL)
+    if name in subject.dataset.variables:
+        found = loaded(subject.dataset[name])
+        if dim not in found.dims and found.dims and found.sizes[found.dims[-1]] == subject.data.sizes[dim]:
+            found = found.rename({found.dims[-1]: dim})  # one set of values for two dimensions: positions and momenta
+            found.attrs = {**found.attrs, "long_name": own.attrs.get("long_name", dim)}
+        return _shared(found, dim) if set(found.dims) <= set(subject.data.dims) else own
+    return own
+
+
+def _shared(values: xarray.DataArray, dim: str) -> xarray.DataArray:
+    """An array without the dimensions along which it does not change (the field of a step is that of every point)."""
+    for other in [str(d) for d in values.dims if d != dim]:
+        first = values.isel({other: 0})
+        if bool(((values == first) | values.isnull()).all()):
+            filled = values.max(other)
+            filled.attrs = values.attrs
+            values = filled
+    return values
 
 
 def said(value: Any) -> str:
@@ -104,14 +130,25 @@ def said(value: Any) -> str:
 def _cut(
     dataset: xarray.Dataset, variable: str, selection: Mapping[str, Any]
 ) -> tuple[xarray.Dataset, tuple[str, ...]]:
-    """The dataset at the selected places, and these in words; a one-dimensional coordinate cuts its dimension."""
+    """The dataset at the selected places, and these in words.
+
+    A one-dimensional coordinate cuts its dimension, and so does the physical coordinate of a dimension that only counts.
+    """
     texts = []
     for given, value in selection.items():
         dims = dataset[variable].dims
         name = dimension_named(given, dims)
         coordinate = dataset.coords.get(name)
+        for dim in dims:
+            if coordinate is None and dim in dataset.coords and dataset[dim].attrs.get(PHYSICAL) == name:
+                coordinate = _shared(loaded(dataset[name]), str(dim))
         if coordinate is None or len(coordinate.dims) != 1 or coordinate.dims[0] not in dims:
             known = sorted(str(n) for n, c in dataset.coords.items() if len(c.dims) == 1 and c.dims[0] in dims)
+            known += [
+                str(p)
+                for d in dims
+                if d in dataset.coords and (p := dataset[d].attrs.get(PHYSICAL)) not in (None, *known)
+            ]
             raise SpecError(
                 f"--sel {given}: {variable} has no such dimension; it has {', '.join(known) or 'none left'}"
                 f"{did_you_mean(given, known)}"

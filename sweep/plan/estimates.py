@@ -55,10 +55,16 @@ class Estimate(Record):
                 f"results  {size(self.bytes)} before compression: {', '.join(self.outputs)}",
                 f"memory   about {size(self.worker_bytes)} per worker",
                 f"pilot    {seconds} per point",
-                f"cost     {self.core_hours:.3g} core-hours; about {duration(self.wall_seconds)} on "
+                f"cost     {self._cost()}; about {duration(self.wall_seconds)} on "
                 f"{number(self.workers, 'worker')}, start-up apart",
             ]
         )
+
+    def _cost(self) -> str:
+        """The work of one core: hours where there are some."""
+        if self.core_hours < 0.1:
+            return f"{duration(3600 * self.core_hours)} of one core"
+        return f"{self.core_hours:.3g} core-hours"
 
 
 def estimate(spec: SweepSpec, workers: int | None = None) -> Estimate:

@@ -10,6 +10,7 @@ import pytest
 from click.shell_completion import ShellComplete
 
 import sweep
+from sweep import extras
 from sweep.cli.program import main
 from sweep.folder import layout
 from sweep.plan.tiling import Plan
@@ -136,12 +137,50 @@ def test_errors_are_one_sentence(cli, spec, tmp_path):
         ("status", tmp_path),
         ("plot", tmp_path, "height"),
         ("solve", "toy.waves", "-p", "a"),
+        ("solve", "toy.waves", "-p", "a=1", "-p", "a=2"),
+        ("run", spec, "--axis", "b=0:1:2", "--axis", "b=0:1:3"),
+        ("models", "toy"),
     ):
         text = cli(*words, status=2)
         assert text.startswith("spinsweep: ")
         assert text.count("\n") == 1, text
     assert [p.name for p in tmp_path.iterdir()] == ["spec.toml"]
     assert "Traceback" in cli("--debug", "status", tmp_path, status=2)
+
+
+def test_words_that_are_nearly_right_are_answered_with_those_that_are(cli, spec):
+    assert "did you mean status?" in cli("statu", status=2)
+    assert "given twice" in cli("plan", spec, "--set", "N=1", "--set", "N=2", status=2)
+    nearest = cli("models", "spin_cat.two_ensemble", status=2)
+    assert nearest == "spinsweep: there is no model 'spin_cat.two_ensemble'; did you mean spin_cat.two_ensembles?\n"
+    assert "; spin_chain has spin_chain.derivative, spin_chain.dynamics" in cli("new", "spin_chain", status=2)
+    assert "; there are battery.cycles" in cli("new", "qqq", status=2)
+
+
+def test_missing_packages_are_installed_from_where_the_program_is(monkeypatch, tmp_path):
+    told = {"dir_info": {"editable": True}, "url": tmp_path.as_uri()}
+
+    class Distribution:
+        @staticmethod
+        def read_text(name):
+            return json.dumps(told) if name == "direct_url.json" else None
+
+    monkeypatch.setattr("importlib.metadata.distribution", lambda name: Distribution)
+    assert extras.command("export") == "pip install 'spinsweep[export]'"  # the checkout is gone
+    (tmp_path / "pyproject.toml").touch()
+    assert extras.command("export") == f"{sys.executable} -m pip install --editable '{tmp_path}[export]'"
+    told["url"] = "https://example.org/spinsweep.whl"
+    assert extras.command("export") == "pip install 'spinsweep[export]'"
+
+
+def test_classic_sweep_replaces_another_where_asked(spinsweep, tmp_path):
+    few = ("phase-diagram", "--axis", "eta=100,200", "--axis", "delta=0,0.01", "--cluster", "here")
+    assert spinsweep(*few).returncode == 0
+    refused = spinsweep(*few, "--set", "N=500")
+    assert refused.returncode == 2
+    assert "--overwrite" in refused.stderr
+    assert spinsweep(*few, "--set", "N=500", "--overwrite").returncode == 0
+    assert int(sweep.open(tmp_path / "results" / "phase-diagram").N) == 500
 
 
 def test_classic_sweep_as_a_spec(cli):

@@ -281,6 +281,18 @@ class TestWhatSuitsTheValues:
         along = plot.picture(data, "field", style=Style(along="q")).axes[0]
         np.testing.assert_array_equal(along.lines[0].get_xdata(), np.linspace(0, 1, 20))
 
+    def test_a_cut_says_its_physical_coordinate_and_takes_it(self):
+        one = self.dataset(np.linspace(0, 1, 20))
+        data = xr.concat([one, one], xr.Variable("y", [1.0, 2.0]), combine_attrs="override")
+        field = data["q"].copy(data=np.tile(np.linspace(-3, 3, 20), (2, 1))).assign_attrs(long_name="field", units="T")
+        data = data.assign(field=field)
+        data["x"].attrs["physical_coordinate"] = "field"
+        assert "field = 3" in plot.picture(data, "q", {"field": 2.9}).get_suptitle()
+        found = subject.subject(data, "q", {}, Style())
+        assert subject.cut_at(found, "x", 0).cut == ("field = -3",)
+        with pytest.raises(SpecError, match=r"beyond its values, which go from -3 to 3"):
+            plot.picture(data, "q", {"field": 30})
+
     def test_many_labels_are_something_to_draw_along(self):
         values = np.linspace(0, 1, 20)
         data = self.dataset(values)

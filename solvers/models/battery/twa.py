@@ -14,8 +14,10 @@ from numpy.typing import NDArray
 
 from solvers.batch import Point
 from solvers.declarations import Limit, Output, Parameter
+from solvers.engines.rare_events import allowing_for_unseen, unseen
+from solvers.engines.sampling_price import trajectories_to_draw
 from solvers.engines.truncated_wigner.channels import channel
-from solvers.engines.truncated_wigner.emitters import QUANTITIES, release
+from solvers.engines.truncated_wigner.emitters import EMISSION_PER_STEP, QUANTITIES, release
 from solvers.engines.truncated_wigner.parameters import sampling
 from solvers.outcome import OK, WARNED, Kind, PointFailed, Remark
 from solvers.shared_parameters import seed, trajectories
@@ -60,8 +62,18 @@ def estimates(mean: NDArray[np.float64], sem: NDArray[np.float64]) -> dict[str, 
     return found
 
 
-def solve_twa(p: Point) -> dict[str, Any]:
-    """Means over trajectories with standard errors."""
+def price(p: Point) -> float:
+    """About the seconds of one trajectory: starts and channels of every emitter, then steps and jumps of 0.2 us."""
+    events = (p["gamma"] + p["pump"] + p["dephasing"]) * p["N"] + p["Gamma"] / EMISSION_PER_STEP
+    steps = max(events * p["window"], p["window"] / p["step"] if p["step"] > 0.0 else 0.0)
+    return 1e-5 + 5e-8 * p["N"] + 2e-7 * min(steps, p["max_steps"])
+
+
+def averages(p: Point, most: int, target_error: float) -> tuple[dict[str, float], int, float]:
+    """Means with standard errors over trajectories 0, 1, ..., how many, and the largest error that is wanted.
+
+    They are `most`, or fewer where that error is at most `target_error` before.
+    """
     N = p["N"]
     collective, minus = p["Gamma"], p["gamma"]
     together = 0.0
@@ -72,12 +84,27 @@ def solve_twa(p: Point) -> dict[str, Any]:
     rates = np.array([collective, minus, p["pump"], p["dephasing"], together])
     storage = channel(p["gamma"], p["pump"], p["dephasing"], p["tau_s"])
     discharge = channel(minus, p["pump"], p["dephasing"], p["window"])
+
+    def happens(*rates_and_times: tuple[float, float]) -> float:
+        return -math.expm1(-N * sum(rate * time for rate, time in rates_and_times))
+
+    quanta, flips = p["gamma"] + p["pump"], p["dephasing"] if N > 1 else 0.0
+    before, after = happens((quanta, p["tau_s"])), happens((quanta, p["tau_s"]), (minus + p["pump"], p["window"]))
+    # S of one emitter is 1/2 for ever
+    happened = (
+        before,
+        happens((quanta + flips, p["tau_s"])) if N > 1 else 0.0,
+        after,
+        happens((quanta + flips, p["tau_s"] + p["window"])) if N > 1 else 0.0,
+        after if p["Gamma"] > 0.0 else 0.0,
+        after if p["gamma"] > 0.0 else 0.0,
+    )
     s, out = np.empty((3, N)), np.empty(QUANTITIES)
     total, spread = np.zeros(QUANTITIES), np.zeros(QUANTITIES)
     wanted = [k for k, name in enumerate(NAMES) if p.wants(name, f"{name}_sem")] or list(range(QUANTITIES))
     done, found = 0, {}
     error = math.nan
-    for number in range(p["trajectories"]):
+    for number in range(most):
         which = np.uint64(p.key), np.uint64(number)
         steps = release(*which, N, storage, discharge, rates, p["window"], p["step"], p["max_steps"], s, out)
         if steps < 0:
@@ -89,12 +116,29 @@ def solve_twa(p: Point) -> dict[str, Any]:
         change = out - total
         total += change / done
         spread += change * (out - total)
-        last = number + 1 == p["trajectories"]
-        if last or (p["target_error"] > 0.0 and done % FIRST_LOOK == 0):
+        if done == most or (target_error > 0.0 and done % FIRST_LOOK == 0):
             found = estimates(total, np.sqrt(spread / (done * (done - 1))) if done > 1 else np.full(QUANTITIES, np.nan))
+            for name, event in zip(NAMES, happened, strict=True):
+                # a quantum more or less moves M, S and the energies by about one
+                one = np.array([found[f"{name}_sem"]])
+                found[f"{name}_sem"] = float(allowing_for_unseen(one, 1.0, unseen(np.array([event]), done))[0])
             error = max(found[f"{NAMES[k]}_sem"] for k in wanted)
-            if error <= p["target_error"]:
+            if error <= target_error:
                 break
+    return found, done, error
+
+
+def solve_twa(p: Point) -> dict[str, Any]:
+    """Means over trajectories with standard errors."""
+    most = trajectories_to_draw(
+        p["trajectories"],
+        price(p),
+        paid=p["max_steps"] / 1e6,
+        target_error=p["target_error"],
+        first_look=FIRST_LOOK,
+        error_of=lambda count: averages(p, count, 0.0)[2],
+    )
+    found, done, error = averages(p, most, p["target_error"])
     result: dict[str, Any] = found | {"samples": done, "status": OK}
     if p["target_error"] > 0.0 and not error <= p["target_error"]:
         message = f"target_error was not reached with trajectories = {done}"

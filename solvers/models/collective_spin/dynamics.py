@@ -90,7 +90,9 @@ def twoqs(p: Point) -> dict[str, Any]:
     def draw(which: Any, count: int, target: float, error_of: Any) -> Sampled:
         return sample_path(which, p.key, when, count, target, error_of)
 
-    sampled, step_error = sampled_with_check(p, one, ("mean", "second", "xi2"), draw)
+    sampled, step_error = sampled_with_check(
+        p, one, float(when[-1]) if len(when) else 0.0, ("mean", "second", "xi2"), draw
+    )
     return sampled.values._asdict() | of_samples(sampled, one, when, step_error)
 
 

@@ -95,10 +95,10 @@ def twoqs(p: Point) -> dict[str, Any]:
     def error_at_minimum(e: Estimate) -> float:
         return float(e.xi2_sem[np.nanargmin(e.xi2)]) if np.isfinite(e.xi2).any() else math.inf
 
-    def draw(which: Any, count: int, target: float, _: Any) -> Sampled:
-        return sample_path(which, p.key, when, count, target, error_at_minimum)
+    def draw(which: Any, count: int, target: float, error_of: Any) -> Sampled:
+        return sample_path(which, p.key, when, count, target, error_of)
 
-    sampled, step_error = sampled_with_check(p, one, ("xi2_min",), draw)
+    sampled, step_error = sampled_with_check(p, one, p["t_end"], ("xi2_min",), draw, error_at_minimum)
     e = sampled.values
     found: dict[str, Any] = dict.fromkeys(given, math.nan) | of_samples(sampled, one, when, step_error)
     if np.isfinite(e.xi2).any():

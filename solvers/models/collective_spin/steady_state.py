@@ -92,7 +92,7 @@ def twoqs(p: Point) -> dict[str, Any]:
         twice = 2**which.refined
         return sample_average(which, p.key, twice * relax, twice * steps, count, target, error_of)
 
-    sampled, step_error = sampled_with_check(p, one, ("mean", "second"), draw)
+    sampled, step_error = sampled_with_check(p, one, p["t_relax"] + p["t_average"], ("mean", "second"), draw)
     found = of_samples(sampled, one, None, step_error)
     return {name: value[0] for name, value in sampled.values._asdict().items()} | found
 

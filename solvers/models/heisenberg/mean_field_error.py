@@ -241,16 +241,17 @@ MODELS = (
         ),
         outputs=(
             Output(
+                name="mean_deviation",
+                meaning="|M_MF - M_exact|^2, averaged over 0 to t_end",
+                label="mean deviation",
+                symbol=r"\overline{D}",
+            ),
+            Output(
                 name="deviation",
                 meaning="|M_MF - M_exact|^2",
                 label="deviation of mean field",
                 dims=("time",),
                 symbol="D",
-            ),
-            Output(
-                name="mean_deviation",
-                meaning="mean deviation",
-                symbol=r"\overline{D}",
             ),
             Output(
                 name="C12_xx",

@@ -33,6 +33,7 @@ from numpy.typing import NDArray
 from solvers.batch import Batch, Point
 from solvers.declarations import TIME, Check, Output, Parameter, Starter
 from solvers.engines.residue_amplitudes import MEMBERS, mean_fidelities, precess, residue_probabilities, shares
+from solvers.engines.sampling_price import trajectories_to_draw
 from solvers.model import Method, Model
 from solvers.models.spin_cat.quantum_parameters import UNIT_OF_TIME, given_detunings, spins, width
 from solvers.numerics.random import standard_normals
@@ -42,6 +43,8 @@ from solvers.shared_parameters import seed, times
 FIDELITIES = ("coherent", "even", "odd", "four_component")
 
 _AT_LEAST = 16
+FARTHEST = 600.0
+"""Exponents up to here are far from overflow."""
 
 
 def analytic(point: Point) -> Mapping[str, Any]:
@@ -56,9 +59,14 @@ def analytic(point: Point) -> Mapping[str, Any]:
     sine_squared = math.sin(theta) ** 2
     mean = 1 - (1 - q) * sine_squared / 2
     v = sine_squared**2 / 8 * (lost / mean) ** 2
+    growth = n * np.log1p(v)
+    with np.errstate(under="ignore", divide="ignore"):
+        # F^2 (e^growth - 1); where that would be 0 times infinity, E[F^2] alone is left
+        second = np.exp(2 * n * np.log(mean) + growth)
+        variance = np.where(growth < FARTHEST, fidelities[:, 0] ** 2 * np.expm1(np.minimum(growth, FARTHEST)), second)
     found = {f"fidelity_{name}": fidelities[:, i] for i, name in enumerate(FIDELITIES)}
     return found | {
-        "variance_coherent": fidelities[:, 0] ** 2 * np.expm1(n * np.log1p(v)),
+        "variance_coherent": variance,
         "first_bad_time": np.nan,
     }
 
@@ -71,19 +79,35 @@ def sampled(point: Point) -> Mapping[str, Any]:
     norms = np.array([probabilities[m].sum() for m in MEMBERS])
     one = point["detunings"] is not None
     most = 1 if one else point["realisations"]
-    count, mean = 0, np.zeros((len(when), 4))
-    moments = np.zeros((3, len(when), 4))  # sums of powers 2, 3, 4 of the deviations from the mean
-    out = np.empty_like(mean)
-    while count < most:
-        drawn = point["detunings"] if one else _draw(point, count)
-        precess(cosine, sine, np.ascontiguousarray(drawn), when, norms, out)
-        if not np.isfinite(out).all():
-            raise PointFailed(Kind.NOT_FINITE, "a phase, detuning times t, is beyond the largest number")
-        _update(count, mean, moments, out)
-        count += 1
-        enough = count >= _AT_LEAST and _error(moments[0], count).max(initial=0.0) <= point["target_error"]
-        if point["target_error"] > 0.0 and enough:
-            break
+
+    def averages(most: int, target_error: float) -> tuple[int, NDArray[np.float64], NDArray[np.float64]]:
+        """How many realisations, means, and sums of powers 2, 3, 4 of the deviations from them."""
+        count, mean, moments = 0, np.zeros((len(when), 4)), np.zeros((3, len(when), 4))
+        out = np.empty_like(mean)
+        while count < most:
+            drawn = point["detunings"] if one else _draw(point, count)
+            precess(cosine, sine, np.ascontiguousarray(drawn), when, norms, out)
+            if not np.isfinite(out).all():
+                raise PointFailed(Kind.NOT_FINITE, "a phase, detuning times t, is beyond the largest number")
+            _update(count, mean, moments, out)
+            count += 1
+            if target_error > 0.0 and count >= _AT_LEAST and _error(moments[0], count).max(initial=0.0) <= target_error:
+                break
+        return count, mean, moments
+
+    def error_of(few: int) -> float:
+        count, _, moments = averages(few, 0.0)
+        return float(_error(moments[0], count).max(initial=0.0))
+
+    most = trajectories_to_draw(
+        most,
+        2e-5 + (1.5e-8 * len(when) + 1e-8) * n,
+        target_error=point["target_error"],
+        first_look=_AT_LEAST,
+        error_of=error_of,
+        budget="",
+    )
+    count, mean, moments = averages(most, point["target_error"])
     found: dict[str, Any] = {"first_bad_time": np.nan}
     sem = _error(moments[0], count) if count > 1 else np.full_like(mean, np.nan)
     for i, name in enumerate(FIDELITIES):

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from solvers.declarations import Output, Parameter
+from solvers.engines import sampling_price
 from solvers.engines.phase_space.lattice import CLASSICAL, CONSERVING, MOST_SITES, POSITIVE, Lattice
 from solvers.engines.phase_space.sample import too_long
 from solvers.engines.phase_space.sampling import COHERENT_P, COHERENT_WIGNER, RING_WIGNER
@@ -18,6 +19,8 @@ from solvers.shared_parameters import check_step, seed, trajectories
 SOURCE = "J. Huber, P. Kirton and P. Rabl, SciPost Phys. 10, 045 (2021), section 4"
 UNIT_OF_TIME = "1/rate"
 MOST_STEPS = 2**31
+SECONDS_PER_STEP, SECONDS_PER_SITE = 5e-7, 6e-8
+"""Of a step of one trajectory, measured with 2 to 900 sites."""
 
 N = Parameter(name="N", meaning="number of sites", default=100, kind="integer", bounds=(2, MOST_SITES))
 S = Parameter(name="S", meaning="length of each spin, whole or half", default=5000.0, bounds=(0.5, 1e9))
@@ -187,6 +190,22 @@ def too_many_steps(duration: float, p: Mapping[str, Any]) -> dict[str, Any] | No
         Kind.STEP_BUDGET_SPENT,
         f"t = {duration:.6g} takes {duration / p['step']:.3g} steps of {p['step']:g}, and max_steps is {most}; raise it or "
         "the step",
+    )
+
+
+def trajectories_to_draw(p: Mapping[str, Any], duration: float, error_of: Callable[[int], float]) -> int:
+    """How many trajectories over `duration` may be drawn; `error_of(count)` is the standard error of the first ones.
+
+    PointFailed, with the price, for hours of them.
+    """
+    steps = max(1.0, duration / p["step"]) * (3.0 if p["check_step"] == "yes" else 1.0)
+    return sampling_price.trajectories_to_draw(
+        p["trajectories"],
+        steps * (SECONDS_PER_STEP + SECONDS_PER_SITE * p["N"]),
+        paid=p["max_steps"] / 1e6,
+        target_error=p["target_error"],
+        first_look=4,
+        error_of=error_of,
     )
 
 

@@ -39,7 +39,12 @@ def twoqs(p: Point) -> dict[str, Any]:
     if stop := declare.too_many_steps(float(when[-1]) if len(when) else 0.0, p):
         return nothing | stop
     point = declare.lattice(p, p["theta"], p["phi"])
-    path = lattice_path(point, p.key, when, p["trajectories"], p["target_error"])
+
+    def error_of(count: int) -> float:
+        return float(lattice_path(point, p.key, when, count, 0.0).mean_sem.max(initial=0.0))
+
+    most = declare.trajectories_to_draw(p, float(when[-1]) if len(when) else 0.0, error_of)
+    path = lattice_path(point, p.key, when, most, p["target_error"])
     if not (np.isfinite(path.mean).all() and np.isfinite(path.length_variance).all()):
         first = when[np.argmin(np.isfinite(path.mean).all(axis=1))]
         message = (

@@ -157,7 +157,13 @@ def twoqs(p: Point) -> dict[str, Any]:
         return nothing(p) | stop
     point = declare.lattice(p, math.pi, 0.0)
     relax, steps = round(p["t_relax"] / p["step"]), max(1, round(p["t_average"] / p["step"]))
-    rows = stationary(point, p.key, relax, steps, p["trajectories"], p["target_error"])
+
+    def error_of(count: int) -> float:
+        few = stationary(point, p.key, relax, steps, count, 0.0)
+        return float(few.sem(few.averages)[0])
+
+    most = declare.trajectories_to_draw(p, p["t_relax"] + p["t_average"], error_of)
+    rows = stationary(point, p.key, relax, steps, most, p["target_error"])
     if not (np.isfinite(rows.averages).all() and np.isfinite(rows.correlation).all()):
         return nothing(p) | declare.failed(
             Kind.NOT_FINITE, f"the trajectories are not finite; a step of {p['step']:g} is too long for these rates"

@@ -21,8 +21,18 @@ from scipy.sparse import csr_array
 
 from solvers.batch import Point
 from solvers.engines.collective import VANISHES
+from solvers.engines.sampling_price import trajectories_to_draw
 from solvers.engines.spin_squeezing import least_variance
-from solvers.engines.truncated_wigner.sample import Averages, Lattice, average, judge_average, prepare
+from solvers.engines.truncated_wigner.sample import (
+    FIRST_LOOK,
+    Averages,
+    Lattice,
+    average,
+    judge_average,
+    largest_error,
+    prepare,
+    price,
+)
 from solvers.models.spin_lattice.lattice import RATES, adjacency, alone, fall_of, fields, neighbours, sampled
 from solvers.numerics.convolution import is_level
 
@@ -71,8 +81,16 @@ def solve_twa(p: Point) -> Mapping[str, Any]:
     kept = slice(
         0 if p.wants("magnetisation", "squeezing") else 3, 12 if p.wants("pair_correlation", "squeezing") else 3
     )
-    drawn = average(point, p.key, p["times"], p["trajectories"], p["target_error"], kept)
-    found = sampled(n, drawn.mean, drawn.sem, drawn.groups) | {"samples": drawn.trajectories}
+    many = trajectories_to_draw(
+        p["trajectories"],
+        price(point, p["times"]),
+        paid=p["max_steps"] / 1e6,
+        target_error=p["target_error"],
+        first_look=FIRST_LOOK,
+        error_of=lambda count: largest_error(average(point, p.key, p["times"], count, 0.0, kept), kept),
+    )
+    drawn = average(point, p.key, p["times"], many, p["target_error"], kept)
+    found = sampled(n, drawn.mean, drawn.sem, drawn.groups, drawn.share) | {"samples": drawn.trajectories}
     if len(drawn.groups) > 1:
         found["squeezing"], found["squeezing_sem"] = squeezing_by_groups(n, drawn)
     return found | judge_average(drawn, p["times"], p["target_error"], kept)

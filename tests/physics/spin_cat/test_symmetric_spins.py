@@ -105,7 +105,7 @@ def test_extremes_of_squeezing_and_time(eta):
         warnings.simplefilter("error", RuntimeWarning)
         warnings.simplefilter("ignore", SolverWarning)
         found = solve("spin_cat.dicke", N=20, eta=eta, times=[0.0, 1e-12, 1.0, 1e5, 1e300])
-    assert found["status"] == (1 if eta < 1 else 0)  # what is below rounding cannot be followed to 1e300
+    assert found["status"] == (1 if 0.0 < eta < 1.0 else 0)  # what is below rounding cannot be followed to 1e300
     assert np.all(np.isfinite(found["amplitude"]))
     assert np.all((found["excitations"] >= -1e-12) & (found["excitations"] <= 20))
     assert np.all(found["amplitude"] ** 2 <= found["excitations"] + 1e-9)  # |<a>|^2 <= <a^+ a>
@@ -183,3 +183,10 @@ def test_populations_keep_their_trace():
     times = np.array([0.0, 1e-3, 0.1, 5.0])
     trace = sum(np.trace(ladder.populations(p, times), axis1=1, axis2=2) for p in (EVEN, ODD))
     np.testing.assert_allclose(trace, 1.0, atol=1e-10)
+
+
+def test_without_squeezing_nothing_is_lost_in_rounding():
+    """eta = 0: the start is the ground state, which has no coherence and stays; no doubt however late."""
+    found = solve("spin_cat.dicke", N=6, eta=0.0, times=[1e12])
+    assert found["status"] == 0
+    np.testing.assert_allclose([found["amplitude"][0], found["excitations"][0]], 0.0, atol=1e-20)
