@@ -6,8 +6,9 @@ import shutil
 import signal
 import socket
 import subprocess
-import time
 from pathlib import Path
+
+from support.watching import wait_for
 
 NEEDS = {"slurmctld": "slurm-wlm", "slurmd": "slurm-wlm", "sbatch": "slurm-wlm", "munged": "munge"}
 """Program -> Debian's package."""
@@ -76,12 +77,10 @@ def slurm(folder):
     try:
         for daemon in ("slurmctld", "slurmd"):
             subprocess.run([daemon, "-f", str(conf)], env=environment, check=True, capture_output=True, text=True)
-        until = time.monotonic() + 60
-        while _command(environment, "sinfo", "-h", "-o", "%T").strip() != "idle":
-            assert time.monotonic() < until, (
-                f"no idle node; see {folder}/slurmctld.log: {_command(environment, 'sinfo')}"
-            )
-            time.sleep(0.3)
+        state = ("sinfo", "-h", "-o", "%T")
+        wait_for(
+            lambda: _command(environment, *state).strip() == "idle", f"an idle node; {folder}/slurmctld.log says more"
+        )
         yield environment
     finally:
         _command(environment, "scancel", "--me")
