@@ -147,7 +147,8 @@ def test_export(make, cli, raw, tmp_path):
 
 
 def test_list(make, cli, raw, tmp_path):
-    assert "no runs in" in cli("list", tmp_path)
+    assert cli("list", tmp_path) == f"no runs in {tmp_path}\n"
+    assert "which is no folder" in cli("list", tmp_path / "nowhere")
     make(raw, "one")
     make({**raw, "sweep": {**raw["sweep"], "method": "exact"}}, "two")
     facts = json.loads(cli("list", tmp_path, "--json"))
