@@ -11,6 +11,7 @@ import numpy as np
 import pandas
 import pytest
 import xarray
+from support.no_pilot import NoPilot
 from support.toy_specs import faulty
 from support.watching import PATIENCE, Portions, lines_of, wait_for, wait_for_lease, wait_for_tiles
 
@@ -34,7 +35,7 @@ def make(cluster, tmp_path):
         if retry:
             result = launch.resume(tmp_path / name, stream=text, cluster=shared, retry=True)
         else:
-            result = launch.run(parse(raw), tmp_path / name, stream=text, cluster=shared)
+            result = launch.run(parse(raw), tmp_path / name, None, text, shared, NoPilot())
         return result, text.getvalue()
 
     return go
@@ -146,7 +147,8 @@ def test_export(make, cli, raw, tmp_path):
 
 
 def test_list(make, cli, raw, tmp_path):
-    assert "no runs in" in cli("list", tmp_path)
+    assert cli("list", tmp_path) == f"no runs in {tmp_path}\n"
+    assert "which is no folder" in cli("list", tmp_path / "nowhere")
     make(raw, "one")
     make({**raw, "sweep": {**raw["sweep"], "method": "exact"}}, "two")
     facts = json.loads(cli("list", tmp_path, "--json"))

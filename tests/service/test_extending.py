@@ -8,6 +8,7 @@ import signal
 import numpy as np
 import pytest
 from support.bits import assert_same_bits_by_coordinate
+from support.no_pilot import NoPilot
 from support.watching import Portions, committed_points, wait_for
 
 import sweep
@@ -25,9 +26,8 @@ from sweep.spec.parsing import parse
 def run(cluster, tmp_path):
     def go(raw, name="out", **options):
         text = io.StringIO()
-        result = launch.run(
-            parse(raw), tmp_path / name, launch.Options(**options), text, cluster=contextlib.nullcontext(cluster)
-        )
+        where = contextlib.nullcontext(cluster)
+        result = launch.run(parse(raw), tmp_path / name, launch.Options(**options), text, where, NoPilot())
         return result, text.getvalue()
 
     return go

@@ -104,10 +104,10 @@ def test_driver_killed_alone(spinsweep, quiet, tmp_path, seed, where):
 @pytest.mark.parametrize("where", [HERE, LOCAL], ids=["here", "local"])
 @pytest.mark.parametrize("kind", ["segfault", pytest.param("kill", marks=pytest.mark.slow)])
 def test_points_that_take_their_worker_down(spinsweep, tmp_path, kind, where):
-    """Three of 36 points crash their process: each is found and marked, all others finish."""
+    """Two of 24 points crash their process: each is found and marked, all others finish."""
     (tmp_path / "spec.toml").write_text(
         f'[sweep]\nmodel = "toy.faulty"\n[parameters]\nkind = "{kind}"\nat = 4.0\n'
-        "[axes]\na = { linspace = [0, 11, 12] }\nb = [0.1, 0.2, 0.3]\n[run]\ntile = { a = 12, b = 1 }\n"
+        "[axes]\na = { linspace = [0, 11, 12] }\nb = [0.1, 0.3]\n[run]\ntile = { a = 12, b = 1 }\n"
     )
     done = spinsweep("run", "spec.toml", "--out", "out", *where)
     assert done.returncode == 3, done.stderr
@@ -115,7 +115,7 @@ def test_points_that_take_their_worker_down(spinsweep, tmp_path, kind, where):
     assert bool(((data.status == POINT_FAILED) == (data.a == 4.0)).all())
     assert bool((data["sum"] == data.a + data.b).where(data.a != 4.0, True).all())
     errors = lines_of(tmp_path / "out" / "meta" / "errors.jsonl")
-    assert sorted(e["parameters"]["b"] for e in errors) == [0.1, 0.2, 0.3]
+    assert sorted(e["parameters"]["b"] for e in errors) == [0.1, 0.3]
     assert {e["type"] for e in errors} == {"WorkerLost"}
 
 

@@ -309,7 +309,7 @@ def test_what_answers_and_is_no_scheduler(tmp_path, monkeypatch):
 
 
 def test_scheduler_file_with_a_sound_address_is_read(tmp_path):
-    from sweep.clusters.address import _address
+    from sweep.clusters.address import address_of
 
     (tmp_path / "s.json").write_text(json.dumps({"address": "tcp://[::1]:8786"}))
-    assert _address(str(tmp_path / "s.json")) == "tcp://[::1]:8786"
+    assert address_of(str(tmp_path / "s.json")) == "tcp://[::1]:8786"

@@ -9,6 +9,7 @@ import sys
 
 import psutil
 import pytest
+from support.no_pilot import NoPilot
 from support.simulated_time import StandingClock
 from support.watching import wait_for
 
@@ -288,7 +289,7 @@ def test_cancel_between_lease_and_start_is_obeyed(raw, cluster, tmp_path, monkey
     """It was forgotten when the driver began."""
     raw["run"] = {"tile": {"a": 1, "b": 1}}
     shared = contextlib.nullcontext(cluster)
-    launch.run(parse(raw), tmp_path / "out", stream=io.StringIO(), cluster=shared)
+    launch.run(parse(raw), tmp_path / "out", None, io.StringIO(), shared, NoPilot())
     folder = RunFolder(tmp_path / "out")
     journal.take_back(folder.journal, range(28))
     real = launch.recover
@@ -305,7 +306,7 @@ def test_cancel_between_lease_and_start_is_obeyed(raw, cluster, tmp_path, monkey
 
 def test_status_compares_no_clocks_of_two_hosts(raw, cluster, tmp_path):
     shared = contextlib.nullcontext(cluster)
-    launch.run(parse(raw), tmp_path / "out", stream=io.StringIO(), cluster=shared)
+    launch.run(parse(raw), tmp_path / "out", None, io.StringIO(), shared, NoPilot())
     folder = RunFolder(tmp_path / "out")
     elsewhere = Holder("far away", 7, 1.0, 1.7e9, "t", "another machine", 12)
     cancelling.files.write_record(folder.lease, elsewhere)

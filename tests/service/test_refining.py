@@ -423,6 +423,8 @@ def test_halved_axes():
     assert refined(parse(raw), {"depth": 2})["refine"]["axes"] == ["a"]  # no whole numbers are left between
     with pytest.raises(SpecError, match="N takes whole numbers"):
         refined(parse(raw), {"depth": 2, "axes": ["N"]})
+    with pytest.raises(SpecError, match="depth 0 is the grid as it is"):
+        refined(parse(raw), {"depth": 0})
 
 
 def test_tiles_of_a_refined_grid_are_as_long_as_wide():

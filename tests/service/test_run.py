@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import xarray
 from support.bits import assert_same_bits, assert_same_bits_by_coordinate
+from support.no_pilot import NoPilot
 from support.toy_specs import faulty
 from support.watching import lines_of, wait_for
 
@@ -32,9 +33,8 @@ def run(cluster, tmp_path):
 
     def go(raw, name="out", **options):
         text = io.StringIO()
-        result = launch.run(
-            parse(raw), tmp_path / name, launch.Options(**options), text, cluster=contextlib.nullcontext(cluster)
-        )
+        where = contextlib.nullcontext(cluster)
+        result = launch.run(parse(raw), tmp_path / name, launch.Options(**options), text, where, NoPilot())
         return result, text.getvalue()
 
     return go

@@ -19,7 +19,7 @@ from sweep.clusters.given import given
 from sweep.clusters.progress_bar import show
 from sweep.execution import driver, launch
 from sweep.execution.bar import Bar
-from sweep.execution.driver import _name, window_of
+from sweep.execution.driver import key_name, window_of
 from sweep.spec.parsing import parse
 
 
@@ -62,7 +62,7 @@ def test_two_sweeps_on_one_worker_both_progress(spinsweep, tmp_path):
 
 def test_tiles_carry_the_names_of_sweep_and_method():
     """As Dask's dashboard shows them, which is the part of a key that its `key_split` leaves."""
-    key = (_name("spin-cat: synchronisation, fig. 4", "mean_field", "0a1b2c3d4e"), 3, 0, 20, 0, 1)
+    key = (key_name("spin-cat: synchronisation, fig. 4", "mean_field", "0a1b2c3d4e"), 3, 0, 20, 0, 1)
     assert key_split(key) == "spin_cat_synchronisation_fig_4_mean_field"
 
 

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -85,14 +86,23 @@ def test_run_in_a_bucket(on_slurm, slurm, quiet, tmp_path, monkeypatch):
         wait_for(lambda: not slurm_here.jobs(slurm), "the end of all jobs")
 
 
-def test_workers_leave_before_the_wall_time(on_slurm, tmp_path):
-    """Workers that take tiles of 4 s for 20 s each, of 48 s of tiles: jobs come and go, and no tile is begun twice. They have
-    minutes then to finish the one that they are at."""
+def test_workers_leave_before_the_wall_time(on_slurm, slurm, tmp_path):
+    """Workers that take tiles for a minute each: jobs come and go, and no tile is begun twice. They have minutes then to finish
+    the one that they are at, and there is work for them until they have gone."""
     write_spec(tmp_path)
-    profile = on_slurm.profile(walltime="00:05:00", margin="280s")
-    run = on_slurm.start("run", "spec.toml", "--set", "seconds=0.2", "--out", "far", "--cluster", profile)
+    portions = Portions(on_slurm.environment, tmp_path / "far")
+    profile = on_slurm.profile(walltime="00:05:00", margin="4m")
+    words = ("--set", "seconds=0.15", "--axis", "a=0:199:200", "--axis", "b=1.0")
+    run = on_slurm.start("run", "spec.toml", *words, "--out", "far", "--cluster", profile)
+    wait_for(portions.begun, "a point", run)
+    before, given = slurm_here.jobs(slurm), 0
+    while before.keys() & slurm_here.jobs(slurm).keys():
+        given += 1
+        portions.let(given)
+        time.sleep(2.0)
+    portions.give_all()
     assert "another one is submitted" in ended(run)
-    assert len(on_slurm.points_solved()) == len(set(on_slurm.points_solved())) == 240
+    assert len(on_slurm.points_solved()) == len(set(on_slurm.points_solved())) == 200
 
 
 def test_wall_time_cuts_a_job_off(on_slurm, slurm, quiet, tmp_path):

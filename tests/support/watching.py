@@ -10,7 +10,7 @@ import psutil
 import sweep
 from sweep.folder import files
 
-PATIENCE = 300.0
+PATIENCE = 300
 """Seconds after which a test that waits is taken to hang; no machine is so busy that it is reached otherwise."""
 
 SPEC = """
