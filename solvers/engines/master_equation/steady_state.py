@@ -142,6 +142,7 @@ def _of_blocks(system: SpinSystem, r0: NDArray[np.float64], budget: float) -> St
     rho = np.zeros_like(start)
     secular: Secular | None = None
     parts: list[Rest] = []
+    eliminated: list[Rest] = []
     above = -np.inf
     blocks = sorted(invariant_blocks(L), key=lambda block: -block.populations)
     several = len(blocks) > 1 and blocks[1].populations > 0
@@ -156,6 +157,7 @@ def _of_blocks(system: SpinSystem, r0: NDArray[np.float64], budget: float) -> St
             found = rest_by_iteration(part, block, secular, start, size, budget, above)
         if found is None or (np.isnan(found.largest) and n <= DENSE):
             found = rest_of_block(part.toarray(), block, start, size)
+            eliminated.append(found)
         parts.append(found)
         above = np.fmax(above, found.largest)
         weight = start[block.units[: block.populations]].sum() if found.fixed else 1.0
@@ -165,8 +167,11 @@ def _of_blocks(system: SpinSystem, r0: NDArray[np.float64], budget: float) -> St
         return SteadyState(r0.copy(), float("nan"), float("nan"), False, float("inf"), growth=growth)
     unique = not several and sum(p.zeros for p in parts) == 1
     largest = 0.0 if not unique else float(np.max([p.largest for p in parts]))  # NaN where one was not found
-    # a part that is not the slowest as computed may be so within its rounding
-    gap_error = float(np.fmax.reduce([p.largest + p.rounding for p in parts])) - largest if unique else 0.0
+    widest = max((p for p in parts if p.largest == largest), key=lambda p: p.rounding, default=None)
+    gap_error = widest.rounding if widest is not None and unique else 0.0
+    if unique:
+        # a part that is not the slowest as computed may be so within its rounding; iterations follow the slowest alone
+        gap_error = float(np.fmax.reduce([gap_error, *(p.largest + p.rounding - largest for p in eliminated)]))
     if largest > -gap_error:
         largest = gap_error = 0.0
     residual = float(np.linalg.norm(L @ rho))
