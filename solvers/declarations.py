@@ -146,10 +146,6 @@ class Parameter:
             return value
         return None
 
-    def given_default(self) -> Any:
-        """What `parse` makes of the default: an array of the caller's own, no other value can be changed."""
-        return self.default.copy() if isinstance(self.default, np.ndarray) else self.default
-
     def parse_many(self, values: Any) -> NDArray[Any]:
         """Like `parse` for P values: (P,) for one number each, which for an array parameter fills it, or (P, ...) for arrays.
 

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from support.watching import PATIENCE
 
 import sweep
 from sweep.cli.program import main
@@ -71,7 +72,8 @@ def test_notebook_runs(path, tmp_path, monkeypatch):
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join(places))
     before = sorted(p for p in (ROOT / "examples").rglob("*"))
     notebook = nbformat.read(path, as_version=4)
-    nbclient.NotebookClient(notebook, timeout=300, resources={"metadata": {"path": str(tmp_path)}}).execute()
+    resources = {"metadata": {"path": str(tmp_path)}}
+    nbclient.NotebookClient(notebook, timeout=3000, startup_timeout=PATIENCE, resources=resources).execute()
     for cell in notebook.cells:
         for output in cell.get("outputs", []):
             assert not re.search("Traceback|command not found|No module named|spinsweep: ", output.get("text", ""))

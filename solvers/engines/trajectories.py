@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from solvers.engines.master_equation.generator import energy_range
+from solvers.engines.rare_events import allowing_for_unseen, unseen
 from solvers.engines.spin_system import EPSILON, SpinSystem, clusters
 from solvers.engines.wave_moments import norm_squared, pair_moments, spin_moments
 from solvers.numerics.compile import FASTMATH, entry, kernel
@@ -29,6 +30,8 @@ WORK_OF_A_STEP, OVERHEAD = 5e6, 1e3
 _TRUNCATION = 1e-12
 _LARGEST_RADIUS = 4.0
 JACKKNIFE_GROUPS = 20
+NO_JUMP = 1e-10
+"""Probabilities of a jump below this are the rounding of a wave function that keeps its norm."""
 
 
 class Unravelling(NamedTuple):
@@ -325,6 +328,49 @@ def run_trajectory(p, key, trajectory, spins, times, collective, max_steps, out)
     return jumps
 
 
+@entry(fastmath=FASTMATH)
+def follow_silence(p, key, spins, times, enough, max_steps, out):
+    """The probability (T,) that a trajectory from unit vectors `spins` has jumped by `times`, into out; followed until it is `enough`, 1 after."""
+    size = 1 << p.N
+    psi = np.empty(size, np.complex128)
+    work = np.empty(size, np.complex128)
+    series = np.empty((p.terms, size), np.complex128)
+    draw_start(key, 0, spins, psi)
+    out[:] = 1.0
+    done, steps = 0, 0
+    now, h = 0.0, p.step
+    while done < times.shape[0] and steps < max_steps:
+        steps += 1
+        series[0] = psi
+        for k in range(1, p.terms):
+            apply_effective(p, series[k - 1], series[k], -1j * h / k)
+        while done < times.shape[0] and times[done] < now + h:
+            sum_series(series, p.terms, (times[done] - now) / h, work)
+            out[done] = max(0.0, 1.0 - norm_squared(work))
+            done += 1
+        sum_series(series, p.terms, 1.0, psi)
+        if not 1.0 - norm_squared(psi) < enough:
+            break
+        now += h
+
+
+def random_by(
+    p: Unravelling, spins0: NDArray[np.float64], times: NDArray[np.float64], trajectories: int, max_steps: int
+) -> NDArray[np.float64]:
+    """The probability (T,) that a trajectory has jumped, or not started as the likeliest one; 1 from 1/`trajectories` on."""
+    lengths = np.linalg.norm(spins0, axis=1)
+    likeliest = float(np.prod(0.5 * (1.0 + np.minimum(lengths, 1.0))))
+    mixed = 1.0 - likeliest if bool((lengths < 1.0 - 1e-12).any()) else 0.0
+    jumped = np.empty(len(times))
+    if len(p.channels) == 0:
+        jumped[:] = 0.0
+    else:
+        units = np.where(lengths[:, None] > 1e-300, spins0 / np.maximum(lengths, 1e-300)[:, None], [0.0, 0.0, 1.0])
+        follow_silence(p, np.uint64(0), np.ascontiguousarray(units), times, 1.0 / trajectories, max_steps, jumped)
+        jumped[jumped < NO_JUMP] = 0.0
+    return np.asarray(mixed + (1.0 - mixed) * jumped)
+
+
 def refuse_hours(p: Unravelling, time: float, trajectories: int, max_steps: int) -> None:
     """PointFailed where the steps of a trajectory without any jump, or their work in all trajectories, are beyond `max_steps`."""
     steps = max(1.0, time / p.step) if p.step else math.inf  # beyond the range of numbers
@@ -352,6 +398,7 @@ class Sample(NamedTuple):
     sem: NDArray[np.float64]
     groups: NDArray[np.float64]
     jumps: float
+    share: NDArray[np.float64]  # (T,) of events that may be unseen, see `rare_events`
 
 
 def sample(
@@ -396,4 +443,7 @@ def sample(
     if trajectories == 1:
         spread[:] = np.nan
     sem = np.sqrt(spread / (trajectories * max(1, trajectories - 1)))
-    return Sample(mean, sem, groups, total / trajectories)
+    share = unseen(random_by(p, spins0, np.ascontiguousarray(times), trajectories, max_steps), trajectories)
+    # one spin of n moves means over all of them by 2/n, and over pairs by twice that
+    reach = (1.0 + np.abs(mean)) * (np.minimum(1.0, np.repeat([2.0, 4.0], [3, 9]) / n) if collective else 1.0)
+    return Sample(mean, allowing_for_unseen(sem, reach, share), groups, total / trajectories, share)

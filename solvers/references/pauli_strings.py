@@ -109,23 +109,3 @@ def without_third_cumulant(spins: NDArray[np.float64], correlations: NDArray[np.
         )
 
     return moment
-
-
-def moment_derivatives(
-    system: SpinSystem, moments: Moments, pairs: bool = True
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """d<s_i^a>/dt (N, 3) and d<s_i^a s_j^b>/dt (N, N, 3, 3) with the moments on the right given by `moments`."""
-    n = system.N
-
-    def rate(string: String) -> float:
-        return float(np.real(sum(v * moments(s) for s, v in adjoint_generator(system, string).items())))
-
-    d_spins = np.array([[rate(single(i, a)) for a in range(3)] for i in range(n)])
-    d_pairs = np.zeros((n, n, 3, 3))
-    for i in range(n if pairs else 0):
-        for j in range(i + 1, n):
-            for a in range(3):
-                for b in range(3):
-                    d_pairs[i, j, a, b] = rate(multiply(single(i, a), single(j, b))[1])
-            d_pairs[j, i] = d_pairs[i, j].T
-    return d_spins, d_pairs

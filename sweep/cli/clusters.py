@@ -13,7 +13,7 @@ from sweep.cli.words import RunPlace
 
 @click.group()
 def cluster() -> None:
-    """Commands about clusters."""
+    """Find out whether a cluster can serve runs, before one is left to it: `cluster check`."""
 
 
 @cluster.command(short_help="Try one worker of CLUSTER: can it serve runs?")

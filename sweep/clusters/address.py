@@ -23,7 +23,7 @@ def _is_address(name: str) -> bool:
     return name.startswith(_PREFIXES)
 
 
-def _address(name: str) -> str:
+def address_of(name: str) -> str:
     """The address itself, from a scheduler file where the name is one; SpecError where it is none."""
     if _is_address(name):
         host_and_port(name, "--cluster")
@@ -52,7 +52,7 @@ def _address(name: str) -> str:
 
 
 def _check(name: str, wanted: Wanted) -> None:
-    address = _address(name)
+    address = address_of(name)
     wanted.certificates.check(address)
     if address.startswith(tls.PREFIX):
         wanted.certificates.security(address)
@@ -61,7 +61,7 @@ def _check(name: str, wanted: Wanted) -> None:
 def _connect(stack: contextlib.ExitStack, name: str, wanted: Wanted) -> Cluster:
     import distributed
 
-    address = _address(name)
+    address = address_of(name)
     security = wanted.certificates.security(address) if address.startswith(tls.PREFIX) else None
     greet(address, security)
     try:

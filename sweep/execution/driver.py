@@ -80,7 +80,7 @@ def bundle_of(tiles: Sequence[TileToDo], threads: int) -> int:
     return max(1, int(min(quick, LARGEST_BUNDLE, len(tiles) / (8 * threads))))
 
 
-def _name(sweep: str, method: str, run_id: str) -> str:
+def key_name(sweep: str, method: str, run_id: str) -> str:
     """What the tiles of a method are called in Dask's dashboard, which cuts a key at what is not letters behind a dash."""
     return f"{re.sub(r'[^0-9A-Za-z]+', '_', f'{sweep} {method}').strip('_')}-{run_id[:8]}"
 
@@ -141,7 +141,7 @@ class Driver:
         """Works that ended in an error while it is not known yet who of the workers can serve."""
         self._round = 0
         """How often works were taken back, which then need other keys."""
-        self._names = {method: _name(spec.name or spec.model, method, job.run_id) for method in spec.methods}
+        self._names = {method: key_name(spec.name or spec.model, method, job.run_id) for method in spec.methods}
         self._bar = Bar(run.plan, self._names, [tile.index for tile in tiles])
 
     def run(self) -> End:

@@ -30,7 +30,7 @@ from sweep.execution.extension import extend, growth_of
 from sweep.execution.messages import Job
 from sweep.execution.open_run import OpenRun, TileToDo
 from sweep.execution.progress import Progress
-from sweep.execution.recovery import check_code, check_spec, recover
+from sweep.execution.recovery import check_code, check_spec, recover, say_edited_spec
 from sweep.execution.refining import Rounds, adopt, refines_otherwise, settle
 from sweep.execution.reporting import performance_report
 from sweep.execution.result import RunResult
@@ -274,6 +274,7 @@ def _go_on(
         record = folder.record()
         plan = folder.plan(record)
         check_spec(folder, record, plan)
+        say_edited_spec(folder, record, progress)
         if record.shards:
             return _finalized(folder, record, plan, options, progress, retry=retry or bool(again))
         code = check_code(folder, record, plan, options.accept_code_change, progress)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import tomllib
 from collections.abc import Collection, Mapping
 from pathlib import Path
 
@@ -10,7 +11,7 @@ import numpy as np
 
 from solvers.fingerprint import code_of, sources_of
 from solvers.registry import module_of
-from sweep.errors import Cure, RunError
+from sweep.errors import Cure, RunError, program
 from sweep.execution.open_run import OpenRun, TileToDo
 from sweep.execution.progress import Progress
 from sweep.folder import codes, files, journal, old_formats, provenance
@@ -142,6 +143,19 @@ def check_spec(folder: RunFolder, record: RunRecord, plan: Plan) -> None:
         raise RunError(
             f"{folder.plan_file} was edited, or this version of {plan.model.id} reads it otherwise: its spec has the hash "
             f"{plan.spec.hash()}, the run was created with {record.hash}; {RunRecord.FIX}"
+        )
+
+
+def say_edited_spec(folder: RunFolder, record: RunRecord, progress: Progress) -> None:
+    """Say where meta/spec.toml is no longer the spec of the run: whoever edited it expects that to do something."""
+    try:
+        same = tomllib.loads(folder.disk.read(folder.spec_file).decode()) == record.spec
+    except (OSError, ValueError, RecursionError):
+        same = False
+    if not same:
+        progress.say(
+            f"{folder.spec_file} is not the spec of this run any more, and changes nothing: the run is as it was created; "
+            f"for other values edit a spec of your own and start it with `{program()} run`, or use `{program()} extend`"
         )
 
 

@@ -17,6 +17,7 @@ from sweep.folder.codes import FLAGS, INTERPOLATED, PENDING
 from sweep.folder.committed import Committed
 from sweep.folder.journal import JournalEntry
 from sweep.folder.lease import holder
+from sweep.folder.places import in_bucket
 from sweep.folder.run_folder import RunFolder
 from sweep.folder.run_record import RunRecord
 from sweep.plan.costs import tile_costs
@@ -213,7 +214,8 @@ def _status_or_why(place: Path) -> RunStatus | Unreadable:
 def runs_text(found: Sequence[RunStatus | Unreadable], folder: Path) -> str:
     """A line per run."""
     if not found:
-        return f"no runs in {folder}"
+        absent = not in_bucket(folder) and not folder.is_dir()
+        return f"no runs in {folder}{', which is no folder' if absent else ''}"
     width = max(len(run.folder) for run in found)
     lines = []
     for run in found:

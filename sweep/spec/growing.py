@@ -49,6 +49,8 @@ def refined(spec: SweepSpec, changes: Json) -> Json:
     table = {"depth": 1, **before, **changes}
     found = parse({**spec.raw, REFINE: table}).refine
     assert found is not None
+    if not before and found.depth == 0:
+        raise SpecError("depth 0 is the grid as it is; refine to a depth of 1 or more")
     times = max(0, found.depth - before.get("depth", 0))
     raw = {**spec.raw, "axes": dict(spec.raw.get("axes", {})), REFINE: table}
     halved = []

@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from support.watching import PATIENCE, Process, write_spec
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -31,13 +32,10 @@ class Spinsweep:
         self.started = []
 
     def start(self, *words):
-        process = subprocess.Popen(
+        process = Process(
             [sys.executable, "-m", "sweep.cli", *map(str, words)],
             cwd=self.folder,
             env=self.environment,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
             start_new_session=True,
         )
         self.started.append(process)
@@ -51,9 +49,9 @@ class Spinsweep:
                     os.killpg(process.pid, signal.SIGKILL)
                 process.communicate()
 
-    def __call__(self, *words, timeout=180):
+    def __call__(self, *words):
         process = self.start(*words)
-        out, err = process.communicate(timeout=timeout)
+        out, err = process.communicate(timeout=PATIENCE)
         return subprocess.CompletedProcess(words, process.returncode, out, err)
 
 
@@ -62,6 +60,24 @@ def spinsweep(tmp_path):
     runner = Spinsweep(tmp_path)
     yield runner
     runner.kill_all()
+
+
+@pytest.fixture(scope="session")
+def quiet(tmp_path_factory):
+    """The folder of an undisturbed run of what `write_spec` writes, by one process; made once for all tests."""
+    made = {}
+
+    def folder(kind="none", at=-1.0):
+        if (kind, at) not in made:
+            runner = Spinsweep(tmp_path_factory.mktemp("quiet"))
+            write_spec(runner.folder, kind, at)
+            runner.environment["TOY_GATE"] = str(runner.folder)  # is open
+            done = runner("run", "spec.toml", "--out", "quiet", "--set", "seconds=0", "--cluster", "here")
+            assert done.returncode == (3 if kind == "raise" else 0), done.stderr
+            made[kind, at] = runner.folder / "quiet"
+        return made[kind, at]
+
+    return folder
 
 
 @pytest.fixture

@@ -3,17 +3,17 @@
 import contextlib
 import dataclasses
 import io
+import itertools
 import json
 import shlex
-import threading
-import time
 
 import numpy as np
 import pandas
 import pytest
 import xarray
+from support.no_pilot import NoPilot
 from support.toy_specs import faulty
-from support.watching import lines_of
+from support.watching import PATIENCE, Portions, lines_of, wait_for, wait_for_lease, wait_for_tiles
 
 import sweep
 from solvers import SolverWarning
@@ -21,6 +21,7 @@ from sweep.execution import launch
 from sweep.folder import journal
 from sweep.folder.run_folder import RunFolder
 from sweep.folder.store import Store
+from sweep.results import status
 from sweep.spec.parsing import parse
 
 
@@ -34,7 +35,7 @@ def make(cluster, tmp_path):
         if retry:
             result = launch.resume(tmp_path / name, stream=text, cluster=shared, retry=True)
         else:
-            result = launch.run(parse(raw), tmp_path / name, stream=text, cluster=shared)
+            result = launch.run(parse(raw), tmp_path / name, None, text, shared, NoPilot())
         return result, text.getvalue()
 
     return go
@@ -146,7 +147,8 @@ def test_export(make, cli, raw, tmp_path):
 
 
 def test_list(make, cli, raw, tmp_path):
-    assert "no runs in" in cli("list", tmp_path)
+    assert cli("list", tmp_path) == f"no runs in {tmp_path}\n"
+    assert "which is no folder" in cli("list", tmp_path / "nowhere")
     make(raw, "one")
     make({**raw, "sweep": {**raw["sweep"], "method": "exact"}}, "two")
     facts = json.loads(cli("list", tmp_path, "--json"))
@@ -156,17 +158,18 @@ def test_list(make, cli, raw, tmp_path):
 
 def test_cancel(cli, spinsweep, tmp_path):
     (tmp_path / "spec.toml").write_text(
-        '[sweep]\nmodel = "toy.faulty"\n[parameters]\nseconds = 0.05\n[axes]\na = { linspace = [0, 1, 400] }\n'
-        "[run]\ntile = { a = 4 }\n"
+        '[sweep]\nmodel = "toy.faulty"\n[parameters]\nseconds = 0.05\n[axes]\na = { linspace = [0, 1, 40] }\n[run]\ntile = { a = 4 }\n'
     )
-    process = spinsweep.start("run", "spec.toml", "--out", "out")
-    until = time.monotonic() + 60
-    while time.monotonic() < until and not (tmp_path / "out" / "meta" / "journal.jsonl").exists():
-        time.sleep(0.05)
+    portions = Portions(spinsweep.environment, tmp_path / "out")
+    portions.give_tiles(1, workers=2, size=4)
+    process = spinsweep.start("run", "spec.toml", "--out", "out", "--workers", "2")
+    wait_for_tiles(tmp_path / "out", 1, process)
     assert "running: process" in cli("status", tmp_path / "out")
     assert "running" in cli("list", tmp_path)
     assert "stops within seconds" in cli("cancel", tmp_path / "out")
-    _, err = process.communicate(timeout=60)
+    wait_for(lambda: "stopping: " in process.said(), "a driver that stops", process)
+    portions.give_all()
+    _, err = process.communicate(timeout=PATIENCE)
     assert process.returncode == 4
     assert "stopped: stopped on request" in err
     assert "go on with: spinsweep resume out" in err
@@ -174,22 +177,31 @@ def test_cancel(cli, spinsweep, tmp_path):
     assert "no driver is working" in cli("cancel", tmp_path / "out", status=2)
 
 
-def test_watching_ends_with_the_run(cli, spinsweep, tmp_path):
+def test_watching_ends_with_the_run(cli, spinsweep, tmp_path, monkeypatch):
     (tmp_path / "spec.toml").write_text(
-        '[sweep]\nmodel = "toy.faulty"\n[parameters]\nseconds = 0.05\n[axes]\na = { linspace = [0, 1, 60] }\n[run]\ntile = { a = 4 }\n'
+        '[sweep]\nmodel = "toy.faulty"\n[parameters]\nseconds = 0.05\n[axes]\na = { linspace = [0, 1, 12] }\n[run]\ntile = { a = 4 }\n'
     )
-    process = spinsweep.start("run", "spec.toml", "--out", "out")
-    while not (tmp_path / "out" / "meta" / "lease.json").exists():
-        time.sleep(0.05)
-    looks = []
-    watcher = threading.Thread(target=lambda: looks.append(cli("status", tmp_path / "out", "--watch", "--every", 0.2)))
-    watcher.start()
-    process.communicate(timeout=120)
-    watcher.join(timeout=30)
-    assert looks[0].count("state") == 2, "as it was first, and as it ended"
-    between = [line for line in looks[0].splitlines() if "/60 points (" in line]
-    assert len(set(between)) == len(between) > 1, "a line where something has changed"
-    assert "complete" in looks[0].splitlines()[-1]
+    portions = Portions(spinsweep.environment, tmp_path / "out")
+    process = spinsweep.start("run", "spec.toml", "--out", "out", "--cluster", "here")
+    wait_for_lease(tmp_path / "out", process)
+    real, looks = status.status_of, itertools.count()
+
+    def look(folder):
+        """A tile more has been computed with every third look."""
+        found, number = real(folder), next(looks)
+        if number % 3 == 2:
+            portions.give(4)
+            wait_for(lambda: real(folder).done > found.done, "a tile more")
+        return found
+
+    monkeypatch.setattr(status, "status_of", look)
+    text = cli("status", tmp_path / "out", "--watch", "--every", 0.1)
+    process.communicate(timeout=PATIENCE)
+    assert text.count("state") == 2, "as it was first, and as it ended"
+    between = [line for line in text.splitlines() if "/12 points (" in line]
+    assert [line.partition("/")[0].split()[-1] for line in between][:3] == ["0", "4", "8"], between
+    assert len(set(between)) == len(between), "a line where something has changed"
+    assert "complete" in text.splitlines()[-1]
 
 
 def test_points_again_in_a_notebook(make, tmp_path):

@@ -7,6 +7,7 @@ import shlex
 import numpy as np
 import pytest
 from click.testing import CliRunner
+from support.no_pilot import NoPilot
 
 import sweep
 from sweep.cli.program import main
@@ -32,7 +33,7 @@ def spec(tmp_path):
 
 
 def run(path, out, cluster):
-    return launch.run(parse(read(path)), out, stream=io.StringIO(), cluster=contextlib.nullcontext(cluster))
+    return launch.run(parse(read(path)), out, None, io.StringIO(), contextlib.nullcontext(cluster), NoPilot())
 
 
 def test_file_is_relative_to_the_spec_and_copied(spec, cluster, tmp_path, monkeypatch):

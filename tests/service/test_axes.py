@@ -9,6 +9,7 @@ import pytest
 from click.testing import CliRunner
 from hypothesis import given
 from hypothesis import strategies as st
+from support.no_pilot import NoPilot
 
 import sweep
 from sweep.cli.program import main
@@ -27,7 +28,7 @@ def weighted(**sections):
 
 
 def run(raw, out, cluster):
-    return launch.run(parse(raw), out, stream=io.StringIO(), cluster=contextlib.nullcontext(cluster))
+    return launch.run(parse(raw), out, None, io.StringIO(), contextlib.nullcontext(cluster), NoPilot())
 
 
 STACK = np.asarray([[1.0, 2.0, 5.0], [4.0, 0.0, 4.0], [3.0, 1.0, 0.0]])

@@ -9,7 +9,6 @@ import shlex
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +17,7 @@ from support import bucket_here
 from support.bits import assert_same_bits
 from support.dask_processes import start_dask
 from support.toy_specs import faulty
-from support.watching import write_spec
+from support.watching import PATIENCE, wait_for, write_spec
 
 import sweep
 from sweep.errors import RunError, SpecError
@@ -287,8 +286,10 @@ def test_failure_is_repeated_from_the_bucket(root, tmp_path, cli):
 
 
 @pytest.mark.slow
-def test_store_that_is_busy_slow_and_silent(root, proxy, tmp_path):
+def test_store_that_is_busy_slow_and_silent(root, proxy, tmp_path, monkeypatch):
     """Of every ten requests one is refused, one dropped before and one after it was heard, one delayed."""
+    monkeypatch.setattr("sweep.folder.objects.FIRST_SECONDS", PATIENCE)
+    monkeypatch.setattr("sweep.folder.objects.PATIENCE_SECONDS", PATIENCE)
     raw = faulty("raise", a=10, tile={"a": 1, "b": 6})
     assert run(raw, tmp_path / "near")[0].exit_status == 3
     faults = {1: "busy", 3: "lost", 5: "silent", 7: 0.05}
@@ -397,60 +398,65 @@ def test_credentials_that_a_profile_gets_elsewhere(root, server, tmp_path, monke
 # Processes that die
 
 
-def wait_for_segments(server, out, count, process, seconds=90):
-    until = time.monotonic() + seconds
-    while time.monotonic() < until and process.poll() is None:
-        if len(lines(server, out)) >= count:
-            return
-        time.sleep(0.1)
-    assert process.poll() is not None, "no tile was committed in time"
+@pytest.fixture
+def waiting(remote, server, root, tmp_path):
+    """A run on two workers of which the last tile waits at a gate: its process, once so many tiles are committed; the gate."""
+    write_spec(tmp_path, "gate", at=11.0)
+    gate = tmp_path / "gate"
+    remote.environment["TOY_GATE"] = str(gate)
+
+    def start(count):
+        process = remote.start("run", "spec.toml", "--out", root, "--workers", "2")
+        wait_for(lambda: len(lines(server, root)) >= count, f"{count} tiles", process)
+        return process
+
+    return start, gate
 
 
 @pytest.mark.faults
-def test_killed_and_resumed(remote, root, server, tmp_path):
+def test_killed_and_resumed(remote, root, server, waiting, quiet):
     """kill -9 in mid-run with two workers; a second driver is refused before; resumed, the bits are those of a disk."""
-    write_spec(tmp_path)
-    words = ("run", "spec.toml", "--set", "seconds=0.05")
-    first = remote.start(*words, "--out", root, "--workers", "2")
-    wait_for_segments(server, root, 2, first)
+    start, gate = waiting
+    first = start(2)
     done = remote("resume", root)
     assert done.returncode == 2 and "another driver is working on" in done.stderr
     first.kill()
     first.communicate()
     before = set(tiles_of(server, root))
     assert 2 <= len(before) < 12
+    gate.touch()
     done = remote("resume", root, "--workers", "2")
     assert done.returncode == 0 and "taking over from" in done.stderr, done.stderr
     tiles = tiles_of(server, root)
     assert sorted(tiles) == list(range(12)), "what was committed is not computed again"
-    assert remote(*words, "--out", "near", "--workers", "2").returncode == 0
-    assert_same_bits(root, tmp_path / "near")
+    assert_same_bits(root, quiet("gate", 11.0))
 
 
 @pytest.mark.faults
-def test_driver_that_sleeps_and_is_replaced(remote, root, server, tmp_path):
+def test_driver_that_sleeps_and_is_replaced(remote, root, server, waiting):
     """A driver stands still in mid-run and another takes over; when it wakes up it commits nothing more."""
-    write_spec(tmp_path)
-    first = remote.start("run", "spec.toml", "--set", "seconds=0.05", "--out", root, "--workers", "1")
-    wait_for_segments(server, root, 1, first)
+    start, gate = waiting
+    first = start(1)
     first.send_signal(signal.SIGSTOP)
+    gate.touch()
     second = remote("resume", root, "--break-lease", "--workers", "1")
     assert second.returncode == 0, second.stderr
     complete = lines(server, root)
     first.send_signal(signal.SIGCONT)
-    _, err = first.communicate(timeout=120)
+    _, err = first.communicate(timeout=PATIENCE)
     assert first.returncode == 5 and TAKEN_OVER in err
     assert lines(server, root) == complete
     assert remote("verify", root).returncode == 0
 
 
 @pytest.mark.faults
-def test_cancelled_from_elsewhere(remote, root, server, tmp_path):
-    write_spec(tmp_path)
-    first = remote.start("run", "spec.toml", "--set", "seconds=0.05", "--out", root, "--workers", "1")
-    wait_for_segments(server, root, 1, first)
+def test_cancelled_from_elsewhere(remote, root, server, waiting):
+    start, gate = waiting
+    first = start(1)
     assert remote("cancel", root).returncode == 0
-    _, err = first.communicate(timeout=120)
+    wait_for(lambda: "stopping: " in first.said(), "a driver that stops", first)
+    gate.touch()
+    _, err = first.communicate(timeout=PATIENCE)
     assert first.returncode == 4 and f"resume {root}" in err
     assert "meta/lease.json" not in objects(server, root) and "meta/cancel.json" not in objects(server, root)
 
@@ -499,12 +505,9 @@ def test_submitted_run(remote, root, tmp_path, on):
         where = ("--cluster", address, *(() if started else ("--workers", "1")))
         done = remote("submit", "spec.toml", "--set", "seconds=0.001", "--out", root, *where)
         assert done.returncode == 0 and f"status {root} --watch" in done.stderr, done.stderr
-        until = time.monotonic() + 60
-        while sweep.Run(root).status().state in ("running", "submitted") and time.monotonic() < until:
-            time.sleep(0.5)
-        assert sweep.Run(root).status().state == "complete"
-        assert submission.read(sweep.Run(root).folder) is None
+        wait_for(lambda: sweep.Run(root).status().state == "complete", "the end of the run")
+        wait_for(lambda: submission.read(sweep.Run(root).folder) is None, "a submission that is withdrawn")
     finally:
         for process in reversed(started):
             process.terminate()
-            process.wait(timeout=30)
+            process.wait(timeout=PATIENCE)

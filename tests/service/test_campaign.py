@@ -13,7 +13,7 @@ from collections import Counter
 import psutil
 import pytest
 from support.bits import assert_same_bits
-from support.watching import committed_points
+from support.watching import PATIENCE, committed_points, wait_for
 
 FAULTS = int(os.environ.get("SPINSWEEP_FAULTS", "12"))
 SPEC = """
@@ -75,9 +75,7 @@ def test_campaign(spinsweep, tmp_path):
         while sum(counts.values()) < FAULTS and ended != 3:
             process = spinsweep.start(*words, *where)
             lease = tmp_path / out / "meta" / "lease.json"
-            until = time.monotonic() + 60
-            while process.poll() is None and not lease.exists() and time.monotonic() < until:
-                time.sleep(0.02)
+            wait_for(lambda process=process, lease=lease: lease.exists() or process.poll() is not None, "a lease")
             time.sleep(chance.uniform(0.0, 2.0))
             if process.poll() is None:
                 kind = chance.choice(KINDS)
@@ -85,7 +83,7 @@ def test_campaign(spinsweep, tmp_path):
                     kind(process, chance)
                     counts[kind.__name__] += 1
             try:
-                process.communicate(timeout=120)
+                process.communicate(timeout=PATIENCE)
             finally:
                 spinsweep.kill_all()
             ended = process.returncode

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from support.bits import assert_same_bits
 from support.dask_processes import start_dask
+from support.watching import PATIENCE
 
 import sweep.clusters
 from sweep.clusters import address, kinds, slurm
@@ -36,7 +37,7 @@ def foreign(spinsweep, tmp_path):
     yield address, file
     for process in reversed(started):
         process.terminate()
-        process.wait(timeout=30)
+        process.wait(timeout=PATIENCE)
 
 
 @pytest.mark.slow

@@ -2,14 +2,13 @@
 
 import io
 import os
-import time
 
 import distributed
 import psutil
 import pytest
 from support.bits import assert_same_bits
 from support.dask_processes import start_dask
-from support.watching import committed_points, wait_for_tiles, write_spec
+from support.watching import PATIENCE, Portions, committed_points, over, tiles_in, wait_for, wait_for_tiles, write_spec
 
 import sweep
 from sweep.execution import creation
@@ -21,31 +20,20 @@ from sweep.plan.timings import Timings
 from sweep.spec.parsing import parse
 
 
-class Still:
-    """What the helpers that wait for a run want of its process, where there is none."""
-
-    def poll(self):
-        return None
+@pytest.fixture
+def portions(spinsweep, tmp_path):
+    """Of the run in `out`: nothing is computed there before some are given."""
+    return Portions(spinsweep.environment, tmp_path / "out")
 
 
 @pytest.fixture
-def dask(spinsweep, tmp_path):
+def dask(spinsweep, tmp_path, portions):
     """A scheduler and one worker of one thread, with Dask's own settings."""
-    spinsweep.environment["TOY_GATE"] = str(tmp_path / "gate")
     started, address, file = start_dask(spinsweep, tmp_path)
     yield started[1], address, file
     for process in reversed(started):
         process.terminate()
-        process.wait(timeout=30)
-
-
-def wait_for(what, seconds=60):
-    until = time.monotonic() + seconds
-    while time.monotonic() < until:
-        if found := what():
-            return found
-        time.sleep(0.05)
-    raise AssertionError("waited in vain")
+        process.wait(timeout=PATIENCE)
 
 
 def driver_of(folder):
@@ -55,7 +43,7 @@ def driver_of(folder):
         found = holder(folder / "meta" / "lease.json")
         return found.pid if found is not None and found.alive() else None
 
-    return psutil.Process(wait_for(look))
+    return psutil.Process(wait_for(look, "a driver"))
 
 
 def worker_of(nanny):
@@ -65,77 +53,88 @@ def worker_of(nanny):
         alive = [c for c in psutil.Process(nanny.pid).children() if c.status() != psutil.STATUS_ZOMBIE]
         return next((c for c in alive if "multiprocessing.spawn" in " ".join(c.cmdline())), None)
 
-    return wait_for(look)
+    return wait_for(look, "a worker")
 
 
 def kill(process):
     """And wait until it is gone, or nothing but a name that its parent has not asked about."""
     process.kill()
-    wait_for(lambda: not process.is_running() or process.status() == psutil.STATUS_ZOMBIE)
+    wait_for(lambda: over(process), "the end of a process that was killed")
 
 
-def wait_for_the_end(folder, seconds=120):
-    wait_for(lambda: not sweep.Run(folder).status().running and submission.read(RunFolder(folder)) is None, seconds)
+def wait_for_the_end(folder):
+    def ended():
+        return not sweep.Run(folder).status().running and submission.read(RunFolder(folder)) is None
+
+    wait_for(ended, "the end of the run")
     return sweep.Run(folder).status()
 
 
 @pytest.mark.faults
-def test_nothing_ends_a_submitted_run(spinsweep, dask, tmp_path):
+def test_nothing_ends_a_submitted_run(spinsweep, quiet, dask, portions, tmp_path):
     """On one worker of one thread: its process is killed five times (more than Dask's allowed-failures), the driver once,
     and once both. The process that submitted is gone all the while, and the bits are those of a quiet run."""
     nanny, address, _ = dask
     write_spec(tmp_path)
     out = tmp_path / "out"
-    done = spinsweep("submit", "spec.toml", "--set", "seconds=0.05", "--cluster", address, "--out", "out")
+    done = spinsweep("submit", "spec.toml", "--cluster", address, "--out", "out")
     assert done.returncode == 0, done.stderr
-    assert "status out --watch" in done.stderr and "its driver is process" in done.stderr
+    assert "status out --watch" in done.stderr and "its driver " in done.stderr
     first = driver_of(out)
     for count in range(5):
-        wait_for_tiles(out, count + 1, Still())
+        portions.give_tiles(1)
+        wait_for_tiles(out, count + 1)
         kill(worker_of(nanny))
     assert driver_of(out).pid == first.pid, "a worker took the driver along"
-    assert committed_points(out) < 240
+    assert 0 < committed_points(out) < 240
     kill(first)
     second = driver_of(out)
     assert second.pid != first.pid
-    wait_for_tiles(out, len((out / "meta" / "journal.jsonl").read_text().splitlines()) + 1, Still())
+    portions.give_tiles(2)  # the tile that the worker is at may be that of the driver before
+    wait_for_tiles(out, tiles_in(out) + 1)
     kill(second)
     kill(worker_of(nanny))
     assert driver_of(out).pid != second.pid
+    assert committed_points(out) < 240
+    portions.give_all()
     status = wait_for_the_end(out)
     assert (status.state, status.done, status.failed) == ("complete", 240, 0), (out / "meta" / "driver.log").read_text()
-    assert spinsweep("run", "spec.toml", "--set", "seconds=0.05", "--out", "quiet", "--workers", "1").returncode == 0
-    assert_same_bits(tmp_path / "quiet", out)
+    assert_same_bits(quiet(), out)
 
 
 @pytest.mark.faults
-def test_a_submitted_run_from_other_processes(spinsweep, dask, tmp_path):
+def test_a_submitted_run_from_other_processes(spinsweep, dask, portions, tmp_path):
     """Submitted twice it says that it runs; it can be stopped, and then nobody starts it again; submitted again it goes on."""
-    _, _, file = dask
-    write_spec(tmp_path, "gate", at=0.0)  # the first tile waits at a gate
+    _, address, file = dask
+    write_spec(tmp_path)
+    out = tmp_path / "out"
     words = ("submit", "spec.toml", "--set", "seconds=0.001", "--cluster", file, "--out", "out")
     assert spinsweep(*words).returncode == 0
+    driver_of(out)
     again = spinsweep(*words)
     assert again.returncode == 0 and "is being computed already, by process" in again.stderr
     assert "stops within seconds" in spinsweep("cancel", "out").stdout
-    (tmp_path / "gate").touch()
-    stopped = wait_for_the_end(tmp_path / "out")
+    wait_for(lambda: "stopping: " in (out / "meta" / "driver.log").read_text(), "a driver that stops")
+    portions.give_all()
+    stopped = wait_for_the_end(out)
     assert stopped.state == "stopped" and stopped.done < 240
-    time.sleep(3.0)
-    assert not sweep.Run(tmp_path / "out").status().running
+    with distributed.Client(address, set_as_default=False) as client:
+        wait_for(lambda: not client.run_on_scheduler(lambda dask_scheduler: len(dask_scheduler.tasks)), "no task left")
+    assert not sweep.Run(out).status().running
     assert spinsweep("submit", "out", "--cluster", file).returncode == 0
-    assert wait_for_the_end(tmp_path / "out").state == "complete"
+    assert wait_for_the_end(out).state == "complete"
     assert "complete already" in spinsweep(*words).stderr
 
 
 @pytest.mark.faults
-def test_without_a_cluster_a_process_of_its_own_computes(spinsweep, tmp_path):
+def test_without_a_cluster_a_process_of_its_own_computes(spinsweep, portions, tmp_path):
     """It is in another session than the one that asked for it, whose end it does not hear of."""
     write_spec(tmp_path)
-    done = spinsweep("submit", "spec.toml", "--set", "seconds=0.02", "--workers", "1", "--out", "out")
+    done = spinsweep("submit", "spec.toml", "--workers", "1", "--out", "out")
     assert done.returncode == 0 and "on this machine computes it" in done.stderr, done.stderr
     driver = driver_of(tmp_path / "out")
     assert driver.terminal() is None and os.getsid(driver.pid) == driver.pid
+    portions.give_all()
     assert wait_for_the_end(tmp_path / "out").state == "complete"
     assert "complete: 240 of 240 points done" in (tmp_path / "out" / "meta" / "driver.log").read_text()
 

@@ -4,11 +4,12 @@ import contextlib
 import io
 import os
 import signal
-import time
 
 import numpy as np
 import pytest
 from support.bits import assert_same_bits_by_coordinate
+from support.no_pilot import NoPilot
+from support.watching import Portions, committed_points, wait_for
 
 import sweep
 from sweep.errors import RunError, SpecError
@@ -25,9 +26,8 @@ from sweep.spec.parsing import parse
 def run(cluster, tmp_path):
     def go(raw, name="out", **options):
         text = io.StringIO()
-        result = launch.run(
-            parse(raw), tmp_path / name, launch.Options(**options), text, cluster=contextlib.nullcontext(cluster)
-        )
+        where = contextlib.nullcontext(cluster)
+        result = launch.run(parse(raw), tmp_path / name, launch.Options(**options), text, where, NoPilot())
         return result, text.getvalue()
 
     return go
@@ -209,6 +209,8 @@ def test_an_exchange_that_is_cut_off_is_finished_or_thrown_away(raw, run, tmp_pa
 def test_killed_in_the_middle_of_an_extension(spinsweep, tmp_path):
     """kill -9 while new points are computed: resume computes what is missing, and the bits are a fresh run's."""
     text = '[sweep]\nmodel = "toy.faulty"\n[parameters]\nkind = "none"\nseconds = 0.02\n[axes]\na = {}\nb = {}\n[run]\ntile = {{ a = 3, b = 2 }}\n'
+    portions = Portions(spinsweep.environment, tmp_path / "out")
+    portions.give_all()
     small, big = (
         ([0.0, 1.0, 2.0, 3.0], [0.0, 0.5, 1.0]),
         (np.linspace(0, 6, 13).tolist(), [0.0, 0.25, 0.5, 0.75, 1.0, 2.0]),
@@ -217,15 +219,18 @@ def test_killed_in_the_middle_of_an_extension(spinsweep, tmp_path):
     assert spinsweep("run", "s.toml", "--out", "out", "--workers", "2").returncode == 0
     before = sweep.open(tmp_path / "out").load()
     (tmp_path / "s.toml").write_text(text.format(*big))
+    portions.give(40)
     process = spinsweep.start("run", "s.toml", "--out", "out", "--workers", "2")
-    until = time.monotonic() + 60
-    while time.monotonic() < until:
-        with contextlib.suppress(Exception):
-            if int((sweep.open(tmp_path / "out").status != 0).sum()) > 30:
-                break
-        time.sleep(0.05)
+
+    def some_are_new():
+        with contextlib.suppress(Exception):  # while it is put in the place of the one before
+            return int((sweep.open(tmp_path / "out").status != 0).sum()) > 12
+
+    wait_for(some_are_new, "new points", process)
     os.killpg(process.pid, signal.SIGKILL)
     process.communicate()
+    assert 12 < committed_points(tmp_path / "out") < 13 * 6
+    portions.give_all()
     assert spinsweep("resume", "out", "--workers", "2").returncode == 0
     after = sweep.open(tmp_path / "out").load()
     np.testing.assert_array_equal(after.sel(a=before.a, b=before.b).elapsed_seconds, before.elapsed_seconds)

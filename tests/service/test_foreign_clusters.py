@@ -9,12 +9,12 @@ import socket
 import subprocess
 import sys
 import threading
-import time
 
 import pytest
 from distributed import Client, LocalCluster
 from support.bits import assert_same_bits
 from support.toy_specs import faulty
+from support.watching import PATIENCE, Portions, wait_for, wait_for_tiles
 
 import sweep
 from sweep.clusters.given import given
@@ -69,8 +69,8 @@ def worker_elsewhere(address, folder, **environment):
         process.wait()
 
 
-def run(raw, out, client):
-    said = io.StringIO()
+def run(raw, out, client, said=None):
+    said = said or io.StringIO()
     return launch.run(parse(raw), out, stream=said, cluster=contextlib.nullcontext(given(client))), said
 
 
@@ -95,7 +95,7 @@ def test_worker_that_cannot_serve_is_left_out_and_named(raw, tmp_path, quick_loo
     """One lacks the model; the other one does everything."""
     raw["run"] = {"tile": {"a": 1, "b": 1}}
     with scheduler(1) as (made, client), worker_elsewhere(made.scheduler_address, tmp_path, SPINSWEEP_MODEL_PATH=""):
-        client.wait_for_workers(2, timeout=60)
+        client.wait_for_workers(2, timeout=PATIENCE)
         result, said = run(raw, tmp_path / "out", client)
     assert (result.exit_status, result.failed) == (0, 0), said.getvalue()
     assert "left out, because it cannot serve this run: tcp://127.0.0.1:" in said.getvalue()
@@ -103,25 +103,37 @@ def test_worker_that_cannot_serve_is_left_out_and_named(raw, tmp_path, quick_loo
 
 
 @pytest.mark.slow
-def test_worker_that_joins_late_is_asked_as_well(tmp_path, quick_looks):
+def test_worker_that_joins_late_is_asked_as_well(tmp_path, quick_looks, monkeypatch):
     """What it took before it was asked goes to the others, and counts for no failure of the tiles."""
-    raw = faulty("none", seconds=0.05, a=40, b=1, tile={"a": 1})
+    raw = faulty("none", seconds=0.05, a=12, b=4, tile={"a": 1, "b": 4})
     raw["run"]["retries"] = 0
+    environment, said = {}, io.StringIO()
+    portions = Portions(environment, tmp_path / "out")
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    portions.give_tiles(1, size=4)
     with scheduler(1) as (made, client), contextlib.ExitStack() as stack:
 
         def join():
-            time.sleep(0.3)
-            stack.enter_context(worker_elsewhere(made.scheduler_address, tmp_path, SPINSWEEP_MODEL_PATH=""))
+            """When one tile of twelve is done; the others are not before it has been left out."""
+            try:
+                wait_for_tiles(tmp_path / "out", 1)
+                stack.enter_context(worker_elsewhere(made.scheduler_address, tmp_path, SPINSWEEP_MODEL_PATH=""))
+                wait_for(lambda: "left out" in said.getvalue(), "a worker that is left out")
+            finally:
+                portions.give_all()
 
-        threading.Thread(target=join).start()
-        result, said = run({**raw, "axes": {"a": {"linspace": [0.0, 100.0, 120]}}}, tmp_path / "out", client)
+        joining = threading.Thread(target=join)
+        joining.start()
+        result, _ = run(raw, tmp_path / "out", client, said)
+        joining.join()
     assert (result.exit_status, result.failed) == (0, 0), said.getvalue()
     assert "left out" in said.getvalue()
 
 
 def test_run_ends_where_nobody_can_serve(raw, tmp_path):
     with scheduler() as (made, client), worker_elsewhere(made.scheduler_address, tmp_path, SPINSWEEP_MODEL_PATH=""):
-        client.wait_for_workers(1, timeout=60)
+        client.wait_for_workers(1, timeout=PATIENCE)
         result, said = run(raw, tmp_path / "out", client)
     assert result.exit_status == 5
     assert "none of the 1 workers of tcp://127.0.0.1:" in result.sentence()
@@ -288,7 +300,7 @@ def test_what_answers_and_is_no_scheduler(tmp_path, monkeypatch):
         with pytest.raises(AbortedError, match="nobody answers as a scheduler does"):
             greeting.greet(address)
         silent.accept()[0].close()
-        monkeypatch.setattr(greeting, "_GREET_SECONDS", 10.0)
+        monkeypatch.setattr(greeting, "_GREET_SECONDS", PATIENCE)
         threading.Thread(target=lambda: silent.accept()[0].close(), daemon=True).start()
         with pytest.raises(AbortedError, match="is no Dask scheduler, or one of TLS"):
             greeting.greet(address)
@@ -297,7 +309,7 @@ def test_what_answers_and_is_no_scheduler(tmp_path, monkeypatch):
 
 
 def test_scheduler_file_with_a_sound_address_is_read(tmp_path):
-    from sweep.clusters.address import _address
+    from sweep.clusters.address import address_of
 
     (tmp_path / "s.json").write_text(json.dumps({"address": "tcp://[::1]:8786"}))
-    assert _address(str(tmp_path / "s.json")) == "tcp://[::1]:8786"
+    assert address_of(str(tmp_path / "s.json")) == "tcp://[::1]:8786"

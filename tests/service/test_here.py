@@ -10,10 +10,11 @@ import time
 from concurrent.futures import Future
 from pathlib import Path
 
+import psutil
 import pytest
 from support.bits import assert_same_bits
 from support.toy_specs import faulty
-from support.watching import lines_of
+from support.watching import PATIENCE, lines_of, over, wait_for
 
 import sweep
 from sweep.clusters import here as here_module
@@ -34,6 +35,13 @@ ROOT = Path(__file__).resolve().parents[2]
 def companion():
     with Companion() as made:
         yield made
+
+
+def submit_what_waits(connected, gate):
+    """A call that runs until there is a file."""
+    call = connected.companion.call("test_here_calls:wait", str(gate), key="slow")
+    wait_for(lambda: connected.companion.busy()[0] is call, "a call that runs")
+    return call
 
 
 def run(raw, out, **options):
@@ -74,10 +82,12 @@ def test_cluster_that_takes_over_says_where_it_is_watched(tmp_path, monkeypatch)
     monkeypatch.setattr(launch.Options, "connect", lambda _: contextlib.nullcontext(Elsewhere(None)))
     said = io.StringIO()
     with launch.Options().suited(0.1, RunFolder(tmp_path), launch.Progress(said)) as connected:
-        slow = connected.submit(time.sleep, 0.5, key="slow")
+        slow = submit_what_waits(connected, tmp_path / "gate")
         waiting = connected.submit(pow, 2, 5, key="waiting")
         connected.replace(set())
-        assert waiting.result(0) == 32 and slow.result(30) is None
+        assert waiting.result(0) == 32
+        (tmp_path / "gate").touch()
+        assert slow.result(PATIENCE) is None
     longer, dashboard, page = said.getvalue().splitlines()
     assert longer.endswith("starting local workers") and dashboard == "dashboard: http://elsewhere"
     assert page.startswith("no page on this scheduler"), "it has no client"
@@ -122,44 +132,41 @@ def test_calls_are_answered_in_order(companion):
     first = companion.call("builtins:sum", [1, 2, 3])
     second = companion.call("test_here_calls:count", 3, heard=heard.append)
     third = companion.call("math:sqrt", 4.0, key="third")
-    assert (first.result(30), third.result(30), third.key) == (6, 2.0, "third")
-    assert second.result(30) is None
+    assert (first.result(PATIENCE), third.result(PATIENCE), third.key) == (6, 2.0, "third")
+    assert second.result(PATIENCE) is None
     assert heard == [0, 1, 2]
 
 
 def test_errors_come_back_as_they_are(companion):
     with pytest.raises(ZeroDivisionError, match="division by zero"):
-        companion.call("operator:truediv", 1, 0).result(30)
+        companion.call("operator:truediv", 1, 0).result(PATIENCE)
     with pytest.raises(RuntimeError, match=r"Odd: of a kind that cannot be rebuilt"):
-        companion.call("test_here_calls:odd").result(30)
+        companion.call("test_here_calls:odd").result(PATIENCE)
     with pytest.raises(ModuleNotFoundError):
-        companion.call("nowhere:nothing").result(30)
-    assert companion.call("math:sqrt", 9.0).result(30) == 3.0
+        companion.call("nowhere:nothing").result(PATIENCE)
+    assert companion.call("math:sqrt", 9.0).result(PATIENCE) == 3.0
 
 
 def test_deaths_are_blamed_on_the_call_that_runs(companion):
     killer = companion.call("os:_exit", 3)
     innocent = companion.call("math:sqrt", 4.0)
     with pytest.raises(CompanionLost, match=r"ended \(3\)"):
-        killer.result(30)
-    assert innocent.result(30) == 2.0
+        killer.result(PATIENCE)
+    assert innocent.result(PATIENCE) == 2.0
 
 
 def test_what_models_print_disturbs_nothing(companion):
-    assert companion.call("test_here_calls:talk").result(30) == "said"
+    assert companion.call("test_here_calls:talk").result(PATIENCE) == "said"
 
 
 def test_process_ends_with_its_caller(tmp_path):
     """Its caller is killed while a call runs, which it will not see the end of."""
-    code = "import time; from sweep.plan.companion import Companion; c = Companion(); c.call('time:sleep', 600.0); print(c.pid, flush=True); time.sleep(600)"
+    code = "import time; from sweep.plan.companion import Companion; c = Companion(); c.call('time:sleep', 6000.0); print(c.pid, flush=True); time.sleep(6000)"
     caller = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)
-    pid = int(caller.stdout.readline())
+    process = psutil.Process(int(caller.stdout.readline()))
     caller.kill()
     caller.communicate()
-    until = time.monotonic() + 30
-    while Path(f"/proc/{pid}").exists() and time.monotonic() < until:
-        time.sleep(0.05)
-    assert not Path(f"/proc/{pid}").exists()
+    wait_for(lambda: over(process), "the end of a process whose caller is gone")
 
 
 @pytest.fixture(autouse=True)
@@ -167,7 +174,8 @@ def calls(tmp_path_factory, monkeypatch):
     """Functions that a companion can find: they lie where its Python looks."""
     folder = tmp_path_factory.mktemp("calls")
     (folder / "test_here_calls.py").write_text(
-        "import os\n"
+        "import os, time\n"
+        "def wait(path):\n    while not os.path.exists(path):\n        time.sleep(0.01)\n"
         "def count(n):\n    yield from range(n)\n"
         "class Odd(Exception):\n    def __init__(self, one, two):\n        super().__init__(f'{one} {two}')\n"
         "def odd():\n    raise Odd('of a kind', 'that cannot be rebuilt')\n"
@@ -182,25 +190,24 @@ def calls(tmp_path_factory, monkeypatch):
 def test_point_that_fills_the_memory_is_ended(monkeypatch):
     monkeypatch.setattr(companion_module, "LARGEST_SHARE", 1e-9)
     with here() as connected:
-        task = connected.submit(time.sleep, 60.0, key="greedy")
+        task = connected.submit(time.sleep, 6000.0, key="greedy")
         with pytest.raises(CompanionLost) as lost:
-            task.result(30)
+            task.result(PATIENCE)
     assert connected.lost_worker(lost.value)
     assert not connected.lost_worker(ValueError())
 
 
 def test_process_that_stands_still_is_replaced():
     with here() as connected:
-        task = connected.submit(time.sleep, 60.0, key="frozen")
-        while connected.companion.busy()[0] is not task:
-            time.sleep(0.01)
+        task = connected.submit(time.sleep, 6000.0, key="frozen")
+        wait_for(lambda: connected.companion.busy()[0] is task, "a call that is answered")
         os.kill(connected.companion.pid, signal.SIGSTOP)
         pid, seen = connected.companion.pid, set()
         while not seen:  # the first look only takes notice
             assert connected.replace(seen) == []
         assert connected.replace(seen) == [*seen] == [pid]
         with pytest.raises(CompanionLost):
-            task.result(30)
+            task.result(PATIENCE)
 
 
 class Elsewhere(Cluster):
@@ -222,11 +229,11 @@ class Elsewhere(Cluster):
     dashboard = "http://elsewhere"
 
 
-def test_long_sweep_goes_on_with_a_cluster(companion, monkeypatch):
+def test_long_sweep_goes_on_with_a_cluster(companion, monkeypatch, tmp_path):
     """What waits is done there; what runs goes on here; nothing is done twice."""
     monkeypatch.setattr(here_module, "PATIENCE_SECONDS", 0.0)
     connected = Here(companion=companion, more=lambda: Elsewhere(None))
-    slow = connected.submit(time.sleep, 1.0, key="slow")
+    slow = submit_what_waits(connected, tmp_path / "gate")
     assert connected.threads() == 1
     connected.replace(set())
     assert connected.place == "here"  # nothing waits, so nobody is needed
@@ -243,4 +250,5 @@ def test_long_sweep_goes_on_with_a_cluster(companion, monkeypatch):
         "here, then elsewhere",
         "http://elsewhere",
     )
-    assert slow.result(30) is None
+    (tmp_path / "gate").touch()
+    assert slow.result(PATIENCE) is None

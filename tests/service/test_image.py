@@ -68,7 +68,7 @@ class Image:
             "PIP_FIND_LINKS": "/wheels",
         }
 
-    def run(self, *command, timeout=900):
+    def run(self, *command, timeout=3600):
         words = ["chroot", *self.user, str(self.root), "sh", "-c", f'cd {self.folder} && exec "$@"', "sh", *command]
         done = subprocess.run(words, env=self.environment, capture_output=True, text=True, timeout=timeout, check=False)
         assert done.returncode == 0, f"{command}:\n{done.stdout[-2000:]}\n{done.stderr[-4000:]}"
@@ -103,7 +103,7 @@ def test_image_built_and_used_in_a_root_folder(tmp_path):
     root = tmp_path / "root"
     release = PYTHON_OF_DEBIAN[sys.version_info[:2]]
     words = ["debootstrap", "--variant=minbase", "--include=python3,python3-venv", release, str(root)]
-    done = subprocess.run(words, capture_output=True, text=True, timeout=900, check=False)
+    done = subprocess.run(words, capture_output=True, text=True, timeout=3600, check=False)
     if done.returncode:
         pytest.skip(f"Debian cannot be fetched: {done.stdout[-300:]}")
     wheels = [sys.executable, "-m", "pip", "download", "-q", "-d", str(root / "wheels"), "--only-binary", ":all:"]

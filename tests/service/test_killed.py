@@ -7,7 +7,7 @@ import time
 
 import pytest
 from support.bits import assert_same_bits
-from support.watching import committed_points, lines_of, wait_for_tiles, write_spec
+from support.watching import PATIENCE, Portions, committed_points, lines_of, wait_for, wait_for_tiles, write_spec
 
 import sweep
 from sweep.folder.codes import POINT_FAILED
@@ -20,50 +20,59 @@ def kill_group(process):
     process.communicate()
 
 
+def stopping(process):
+    """Wait until a driver has heard that it is to stop."""
+    wait_for(lambda: "stopping: " in process.said(), "a driver that stops", process)
+
+
 def computed_points(counter):
     return counter.read_text().splitlines() if counter.exists() else []
 
 
 @pytest.mark.faults
 @pytest.mark.parametrize("kind", ["none", "nan", "raise"])
-def test_three_kills_in_a_row_and_resume(spinsweep, tmp_path, kind):
+def test_three_kills_in_a_row_and_resume(spinsweep, quiet, tmp_path, kind):
     """Committed points are not computed again, NaN and failed ones included; the arrays are those of an undisturbed run
     with another number of workers."""
     write_spec(tmp_path, kind, at=4.0)
     counter = tmp_path / "counter"
     spinsweep.environment["TOY_COUNTER"] = str(counter)
     chance = random.Random(kind)
-    process = spinsweep.start("run", "spec.toml", "--out", "killed")
+    portions = Portions(spinsweep.environment, tmp_path / "killed")
+    portions.give_tiles(2, workers=2)
+    process = spinsweep.start("run", "spec.toml", "--out", "killed", "--workers", "2")
     wait_for_tiles(tmp_path / "killed", 2, process)
     for kill in range(3):
         time.sleep(chance.uniform(0.0, 0.2))
         kill_group(process)
         before = committed_points(tmp_path / "killed")
-        assert before >= 40
-        process = spinsweep.start("resume", "killed")
+        assert 40 <= before < 240
+        after_kills = len(computed_points(counter))
+        portions.give_tiles(1, workers=2) if kill < 2 else portions.give_all()
+        process = spinsweep.start("resume", "killed", "--workers", "2")
         if kill < 2:
             wait_for_tiles(tmp_path / "killed", before // 20 + 1, process)
-    after_kills = len(computed_points(counter))
-    _, err = process.communicate(timeout=120)
+    _, err = process.communicate(timeout=PATIENCE)
     assert process.returncode == (3 if kind == "raise" else 0), err
     assert "taking over" in err
-    del spinsweep.environment["TOY_COUNTER"]
-    done = spinsweep("run", "spec.toml", "--out", "quiet", "--workers", "1")
-    assert done.returncode == process.returncode, done.stderr
-    assert_same_bits(tmp_path / "quiet", tmp_path / "killed")
-    # A point is counted when it is computed. All but those of the last resume had been counted when it began, and it
-    # may compute what was not committed then, no more.
-    last = len(computed_points(counter)) - after_kills
-    assert last <= 240 - before
+    assert_same_bits(quiet(kind, 4.0), tmp_path / "killed")
+    last = computed_points(counter)[after_kills:]
+    failed = 20 if kind == "raise" else 0  # those that fail are not counted
+    assert len(last) == len(set(last)) <= 240 - before
+    assert len(last) >= 240 - before - failed, "what was not committed is computed, and nothing else"
 
 
 @pytest.mark.faults
-def test_interrupted_once_finishes_what_runs(spinsweep, tmp_path):
+def test_interrupted_once_finishes_what_runs(spinsweep, quiet, tmp_path):
     write_spec(tmp_path)
-    process = spinsweep.start("run", "spec.toml", "--out", "out")
+    portions = Portions(spinsweep.environment, tmp_path / "out")
+    portions.give_tiles(2, workers=2)
+    process = spinsweep.start("run", "spec.toml", "--out", "out", "--workers", "2")
     wait_for_tiles(tmp_path / "out", 2, process)
     os.killpg(process.pid, signal.SIGINT)  # as a terminal does: the workers get it too
-    _, err = process.communicate(timeout=60)
+    stopping(process)
+    portions.give_all()
+    _, err = process.communicate(timeout=PATIENCE)
     assert process.returncode == 4, err
     assert "spinsweep resume out" in err
     assert "Traceback" not in err
@@ -71,37 +80,37 @@ def test_interrupted_once_finishes_what_runs(spinsweep, tmp_path):
     assert 0 < before < 240
     assert not RunFolder(tmp_path / "out").lease.exists()
     assert spinsweep("resume", "out").returncode == 0
-    spinsweep("run", "spec.toml", "--out", "quiet")
-    assert_same_bits(tmp_path / "quiet", tmp_path / "out")
+    assert_same_bits(quiet(), tmp_path / "out")
 
 
 @pytest.mark.faults
 def test_interrupted_twice_ends_at_once(spinsweep, tmp_path):
     (tmp_path / "spec.toml").write_text(
-        '[sweep]\nmodel = "toy.faulty"\n[parameters]\nseconds = 30.0\n[axes]\na = { linspace = [0, 11, 12] }\n[run]\ntile = { a = 1 }\n'
+        '[sweep]\nmodel = "toy.faulty"\n[axes]\na = { linspace = [0, 11, 12] }\n[run]\ntile = { a = 1 }\n'
     )
-    process = spinsweep.start("run", "spec.toml", "--out", "out")
-    until = time.monotonic() + 60
-    while not (tmp_path / "out" / "meta" / "lease.json").exists() and time.monotonic() < until:
-        time.sleep(0.05)
-    time.sleep(1.0)
-    began = time.monotonic()
+    portions = Portions(spinsweep.environment, tmp_path / "out")  # of which none is given: no point ends
+    process = spinsweep.start("run", "spec.toml", "--out", "out", "--workers", "2")
+    wait_for(portions.begun, "a point", process)
     os.kill(process.pid, signal.SIGINT)
-    time.sleep(1.0)
+    stopping(process)
     os.kill(process.pid, signal.SIGINT)
-    _, err = process.communicate(timeout=60)
+    _, err = process.communicate(timeout=PATIENCE)
     assert process.returncode == 4, err
-    assert time.monotonic() - began < 25  # not the 30 s that a point takes
-    assert "dropped" in err
+    assert "dropped" in err.replace("press Ctrl-C again to drop them", "")
+    assert committed_points(tmp_path / "out") == 0
 
 
 @pytest.mark.faults
 def test_terminated_politely_stops_as_on_ctrl_c(spinsweep, tmp_path):
     write_spec(tmp_path)
-    process = spinsweep.start("run", "spec.toml", "--out", "out")
+    portions = Portions(spinsweep.environment, tmp_path / "out")
+    portions.give_tiles(1, workers=2)
+    process = spinsweep.start("run", "spec.toml", "--out", "out", "--workers", "2")
     wait_for_tiles(tmp_path / "out", 1, process)
     process.terminate()
-    _, err = process.communicate(timeout=60)
+    stopping(process)
+    portions.give_all()
+    _, err = process.communicate(timeout=PATIENCE)
     assert process.returncode == 4, err
     assert "spinsweep resume out" in err
 

@@ -10,6 +10,7 @@ import pytest
 import yaml
 from support import api_server_here
 from support.manifests import DEPLOY, MANIFESTS, documents, named, pods
+from support.watching import PATIENCE
 
 from sweep.clusters import kubernetes
 from sweep.clusters.cluster import Wanted
@@ -136,7 +137,7 @@ def test_operator_makes_of_them_what_a_cluster_runs(server, tmp_path):
             raise AssertionError(f"{error}\n{(tmp_path / 'operator.log').read_text()[-5000:]}") from None
     finally:
         operator.terminate()
-        operator.wait(timeout=60)
+        operator.wait(timeout=PATIENCE)
     (job,) = named("DaskJob")
     ours = {pod["containers"][0]["name"]: pod for pod in pods(job)}
     templates = [one["spec"]["template"] for one in made["items"]] + runner["items"]

@@ -6,11 +6,12 @@ import io
 import json
 import subprocess
 import sys
-import time
 
 import psutil
 import pytest
+from support.no_pilot import NoPilot
 from support.simulated_time import StandingClock
+from support.watching import wait_for
 
 from sweep.errors import RunError
 from sweep.execution import launch
@@ -266,10 +267,7 @@ def test_real_clock_beats(tmp_path, monkeypatch):
     monkeypatch.setattr(lease, "HEARTBEAT_SECONDS", 0.02)
     path = tmp_path / "meta" / "lease.json"
     with Lease(path) as held:
-        until = time.monotonic() + 20
-        while holder(path).beats < 3 and time.monotonic() < until:
-            time.sleep(0.01)
-        assert holder(path).beats >= 3
+        wait_for(lambda: holder(path).beats >= 3, "three beats")
         assert held.held()
         assert holder(path).live
     assert RealClock().monotonic() <= RealClock().monotonic()
@@ -291,7 +289,7 @@ def test_cancel_between_lease_and_start_is_obeyed(raw, cluster, tmp_path, monkey
     """It was forgotten when the driver began."""
     raw["run"] = {"tile": {"a": 1, "b": 1}}
     shared = contextlib.nullcontext(cluster)
-    launch.run(parse(raw), tmp_path / "out", stream=io.StringIO(), cluster=shared)
+    launch.run(parse(raw), tmp_path / "out", None, io.StringIO(), shared, NoPilot())
     folder = RunFolder(tmp_path / "out")
     journal.take_back(folder.journal, range(28))
     real = launch.recover
@@ -308,7 +306,7 @@ def test_cancel_between_lease_and_start_is_obeyed(raw, cluster, tmp_path, monkey
 
 def test_status_compares_no_clocks_of_two_hosts(raw, cluster, tmp_path):
     shared = contextlib.nullcontext(cluster)
-    launch.run(parse(raw), tmp_path / "out", stream=io.StringIO(), cluster=shared)
+    launch.run(parse(raw), tmp_path / "out", None, io.StringIO(), shared, NoPilot())
     folder = RunFolder(tmp_path / "out")
     elsewhere = Holder("far away", 7, 1.0, 1.7e9, "t", "another machine", 12)
     cancelling.files.write_record(folder.lease, elsewhere)
@@ -321,11 +319,9 @@ def test_status_compares_no_clocks_of_two_hosts(raw, cluster, tmp_path):
 
 def test_a_dead_process_that_nobody_has_reaped_is_gone():
     """As they gather in containers whose first process does not wait for orphans."""
-    child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
+    child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(6000)"])
     assert process_start(child.pid) is not None
     child.kill()
-    until = time.monotonic() + 30
-    while psutil.Process(child.pid).status() != psutil.STATUS_ZOMBIE and time.monotonic() < until:
-        time.sleep(0.01)
+    wait_for(lambda: psutil.Process(child.pid).status() == psutil.STATUS_ZOMBIE, "the end of a process")
     assert process_start(child.pid) is None
     child.wait()

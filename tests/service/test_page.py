@@ -12,6 +12,7 @@ import numpy as np
 import psutil
 import pytest
 from support.pages import ask, served
+from support.watching import PATIENCE
 from support.written_runs import WrittenRun
 
 from solvers import find, models
@@ -368,7 +369,7 @@ def test_view_serves_a_run_until_it_is_interrupted(run, spinsweep, cli):
     assert bound == ["127.0.0.1"]
     assert f"--port {port} is in use" in cli("view", run.folder.path, "--port", port, status=2)
     os.kill(process.pid, signal.SIGINT)
-    _, err = process.communicate(timeout=30)
+    _, err = process.communicate(timeout=PATIENCE)
     assert process.returncode == 0
     assert not err
 

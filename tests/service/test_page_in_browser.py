@@ -7,7 +7,6 @@ import re
 import shutil
 import subprocess
 import sys
-import time
 import urllib.request
 
 import distributed
@@ -15,7 +14,7 @@ import numpy as np
 import pytest
 from support.dask_processes import start_dask
 from support.pages import ask, served
-from support.watching import wait_for_tiles, write_spec
+from support.watching import PATIENCE, wait_for, wait_for_tiles, write_spec
 from support.written_runs import WrittenRun
 from tornado.httpclient import AsyncHTTPClient
 from tornado.web import RequestHandler
@@ -50,7 +49,7 @@ def chromium(tmp_path):
         words += [f"--user-data-dir={profile}", f"--window-size={size[0]},{size[1]}"]
         words += [f"--virtual-time-budget={milliseconds}", f"--blink-settings=preferredColorScheme={0 if dark else 1}"]
         words += ["--dump-dom"] if screenshot is None else [f"--screenshot={screenshot}"]
-        done = subprocess.run([*words, address], capture_output=True, text=True, timeout=180, check=False)
+        done = subprocess.run([*words, address], capture_output=True, text=True, timeout=PATIENCE, check=False)
         shutil.rmtree(profile, ignore_errors=True)
         assert done.returncode == 0, done.stderr
         return done.stdout
@@ -113,9 +112,10 @@ def test_running_sweep_on_its_own_dashboard(chromium, spinsweep, tmp_path):
     write_spec(tmp_path, kind="gate", at=7.0)
     spinsweep.environment["TOY_GATE"] = str(tmp_path / "gate")
     process = spinsweep.start("run", "spec.toml", "--out", "run", "--workers", "2", "--dashboard-port", "0")
-    assert process.stderr.readline().startswith("dashboard: ")
-    address = process.stderr.readline().strip().removeprefix("page: ")
     wait_for_tiles(tmp_path / "run", 11, process)
+    dashboard, page = process.said().splitlines()[:2]
+    assert dashboard.startswith("dashboard: ")
+    address = page.removeprefix("page: ")
 
     class Proxy(RequestHandler):
         async def get(self, rest):
@@ -139,7 +139,7 @@ def test_running_sweep_on_its_own_dashboard(chromium, spinsweep, tmp_path):
             assert f"process {process.pid} on" in text
     assert ask(address, method="POST").status == 405
     (tmp_path / "gate").touch()
-    assert process.wait(timeout=60) == 0
+    assert process.wait(timeout=PATIENCE) == 0
     viewed = spinsweep.start("view", "run", "--port", "0")
     text, drawn, cells = words_of(chromium(viewed.stdout.readline().split()[1]))
     assert (drawn, cells) == (240, 240)
@@ -185,9 +185,7 @@ def test_scheduler_without_spinsweep_has_no_page_and_the_run_goes_on(spinsweep, 
         words, env=spinsweep.environment, cwd=poison, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     )
     try:
-        until = time.monotonic() + 60
-        while not file.exists() and time.monotonic() < until:
-            time.sleep(0.1)
+        wait_for(file.exists, "a scheduler", scheduler)
         with distributed.Client(json.loads(file.read_text())["address"], set_as_default=False) as client:
             said = announce(Cluster(client), tmp_path / "run")
             assert said.startswith("no page on this scheduler (ModuleNotFoundError: No module named 'sweep')"), said
@@ -207,7 +205,7 @@ def test_dashboard_with_a_prefix_of_its_own(spinsweep, tmp_path):
             root = client.dashboard_link.rsplit("/", 1)[0]
             assert said == f"page: {root}/sweep/"
             for prefix in ("", "/dask"):
-                with urllib.request.urlopen(f"{root}{prefix}/sweep/runs.json", timeout=30) as answer:
+                with urllib.request.urlopen(f"{root}{prefix}/sweep/runs.json", timeout=PATIENCE) as answer:
                     (row,) = json.loads(answer.read())["runs"]
                 assert row["done"] == 48
     finally:

@@ -5,6 +5,7 @@ import time
 
 import pytest
 from support.toy_specs import faulty
+from support.watching import PATIENCE
 
 from sweep.plan import measuring, pilot
 from sweep.plan.pilot import Pilot
@@ -20,9 +21,13 @@ def timed(raw):
 
 
 def test_timings_of_a_sweep():
+    """Of points that take 20 ms at least, and no longer altogether than the pilot was away."""
+    began = time.perf_counter()
     found = timed(faulty("none", seconds=0.02))
-    assert found.seconds["only"] == pytest.approx(0.02, rel=0.5)
-    assert len(found.samples["only"]) >= 2
+    away = time.perf_counter() - began
+    samples = [seconds for _, seconds in found.samples["only"]]
+    assert len(samples) >= 2 and min(samples) >= 0.02 and sum(samples) < away
+    assert 0.02 <= found.seconds["only"] < away / len(samples)
     assert found.compiling["only"] > 0
     assert found.memory > 1e6
 
@@ -35,7 +40,7 @@ def test_points_that_are_not_seen_to_end(kind, monkeypatch):
     raw = faulty(kind, at=0.0, a=1, b=1)
     with Pilot(raw) as sent:
         assert sent.result(("only",)).seconds == {"only": UNKNOWN_SECONDS}
-        assert sent.companion.call("math:sqrt", 4.0).result(30) == 2.0  # a new process, if anybody wants one
+        assert sent.companion.call("math:sqrt", 4.0).result(PATIENCE) == 2.0  # a new process, if anybody wants one
 
 
 def test_pilots_are_sent_ahead_by_two_processes_in_turns():
@@ -101,8 +106,6 @@ def test_costly_points_are_no_outliers(monkeypatch):
 
 
 def test_signs_of_life_while_a_timing_is_repeated(monkeypatch):
-    began = time.perf_counter()
     monkeypatch.setattr(measuring, "_solve", lambda *_: 1.0)
     first = list(itertools.islice(measuring.measure(faulty("none")), 2))
-    assert time.perf_counter() > began
     assert first[1].to_json() == measuring.Finding().to_json()  # between the two measurements of the first point

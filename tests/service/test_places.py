@@ -13,7 +13,7 @@ import pytest
 from support.bits import assert_same_bits
 from support.no_pilot import NoPilot
 from support.toy_specs import faulty
-from support.watching import committed_points, wait_for_tiles, write_spec
+from support.watching import PATIENCE, Portions, committed_points, wait_for_tiles, write_spec
 
 from sweep.errors import RunError, SpecError
 from sweep.execution import creation, launch
@@ -348,19 +348,21 @@ def test_running_folder_that_is_moved(tmp_path):
 
 
 @pytest.mark.faults
-def test_running_folder_that_is_moved_under_workers(spinsweep, tmp_path):
+def test_running_folder_that_is_moved_under_workers(spinsweep, quiet, tmp_path):
     write_spec(tmp_path)
+    portions = Portions(spinsweep.environment, tmp_path / "out")
+    portions.give_tiles(2, workers=2)
     process = spinsweep.start("run", "spec.toml", "--out", "out", "--workers", "2")
     wait_for_tiles(tmp_path / "out", 2, process)
     os.rename(tmp_path / "out", tmp_path / "moved")
-    _, err = process.communicate(timeout=100)
+    portions.give_all()
+    _, err = process.communicate(timeout=PATIENCE)
     assert process.returncode == 5, err
     assert "it was moved or removed" in err.splitlines()[-1]
     assert not (tmp_path / "out").exists()
     done = spinsweep("resume", "moved", "--workers", "2")
     assert done.returncode == 0, done.stderr
-    spinsweep("run", "spec.toml", "--out", "quiet", "--workers", "2")
-    assert_same_bits(tmp_path / "quiet", tmp_path / "moved")
+    assert_same_bits(quiet(), tmp_path / "moved")
 
 
 @pytest.mark.faults
@@ -368,10 +370,12 @@ def test_starts_that_are_killed_early(spinsweep, tmp_path):
     """kill -9 at whatever moment of a start, again and again: the next one works."""
     write_spec(tmp_path)
     (tmp_path / "out").mkdir()
+    Portions(spinsweep.environment, tmp_path / "out")  # of which none is given: no start comes to an end
     for wait in (0.3, 0.5, 0.6, 0.7, 0.8):
         process = spinsweep.start("run", "spec.toml", "--out", "out", "--cluster", "here")
         with pytest.raises(subprocess.TimeoutExpired):
             process.communicate(timeout=wait)
         spinsweep.kill_all()
+    del spinsweep.environment["TOY_PORTIONS"]
     done = spinsweep("run", "spec.toml", "--out", "out", "--cluster", "here")
     assert done.returncode == 0, done.stderr

@@ -8,6 +8,7 @@ import pytest
 import xarray as xr
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from support import store_suite
+from support.no_pilot import NoPilot
 
 import sweep
 from solvers import find, models
@@ -178,7 +179,7 @@ def test_a_plane_is_a_map_and_a_short_axis_makes_panels_of_it():
 def test_without_a_variable_the_first_output_kept_is_drawn(run_folder, cluster, tmp_path, raw):
     assert "height" in plot.picture(sweep.open(run_folder)).axes[0].get_ylabel()
     raw["outputs"] = {"keep": ["wave", "height"]}
-    launch.run(parse(raw), tmp_path / "out", stream=io.StringIO(), cluster=contextlib.nullcontext(cluster))
+    launch.run(parse(raw), tmp_path / "out", None, io.StringIO(), contextlib.nullcontext(cluster), NoPilot())
     assert subject.main_output(sweep.open(tmp_path / "out")) == "wave"
 
 
@@ -342,7 +343,7 @@ def test_new_run_of_pending_points_can_be_drawn(tmp_path):
 
 def test_deviation_from_a_method(cluster, tmp_path, raw):
     raw["sweep"]["method"] = ["quick", "exact"]
-    launch.run(parse(raw), tmp_path / "out", stream=io.StringIO(), cluster=contextlib.nullcontext(cluster))
+    launch.run(parse(raw), tmp_path / "out", None, io.StringIO(), contextlib.nullcontext(cluster), NoPilot())
     data = sweep.open(tmp_path / "out")
     figure = plot.picture(data, "height", style=Style(against="exact", log=True, kind="map"))
     values = figure.axes[0].collections[0].get_array()
@@ -355,7 +356,7 @@ def test_deviation_from_a_method(cluster, tmp_path, raw):
 def test_methods_along_one_axis_are_curves(cluster, tmp_path, raw):
     raw["sweep"]["method"] = ["quick", "exact"]
     del raw["axes"]["b"]
-    launch.run(parse(raw), tmp_path / "out", stream=io.StringIO(), cluster=contextlib.nullcontext(cluster))
+    launch.run(parse(raw), tmp_path / "out", None, io.StringIO(), contextlib.nullcontext(cluster), NoPilot())
     figure = plot.picture(sweep.open(tmp_path / "out"), "height")
     axes = figure.axes[0]
     assert legend_texts(figure) == ["quick", "exact"]
@@ -363,7 +364,7 @@ def test_methods_along_one_axis_are_curves(cluster, tmp_path, raw):
 
 
 def test_mean_over_a_dimension_with_its_standard_error(cluster, tmp_path, raw):
-    launch.run(parse(raw), tmp_path / "out", stream=io.StringIO(), cluster=contextlib.nullcontext(cluster))
+    launch.run(parse(raw), tmp_path / "out", None, io.StringIO(), contextlib.nullcontext(cluster), NoPilot())
     data = sweep.open(tmp_path / "out").load()
     expected = data["height"].mean("b").values.ravel()
     sem = (data["height"].std("b", ddof=1) / np.sqrt(data.sizes["b"])).values.ravel()

@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 
 import pytest
+from support.watching import PATIENCE
 
 from sweep.execution import progress as progress_module
 from sweep.execution.notebook_bar import TqdmBar
@@ -176,7 +177,8 @@ made = sweep.Sweep(model="toy.faulty", axes={{"a": [0.0, 1.0, 2.0]}}, parameters
 done = made.run(store="out")
 """
     notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(words)])
-    nbclient.NotebookClient(notebook, timeout=120, resources={"metadata": {"path": str(tmp_path)}}).execute()
+    resources = {"metadata": {"path": str(tmp_path)}}
+    nbclient.NotebookClient(notebook, timeout=PATIENCE, startup_timeout=PATIENCE, resources=resources).execute()
     (bar,) = [o for o in notebook.cells[0].outputs if o.output_type == "display_data"]
     assert '<progress value="3" max="3"' in bar.data["text/html"] and "1 failed" in bar.data["text/html"]
     said = "".join(o.text for o in notebook.cells[0].outputs if o.output_type == "stream")

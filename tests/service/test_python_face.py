@@ -4,12 +4,12 @@ import os
 import subprocess
 import sys
 import threading
-import time
 from pathlib import Path
 
 import numpy as np
 import pytest
 from support.toy_specs import faulty
+from support.watching import wait_for_tiles
 
 import sweep
 from sweep.folder import cancelling
@@ -78,12 +78,11 @@ def test_aborted_run_is_raised_and_speaks_python(cluster, tmp_path, capsys):
 
 
 def test_stopped_run_is_raised_and_the_same_call_goes_on(cluster, tmp_path):
-    sweeping = described(faulty("none", tile={"a": 1, "b": 6}, seconds=0.1))
+    sweeping = described(faulty("none", tile={"a": 1, "b": 1}, seconds=0.1))  # far more tiles than are given at once
     folder = RunFolder(tmp_path / "run")
 
     def stop():
-        while not folder.journal.exists() or not folder.journal.stat().st_size:  # the first commit
-            time.sleep(0.05)
+        wait_for_tiles(folder.path, 1)
         cancelling.ask(folder.path, now=False)
 
     stopper = threading.Thread(target=stop)

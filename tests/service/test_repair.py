@@ -199,6 +199,14 @@ def test_edited_plans_are_refused(command, edit, run, cli):
     assert {p: p.read_bytes() for p in run.path.rglob("*") if p.is_file()} == before
 
 
+def test_an_edited_copy_of_the_spec_is_said_to_change_nothing(run, cli):
+    assert "spec.toml" not in cli("resume", run.path)
+    run.spec_file.write_text(run.spec_file.read_text() + "# a remark\n")
+    assert "spec.toml" not in cli("resume", run.path)
+    run.spec_file.write_text("[sweep]\n")
+    assert "spec.toml is not the spec of this run any more, and changes nothing" in cli("resume", run.path)
+
+
 META = ("plan.json", "journal.jsonl", "errors.jsonl", "lease.json", "spec.toml", "cancel.json")
 ODD = [b"", b"null", b"[]", b"{}", b"[" * 100_000, b"\xff\xfe\x00", b'{"tile": null}', b'{"host": "h", "pid": null}', b'{"tile": 1e400}',
        b'{"tile": -1, "codes": "1"}', b'{"tile": 99, "codes": "1"}', b'{"tile": 0, "codes": "?!"}', b'{"tile": 0, "codes": "1", "chunks": [[1, "x"]]}',

@@ -11,8 +11,9 @@ import numpy as np
 import pytest
 import xarray
 from support.bits import assert_same_bits, assert_same_bits_by_coordinate
+from support.no_pilot import NoPilot
 from support.toy_specs import faulty
-from support.watching import lines_of
+from support.watching import lines_of, wait_for
 
 import sweep
 from sweep.errors import RunError, SpecError
@@ -32,9 +33,8 @@ def run(cluster, tmp_path):
 
     def go(raw, name="out", **options):
         text = io.StringIO()
-        result = launch.run(
-            parse(raw), tmp_path / name, launch.Options(**options), text, cluster=contextlib.nullcontext(cluster)
-        )
+        where = contextlib.nullcontext(cluster)
+        result = launch.run(parse(raw), tmp_path / name, launch.Options(**options), text, where, NoPilot())
         return result, text.getvalue()
 
     return go
@@ -226,19 +226,22 @@ def test_running_store_opens_without_a_warning(spinsweep, tmp_path):
     )
     gate = tmp_path / "gate"
     spinsweep.environment["TOY_GATE"] = str(gate)
-    process = spinsweep.start("run", "spec.toml", "--out", "out")
-    seen = set()
+    process = spinsweep.start("run", "spec.toml", "--out", "out", "--workers", "2")
+
+    def all_but_the_last():
+        if (tmp_path / "out").exists():
+            data = xarray.open_zarr(tmp_path / "out" / "data.zarr")
+            done = data.status.load() == 1  # first: what it shows as done has its values
+            assert np.all(np.isfinite(data["sum"].load().where(done, 0.0)))
+            return int(done.sum()) == 190
+        return False
+
     with warnings.catch_warnings():
         warnings.simplefilter("error")
+        wait_for(all_but_the_last, "all tiles but the one that waits", process)
+        gate.touch()
         while process.poll() is None:
-            if (tmp_path / "out").exists():
-                data = xarray.open_zarr(tmp_path / "out" / "data.zarr")
-                done = data.status.load() == 1  # first: what it shows as done has its values
-                seen.add(int(done.sum()))
-                assert np.all(np.isfinite(data["sum"].load().where(done, 0.0)))
-            if 190 in seen:
-                gate.touch()
+            all_but_the_last()
     _, err = process.communicate()
     assert process.returncode == 0, err
-    assert 190 in seen
     assert int((sweep.open(tmp_path / "out").status == 1).sum()) == 200

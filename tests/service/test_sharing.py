@@ -1,5 +1,6 @@
 """Two sweeps on one scheduler, and what can be seen of a sweep in Dask's own pages."""
 
+import collections
 import contextlib
 import io
 import itertools
@@ -11,44 +12,57 @@ from distributed.dashboard.components.scheduler import TaskProgress
 from distributed.utils import key_split
 from support.dask_processes import start_dask
 from support.toy_specs import faulty
-from support.watching import committed_points, wait_for_tiles, write_spec
+from support.watching import PATIENCE, Portions, tiles_in, wait_for, write_spec
 
 from sweep.clusters.counted_groups import counted
 from sweep.clusters.given import given
 from sweep.clusters.progress_bar import show
 from sweep.execution import driver, launch
 from sweep.execution.bar import Bar
-from sweep.execution.driver import _name, window_of
+from sweep.execution.driver import key_name, window_of
 from sweep.spec.parsing import parse
 
 
 @pytest.mark.slow
 def test_two_sweeps_on_one_worker_both_progress(spinsweep, tmp_path):
-    """The second is not made to wait for the end of the first, nor the first for that of the second."""
+    """The second is not made to wait for the end of the first, nor the first for that of the second: of tiles that are
+    computed one by one, while both always have some at the scheduler, each sweep has its share: the second those that its
+    window holds before the first has any that it gave the scheduler later."""
+    first_out, second_out = tmp_path / "first", tmp_path / "second"
+    portions = Portions(spinsweep.environment, first_out)
     started, address, _ = start_dask(spinsweep, tmp_path)
     try:
         write_spec(tmp_path)
-        words = ("run", "spec.toml", "--set", "seconds=0.05", "--cluster", address, "--out")
-        first = spinsweep.start(*words, "first")
-        wait_for_tiles(tmp_path / "first", 1, first)
-        second = spinsweep.start(*words, "second")
-        wait_for_tiles(tmp_path / "second", 2, second)
-        assert first.poll() is None and committed_points(tmp_path / "first") < 240, "the second waited for the first"
-        before = committed_points(tmp_path / "first")
-        first.communicate(timeout=180)
-        assert first.returncode == 0 and before < 240
-        assert committed_points(tmp_path / "second") < 240, "the first waited for the second"
-        second.communicate(timeout=180)
-        assert second.returncode == 0
+        words = ("run", "spec.toml", "--set", "seconds=0.03", "--axis", "b=0:1:4", "--cluster", address, "--out")
+        first = spinsweep.start(*words, "first", "--axis", "a=0:39:40")
+        wait_for(portions.begun, "a point", first)
+        del spinsweep.environment["TOY_PORTIONS"]  # which the pilot of the second would else wait for
+        second = spinsweep.start(*words, "second", "--axis", "a=100:139:40")
+        with Client(address, set_as_default=False) as client:
+
+            def both_wait():
+                keys = client.run_on_scheduler(lambda dask_scheduler: list(dask_scheduler.tasks))
+                waiting = collections.Counter(key[0] for key in keys if isinstance(key, tuple))
+                return len(waiting) == 2 and min(waiting.values()) >= 2
+
+            for tiles in range(1, 25):
+                wait_for(both_wait, "tiles of both")
+                portions.give(3)  # besides the one that waits
+                wait_for(lambda tiles=tiles: tiles_in(first_out) + tiles_in(second_out) >= tiles, f"{tiles} tiles")
+        assert min(tiles_in(first_out), tiles_in(second_out)) >= 4
+        portions.give_all()
+        for process in (first, second):
+            _, said = process.communicate(timeout=PATIENCE)
+            assert process.returncode == 0, said
     finally:
         for process in reversed(started):
             process.terminate()
-            process.wait(timeout=30)
+            process.wait(timeout=PATIENCE)
 
 
 def test_tiles_carry_the_names_of_sweep_and_method():
     """As Dask's dashboard shows them, which is the part of a key that its `key_split` leaves."""
-    key = (_name("spin-cat: synchronisation, fig. 4", "mean_field", "0a1b2c3d4e"), 3, 0, 20, 0, 1)
+    key = (key_name("spin-cat: synchronisation, fig. 4", "mean_field", "0a1b2c3d4e"), 3, 0, 20, 0, 1)
     assert key_split(key) == "spin_cat_synchronisation_fig_4_mean_field"
 
 
@@ -83,10 +97,8 @@ def test_progress_bar_shows_the_sweep(tmp_path, monkeypatch):
         monkeypatch.setattr(Bar, "show", look)
         cluster = contextlib.nullcontext(given(client))
         assert launch.run(parse(raw), tmp_path / "run", None, io.StringIO(), cluster).exit_status == 0
-        until = time.monotonic() + 30
-        while drawn() is not None and time.monotonic() < until:
-            time.sleep(0.02)
-        assert drawn() is None and not counted(made.scheduler)._groups
+        wait_for(lambda: drawn() is None, "an empty bar")
+        assert not counted(made.scheduler)._groups
     window = window_of(1) + 2
     assert all(tasks <= window for *_, tasks in seen), "a window of tasks"
     assert all(abs(total - 60) <= window for total, *_ in seen), (

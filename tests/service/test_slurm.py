@@ -9,7 +9,7 @@ import pytest
 from support import slurm_here
 from support.bits import assert_same_bits
 from support.bucket_life import bucket, live
-from support.watching import committed_points, wait_for_tiles, write_spec
+from support.watching import PATIENCE, Portions, committed_points, wait_for, wait_for_tiles, write_spec
 
 import sweep
 
@@ -55,52 +55,70 @@ def on_slurm(slurm, spinsweep, tmp_path):
         slurm_here.cancel(slurm, job)
 
 
-def ended(process, seconds=300):
-    _, err = process.communicate(timeout=seconds)
+def ended(process):
+    _, err = process.communicate(timeout=2 * PATIENCE)
     assert process.returncode == 0, err
     return err
 
 
-def test_cancelled_job_is_replaced(on_slurm, slurm, tmp_path):
+def test_cancelled_job_is_replaced(on_slurm, slurm, quiet, tmp_path):
     """One of two jobs is cancelled in mid-run; another takes its place, and the bits are those of a local run."""
     write_spec(tmp_path)
-    run = on_slurm.start("run", "spec.toml", "--set", "seconds=0.1", "--out", "far", "--cluster", on_slurm.profile())
-    wait_for_tiles(tmp_path / "far", 2, run, 120)
+    portions = Portions(on_slurm.environment, tmp_path / "far")
+    portions.give_tiles(2, workers=2)
+    run = on_slurm.start("run", "spec.toml", "--out", "far", "--cluster", on_slurm.profile())
+    wait_for_tiles(tmp_path / "far", 2, run)
     before = slurm_here.jobs(slurm)
     assert len(before) == 2
     slurm_here.cancel(slurm, min(before))
+    wait_for(lambda: slurm_here.jobs(slurm).keys() - before.keys(), "another job", run)
+    portions.give_all()
     words = ended(run)
     assert "SLURM job" in words and "another one is submitted" in words
-    assert not slurm_here.jobs(slurm), "jobs are left behind"
-    assert on_slurm("run", "spec.toml", "--set", "seconds=0.1", "--out", "near", "--workers", "2").returncode == 0
-    assert_same_bits(tmp_path / "far", tmp_path / "near")
+    wait_for(lambda: not slurm_here.jobs(slurm), "the end of all jobs")
+    assert_same_bits(tmp_path / "far", quiet())
 
 
-def test_run_in_a_bucket(on_slurm, slurm, tmp_path, monkeypatch):
+def test_run_in_a_bucket(on_slurm, slurm, quiet, tmp_path, monkeypatch):
     """The jobs find the credentials in the environment that SLURM hands on."""
     with bucket(on_slurm, monkeypatch) as address:
-        live(on_slurm, address, tmp_path, "--cluster", str(on_slurm.profile()))
-        assert not set(slurm_here.jobs(slurm)), "jobs are left behind"
+        live(on_slurm, quiet, address, tmp_path, "--cluster", str(on_slurm.profile()))
+        wait_for(lambda: not slurm_here.jobs(slurm), "the end of all jobs")
 
 
-def test_workers_leave_before_the_wall_time(on_slurm, tmp_path):
-    """Workers that take tiles for 12 s each: jobs come and go, and no tile is begun twice."""
+def test_workers_leave_before_the_wall_time(on_slurm, slurm, tmp_path):
+    """Workers that take tiles for a minute each: jobs come and go, and no tile is begun twice. They have minutes then to finish
+    the one that they are at, and there is work for them until they have gone."""
     write_spec(tmp_path)
-    profile = on_slurm.profile(walltime="00:01:00", margin="48s")
-    run = on_slurm.start("run", "spec.toml", "--set", "seconds=0.2", "--out", "far", "--cluster", profile)
+    portions = Portions(on_slurm.environment, tmp_path / "far")
+    profile = on_slurm.profile(walltime="00:05:00", margin="4m")
+    words = ("--set", "seconds=0.15", "--axis", "a=0:199:200", "--axis", "b=1.0")
+    run = on_slurm.start("run", "spec.toml", *words, "--out", "far", "--cluster", profile)
+    wait_for(portions.begun, "a point", run)
+    before, given = slurm_here.jobs(slurm), 0
+    while before.keys() & slurm_here.jobs(slurm).keys():
+        given += 1
+        portions.let(given)
+        time.sleep(2.0)
+    portions.give_all()
     assert "another one is submitted" in ended(run)
-    assert len(on_slurm.points_solved()) == len(set(on_slurm.points_solved())) == 240
+    assert len(on_slurm.points_solved()) == len(set(on_slurm.points_solved())) == 200
 
 
-def test_wall_time_cuts_a_job_off(on_slurm, tmp_path):
-    """Tiles of 48 s in jobs of one minute without a margin: SLURM ends them in mid-tile; the run goes on with new ones."""
-    write_spec(tmp_path, tile=3)
+def test_wall_time_cuts_a_job_off(on_slurm, slurm, quiet, tmp_path):
+    """Tiles that do not end, in jobs of one minute without a margin: SLURM ends them in mid-tile; the run goes on with new ones."""
+    write_spec(tmp_path)
+    portions = Portions(on_slurm.environment, tmp_path / "far")
+    portions.give_tiles(2, workers=2)
     profile = on_slurm.profile(walltime="00:01:00", margin="0s")
-    run = on_slurm.start("run", "spec.toml", "--set", "seconds=0.8", "--out", "far", "--cluster", profile)
+    run = on_slurm.start("run", "spec.toml", "--out", "far", "--cluster", profile)
+    wait_for_tiles(tmp_path / "far", 2, run)
+    before = slurm_here.jobs(slurm)
+    wait_for(lambda: not before.keys() & slurm_here.jobs(slurm).keys(), "the end of both jobs", run)
+    portions.give_all()
     assert "another one is submitted" in ended(run)
     assert len(on_slurm.points_solved()) > 240, "no tile was cut off"
-    assert on_slurm("run", "spec.toml", "--set", "seconds=0.8", "--out", "near", "--workers", "4").returncode == 0
-    assert_same_bits(tmp_path / "far", tmp_path / "near")
+    assert_same_bits(tmp_path / "far", quiet())
 
 
 def test_refused_jobs_and_a_check_of_one_worker(on_slurm, tmp_path, monkeypatch):
@@ -127,39 +145,40 @@ def test_jobs_that_end_at_once_end_the_run(on_slurm, tmp_path):
     assert "before a worker of theirs connected" in done.stderr and "slurm-logs" in done.stderr
 
 
-def test_everything_in_one_job(on_slurm, slurm, tmp_path):
+def test_everything_in_one_job(on_slurm, quiet, tmp_path):
     """`srun spinsweep run --cluster slurm-job`: a driver and two workers; the bits of a local run."""
     write_spec(tmp_path)
     words = [sys.executable, "-m", "sweep.cli", "run", "spec.toml", "--set", "seconds=0.05"]
     job = ["srun", "--ntasks=3", "--mem-per-cpu=1000", *words, "--out", "far", "--cluster", "slurm-job"]
     done = subprocess.run(
-        job, cwd=tmp_path, env=on_slurm.environment, capture_output=True, text=True, timeout=300, check=False
+        job, cwd=tmp_path, env=on_slurm.environment, capture_output=True, text=True, timeout=2 * PATIENCE, check=False
     )
     assert done.returncode == 0, done.stderr
     assert done.stderr.count("dashboard:") == 1, "one driver"
     assert not list(tmp_path.glob(".spinsweep-*"))
-    assert on_slurm(*words[3:], "--out", "near", "--workers", "2").returncode == 0
-    assert_same_bits(tmp_path / "far", tmp_path / "near")
+    assert_same_bits(tmp_path / "far", quiet())
 
 
 def test_job_ends_in_time(on_slurm, tmp_path):
-    """A job of one minute stops by itself before its wall time, and the next one goes on where it was."""
+    """A job of one minute stops by itself before its wall time, and the next one goes on where it was: 48 tiles of a second,
+    and a quarter of a minute is kept free."""
     write_spec(tmp_path)
-    words = [sys.executable, "-m", "sweep.cli", "run", "spec.toml", "--set", "seconds=0.4", "--out", "far"]
+    words = [sys.executable, "-m", "sweep.cli", "run", "spec.toml", "--set", "seconds=0.2", "--out", "far"]
+    words += ["--axis", "a=0:47:48", "--axis", "b=0:1:5"]
     job = ["srun", "--ntasks=2", "--time=1", "--mem-per-cpu=1000", *words, "--cluster", "slurm-job"]
     done = subprocess.run(
-        job, cwd=tmp_path, env=on_slurm.environment, capture_output=True, text=True, timeout=300, check=False
+        job, cwd=tmp_path, env=on_slurm.environment, capture_output=True, text=True, timeout=2 * PATIENCE, check=False
     )
     assert "the time of the SLURM job is nearly up" in done.stderr
     assert done.returncode == 4, done.stderr
     done_before = committed_points(tmp_path / "far")
     assert 0 < done_before < 240
-    assert on_slurm("resume", "far", "--workers", "4").returncode == 0
+    assert on_slurm("resume", "far", "--workers", "2").returncode == 0
     assert committed_points(tmp_path / "far") == 240
 
 
 @pytest.mark.parametrize("script", ["one_job.sh", "scheduler_file.sh"])
-def test_scripts_that_are_shipped(on_slurm, slurm, tmp_path, script):
+def test_scripts_that_are_shipped(on_slurm, quiet, tmp_path, script):
     """Each by sbatch as it is, but smaller; the bits of a local run."""
     write_spec(tmp_path)
     commands = tmp_path / "bin"
@@ -179,11 +198,10 @@ def test_scripts_that_are_shipped(on_slurm, slurm, tmp_path, script):
         "far",
     ]
     done = subprocess.run(
-        words, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=300, check=False
+        words, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=2 * PATIENCE, check=False
     )
     assert done.returncode == 0, done.stderr + (tmp_path / "job.log").read_text()
-    assert on_slurm("run", "spec.toml", "--out", "near", "--workers", "2").returncode == 0
-    assert_same_bits(tmp_path / "far", tmp_path / "near")
+    assert_same_bits(tmp_path / "far", quiet())
 
 
 def test_submitted_run(on_slurm, slurm, tmp_path):
@@ -191,10 +209,5 @@ def test_submitted_run(on_slurm, slurm, tmp_path):
     write_spec(tmp_path)
     done = on_slurm("submit", "spec.toml", "--set", "seconds=0.02", "--out", "out", "--cluster", on_slurm.profile())
     assert done.returncode == 0 and "the machine has to stay on" in done.stderr, done.stderr
-    until = time.monotonic() + 300
-    while sweep.Run(tmp_path / "out").status().running and time.monotonic() < until:
-        time.sleep(0.5)
-    assert sweep.Run(tmp_path / "out").status().state == "complete"
-    while slurm_here.jobs(slurm) and time.monotonic() < until:
-        time.sleep(0.5)
-    assert not slurm_here.jobs(slurm), "jobs are left behind"
+    wait_for(lambda: sweep.Run(tmp_path / "out").status().state == "complete", "the end of the run")
+    wait_for(lambda: not slurm_here.jobs(slurm), "the end of the jobs")

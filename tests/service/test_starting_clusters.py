@@ -9,7 +9,7 @@ import types
 
 import pytest
 from support.dask_processes import start_dask
-from support.watching import wait_for_tiles, write_spec
+from support.watching import PATIENCE, Portions, wait_for_tiles, write_spec
 
 from sweep.clusters import kinds, kubernetes
 from sweep.clusters.cluster import Wanted
@@ -136,7 +136,7 @@ data = sweep.Sweep(model="toy.waves", axes={"a": [0.1, 0.2]}).run(workers=2, sto
 def test_script_without_its_main_line_is_told_so(tmp_path, monkeypatch):
     (tmp_path / "script.py").write_text(SCRIPT)
     done = subprocess.run(
-        [sys.executable, "script.py"], cwd=tmp_path, capture_output=True, text=True, check=False, timeout=100
+        [sys.executable, "script.py"], cwd=tmp_path, capture_output=True, text=True, check=False, timeout=PATIENCE
     )
     assert done.returncode == 1
     assert done.stderr.count("Traceback") == 1  # its own
@@ -149,12 +149,13 @@ def test_script_without_its_main_line_is_told_so(tmp_path, monkeypatch):
 def test_scheduler_that_dies_in_the_middle(spinsweep, tmp_path):
     """The run ends with its sentence, and what is committed stays."""
     write_spec(tmp_path)
+    Portions(spinsweep.environment, tmp_path / "out").give_tiles(2)
     started, address, _ = start_dask(spinsweep, tmp_path)
     try:
         process = spinsweep.start("run", "spec.toml", "--out", "out", "--cluster", address)
         wait_for_tiles(tmp_path / "out", 2, process)
         started[0].kill()
-        _, err = process.communicate(timeout=120)
+        _, err = process.communicate(timeout=PATIENCE)
     finally:
         for each in started:
             each.kill()
@@ -170,7 +171,14 @@ def test_few_file_handles(spinsweep, tmp_path):
     limit = functools.partial(resource.setrlimit, resource.RLIMIT_NOFILE, (40, 40))
     words = [sys.executable, "-m", "sweep.cli", "run", "spec.toml", "--workers", "4"]
     done = subprocess.run(
-        words, cwd=tmp_path, env=os.environ, capture_output=True, text=True, check=False, preexec_fn=limit, timeout=100
+        words,
+        cwd=tmp_path,
+        env=os.environ,
+        capture_output=True,
+        text=True,
+        check=False,
+        preexec_fn=limit,
+        timeout=PATIENCE,
     )
     assert done.returncode == 5, done.stderr
     assert (

@@ -13,6 +13,7 @@ import urllib.request
 from pathlib import Path
 
 from support.slurm_here import free_ports
+from support.watching import PATIENCE, wait_for
 
 BUILT = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "spinsweep-tests" / "kube-apiserver"
 """Where .ci/kube_apiserver.sh puts what it builds."""
@@ -44,7 +45,7 @@ class ApiServer:
             headers={"Authorization": f"Bearer {self.token}", "Content-Type": kind},
         )
         try:
-            with urllib.request.urlopen(request, context=self._trust, timeout=30) as answer:
+            with urllib.request.urlopen(request, context=self._trust, timeout=PATIENCE) as answer:
                 return answer.status, answer.read()
         except urllib.error.HTTPError as error:
             return error.code, error.read()
@@ -60,9 +61,9 @@ class ApiServer:
         status, text = self.ask("PATCH", path, manifest, "application/apply-patch+yaml")
         return status, json.loads(text)
 
-    def wait_for(self, path, fits, seconds=60):
+    def wait_for(self, path, fits):
         """The answer to a question, once it fits."""
-        until = time.monotonic() + seconds
+        until = time.monotonic() + PATIENCE
         while time.monotonic() < until:
             status, text = self.ask("GET", path)
             if status == 200 and fits(json.loads(text)):
@@ -107,17 +108,17 @@ def api_server(folder):
             with open(folder / f"{Path(words[0]).name}.log", "wb") as log:
                 started.append(subprocess.Popen(words, stdout=log, stderr=log, cwd=folder))
         found = ApiServer(f"https://127.0.0.1:{ports[2]}", token)
-        until = time.monotonic() + 120
-        while time.monotonic() < until:
-            with contextlib.suppress(OSError):
-                if found.ask("GET", "/readyz")[0] == 200:
-                    break
+
+        def ready():
             assert all(process.poll() is None for process in started), (folder / "kube-apiserver.log").read_text()[
                 -3000:
             ]
-            time.sleep(0.2)
+            with contextlib.suppress(OSError):
+                return found.ask("GET", "/readyz")[0] == 200
+
+        wait_for(ready, "an API server")
         yield found
     finally:
         for process in reversed(started):
             process.terminate()
-            process.wait(timeout=60)
+            process.wait(timeout=PATIENCE)

@@ -3,7 +3,8 @@
 import json
 import subprocess
 import sys
-import time
+
+from support.watching import wait_for
 
 
 def start_dask(spinsweep, folder, more=(), count=1):
@@ -20,8 +21,6 @@ def start_dask(spinsweep, folder, more=(), count=1):
     worker += more
     quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL, "env": spinsweep.environment, "cwd": folder}
     started = [subprocess.Popen(scheduler, **quiet)]
-    until = time.monotonic() + 60
-    while not file.exists() and time.monotonic() < until:
-        time.sleep(0.1)
+    wait_for(file.exists, "a scheduler", started[0])
     started += [subprocess.Popen(worker, **quiet) for _ in range(count)]
     return started, json.loads(file.read_text())["address"], file

@@ -11,6 +11,7 @@ from tornado.httpserver import HTTPServer
 from tornado.netutil import bind_sockets
 from tornado.web import Application
 
+from support.watching import PATIENCE
 from sweep.pictures.page.handlers import routes
 from sweep.pictures.page.site import Site
 
@@ -49,7 +50,7 @@ def ask(address, method="GET", **headers):
         address, method=method, headers={k.replace("_", "-"): v for k, v in headers.items()}
     )
     try:
-        with urllib.request.urlopen(request, timeout=30) as answer:
+        with urllib.request.urlopen(request, timeout=PATIENCE) as answer:
             return SimpleNamespace(status=answer.status, headers=answer.headers, body=answer.read(), address=answer.url)
     except urllib.error.HTTPError as error:
         return SimpleNamespace(status=error.code, headers=error.headers, body=error.read(), address=error.url)

@@ -2,12 +2,14 @@
 
 import contextlib
 import os
+import random
 import shutil
 import signal
 import socket
 import subprocess
-import time
 from pathlib import Path
+
+from support.watching import wait_for
 
 NEEDS = {"slurmctld": "slurm-wlm", "slurmd": "slurm-wlm", "sbatch": "slurm-wlm", "munged": "munge"}
 """Program -> Debian's package."""
@@ -49,11 +51,16 @@ def missing():
 
 
 def free_ports(count):
-    with contextlib.ExitStack() as stack:
-        probes = [stack.enter_context(socket.socket()) for _ in range(count)]
-        for probe in probes:
-            probe.bind(("127.0.0.1", 0))
-        return [probe.getsockname()[1] for probe in probes]
+    """Ports below those that the kernel gives to connections, which could take one between now and its use."""
+    first = int(Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()[0])
+    found = []
+    for port in random.sample(range(min(10_000, first // 2), first), 1000):
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            found.append(port)
+        if len(found) == count:
+            break
+    return found
 
 
 def _start_munge():
@@ -76,12 +83,10 @@ def slurm(folder):
     try:
         for daemon in ("slurmctld", "slurmd"):
             subprocess.run([daemon, "-f", str(conf)], env=environment, check=True, capture_output=True, text=True)
-        until = time.monotonic() + 60
-        while _command(environment, "sinfo", "-h", "-o", "%T").strip() != "idle":
-            assert time.monotonic() < until, (
-                f"no idle node; see {folder}/slurmctld.log: {_command(environment, 'sinfo')}"
-            )
-            time.sleep(0.3)
+        state = ("sinfo", "-h", "-o", "%T")
+        wait_for(
+            lambda: _command(environment, *state).strip() == "idle", f"an idle node; {folder}/slurmctld.log says more"
+        )
         yield environment
     finally:
         _command(environment, "scancel", "--me")

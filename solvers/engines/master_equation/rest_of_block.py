@@ -10,10 +10,15 @@ from numpy.typing import NDArray
 from scipy.linalg import lu_factor, lu_solve
 
 from solvers.engines.master_equation.matrix_units import Block, from_real, real_form, to_real_part
-from solvers.numerics.graded import EPS, eigenvalues, invert
+from solvers.engines.spin_system import clusters
+from solvers.numerics.graded import EPS, eigenvalues, invert, sharpened
 
 RESTS, GROWS = "rests", "grows"
 ROUNDS = 40
+KNOWN = 1e-3
+"""Relative uncertainty of the slowest rate above which it is sharpened."""
+MOST_SHARPENED = 64
+"""Eigenvalues that are sharpened, at most."""
 
 
 @dataclass(frozen=True)
@@ -56,7 +61,7 @@ def rest_of_block(matrix: NDArray[np.complex128], block: Block, start: NDArray[n
             x = -inverse.solve(constant)
             correction = inverse.solve(reduced @ x + constant)
             x = x - correction
-            first, rounding = _rightmost(*eigenvalues(reduced, inverse))
+            first, rounding = _rightmost(reduced, *eigenvalues(reduced, inverse))
             rest = np.insert(x, last, 1.0 - np.delete(x, slice(block.populations - 1, None)).sum())
             scale = max(1.0, float(np.abs(rest).max()))
             # rounding of single entries alone; a residual that happens to vanish does not tell of it
@@ -72,7 +77,7 @@ def rest_of_block(matrix: NDArray[np.complex128], block: Block, start: NDArray[n
     else:
         inverse = invert(A)
         if not inverse.singular:
-            return Rest(0 * begin, False, *_rightmost(*eigenvalues(A, inverse)), 0, 0.0)
+            return Rest(0 * begin, False, *_rightmost(A, *eigenvalues(A, inverse)), 0, 0.0)
     values, errors = eigenvalues(A)
     rounding = float(errors.max())
     y: NDArray[Any] = to_real_part(begin, block.populations, upper) if block.mirrored else begin
@@ -84,10 +89,22 @@ def rest_of_block(matrix: NDArray[np.complex128], block: Block, start: NDArray[n
     return Rest(found, False, largest, rounding, zeros, error, state)
 
 
-def _rightmost(values: NDArray[np.complex128], errors: NDArray[np.float64]) -> tuple[float, float]:
-    """The largest real part and its uncertainty."""
-    first = int(values.real.argmax())
-    return float(values[first].real), float(errors[first])
+def _rightmost(A: NDArray[Any], values: NDArray[np.complex128], errors: NDArray[np.float64]) -> tuple[float, float]:
+    """The largest real part of A's eigenvalues, and by how much it may be larger.
+
+    Where rounding hides it, all that may be the largest are sharpened, cluster by cluster.
+    """
+    largest = float(values.real.max())
+    if float((values.real + errors).max()) - largest > KNOWN * abs(largest):
+        may_be = np.flatnonzero(values.real + errors >= float((values.real - errors).max()))
+        if len(may_be) <= MOST_SHARPENED:
+            values, errors = values.copy(), errors.copy()
+            near = np.abs(values[may_be, None] - values[may_be]) <= 4 * errors[may_be]
+            for cluster in clusters(near | near.T):
+                which = may_be[cluster]
+                values[which], errors[which] = sharpened(A, values[which], errors[which])
+            largest = float(values.real.max())
+    return largest, float((values.real + errors).max()) - largest
 
 
 def _without_trace(A: NDArray[Any], populations: int) -> tuple[NDArray[Any], NDArray[Any], int]:

@@ -169,17 +169,9 @@ def is_damped(L, least, C, inverses):
         while k + 3 < i:
             # slices from 0 on, because loops over them vectorise
             a, b, c, d = C[k, i:], C[k + 1, i:], C[k + 2, i:], C[k + 3, i:]
-            subtract(
-                row,
-                a,
-                b,
-                c,
-                d,
-                a[0] * inverses[k],
-                b[0] * inverses[k + 1],
-                c[0] * inverses[k + 2],
-                d[0] * inverses[k + 3],
-            )
+            f, g = a[0] * inverses[k], b[0] * inverses[k + 1]
+            h, m = c[0] * inverses[k + 2], d[0] * inverses[k + 3]
+            subtract(row, a, b, c, d, f, g, h, m)
             k += 4
         while k < i:
             a = C[k, i:]

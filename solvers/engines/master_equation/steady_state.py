@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 
+from solvers.engines.master_equation.frames import frames_along_fields, in_frames, turn_state
 from solvers.engines.master_equation.matrix_units import Block, generator_on_units, invariant_blocks, mirror
 from solvers.engines.master_equation.rest_by_iteration import rest_by_iteration
 from solvers.engines.master_equation.rest_of_block import GROWS, Rest, rest_of_block
@@ -74,6 +75,9 @@ def steady_state(system: SpinSystem, r0: NDArray[np.float64], *, budget: float =
     scaled = SpinSystem(system.field / scale, system.coupling / scale, system.Gamma / scale)
     if not system.Gamma.any():
         return _closed(scaled, r0)
+    frames = frames_along_fields(scaled)
+    if frames is not None:
+        scaled, r0 = in_frames(scaled, frames), turn_state(r0, frames)
     linked = np.eye(n, dtype=bool)
     for i, j in bonded_pairs(scaled):
         linked[i, j] = linked[j, i] = True
@@ -82,6 +86,8 @@ def steady_state(system: SpinSystem, r0: NDArray[np.float64], *, budget: float =
     if found is None:
         found = _of_blocks(scaled, r0, budget)
     growth = None if found.growth is None else found.growth * scale
+    if frames is not None:
+        found = replace(found, r=turn_state(found.r, frames.transpose(0, 2, 1)))
     return replace(
         found, residual=found.residual * scale, gap=found.gap * scale, gap_error=found.gap_error * scale, growth=growth
     )
@@ -159,8 +165,8 @@ def _of_blocks(system: SpinSystem, r0: NDArray[np.float64], budget: float) -> St
         return SteadyState(r0.copy(), float("nan"), float("nan"), False, float("inf"), growth=growth)
     unique = not several and sum(p.zeros for p in parts) == 1
     largest = 0.0 if not unique else float(np.max([p.largest for p in parts]))  # NaN where one was not found
-    widest = max((p for p in parts if p.largest == largest), key=lambda p: p.rounding, default=None)
-    gap_error = widest.rounding if widest is not None and unique else 0.0
+    # a part that is not the slowest as computed may be so within its rounding
+    gap_error = float(np.fmax.reduce([p.largest + p.rounding for p in parts])) - largest if unique else 0.0
     if largest > -gap_error:
         largest = gap_error = 0.0
     residual = float(np.linalg.norm(L @ rho))

@@ -189,6 +189,40 @@ def run_trajectory(here, there, energies, n, eta, step, tolerance, key, trajecto
     return jumps
 
 
+MANY = 30.0
+"""Trajectories that have jumped, from which on their scatter tells all."""
+
+
+@entry
+def follow_silence(here, there, energies, n, eta, step, tolerance, start, times, enough, max_steps, out):
+    """The probability (T,) that a trajectory has jumped by `times`, into out; followed until it is `enough`, 1 after."""
+    rows, size = start.shape
+    terms = np.empty((_MOST_TERMS, rows, size), np.complex128)
+    work = np.empty((3, size), np.complex128)
+    psi, other = np.empty((rows, size), np.complex128), np.empty((rows, size), np.complex128)
+    for r in range(rows):
+        for k in range(size):
+            psi[r, k] = start[r, k]
+    out[:] = 1.0
+    now, done, steps = 0.0, 0, 0
+    while done < times.size and steps < max_steps:
+        steps += 1
+        for r in range(rows):
+            for k in range(size):
+                terms[0, r, k] = psi[r, k]
+        count = expand(here, there, energies, n, eta, step, tolerance, work, terms)
+        if count == 0:
+            break
+        while done < times.size and times[done] < now + step:
+            sum_series(terms, count, (times[done] - now) / step, other)
+            out[done] = max(0.0, 1.0 - square(other))
+            done += 1
+        sum_series(terms, count, 1.0, psi)
+        if not 1.0 - square(psi) < enough:
+            break
+        now += step
+
+
 @dataclass(frozen=True)
 class Unravelling:
     """What trajectories of a start need: rows of one or both parities, in the order of bits."""
@@ -211,8 +245,23 @@ class Unravelling:
 
     def seconds(self, last: float) -> float:
         """About what one trajectory takes until `last`: every step and jump begins a series, measured 20 to 35 ns per number and spin."""
-        jumps = min(4.0 * self.eta**2, largest_rate(self.N)) * last  # C = 2 eta in the states that the drive favours
+        jumps = (
+            min(4.0 * self.eta * self.eta, largest_rate(self.N)) * last
+        )  # C = 2 eta in the states that the drive favours
         return (last / self.step + jumps + 1.0) * (1e-5 + 3e-8 * self.N * self.start.size)
+
+    def random_by(
+        self, times: NDArray[np.float64], trajectories: int, rtol: float, max_steps: int
+    ) -> NDArray[np.float64]:
+        """The probability (T,) that a trajectory has jumped; 1 from MANY/`trajectories` on."""
+        jumped = np.ones(len(times))
+        step, many = min(self.step, 1e300), MANY / trajectories
+        if not (len(times) and times[-1] <= step * max_steps):
+            return jumped
+        parts = self.here, self.there, self.energies
+        follow_silence(*parts, self.N, self.eta, step, 0.01 * rtol, self.start, times, many, max_steps, jumped)
+        jumped[jumped < rtol] = 0.0
+        return jumped
 
     def trajectories(
         self, times: NDArray[np.float64], key: int, rtol: float, max_steps: int

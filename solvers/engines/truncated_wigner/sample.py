@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
+from solvers.engines.rare_events import allowing_for_unseen, unseen
 from solvers.engines.truncated_wigner.channels import LANES, frame
 from solvers.engines.truncated_wigner.spins import GROUPS, MOMENTS, Spins, follow_spins
 from solvers.numerics.convolution import Toeplitz, toeplitz
@@ -142,9 +143,10 @@ class Averages(NamedTuple):
     sem: Array
     groups: Array
     trajectories: int
+    share: Array  # (T,) of events that may be unseen, see `rare_events`
 
 
-def summed(sums: Array, squares: Array, trajectories: int) -> Averages:
+def summed(p: Spins, times: Array, sums: Array, squares: Array, trajectories: int) -> Averages:
     """From sums (T, MOMENTS, GROUPS) and squares (T, MOMENTS) over `trajectories`, of which number i is in group i mod GROUPS."""
     counts = np.array([len(range(g, trajectories, GROUPS)) for g in range(GROUPS)])
     mean = sums.sum(axis=-1) / trajectories
@@ -153,7 +155,12 @@ def summed(sums: Array, squares: Array, trajectories: int) -> Averages:
     else:
         sem = np.full_like(mean, np.nan)
     filled = counts > 0
-    return Averages(mean, sem, np.moveaxis(sums[..., filled] / counts[filled], -1, 0), trajectories)
+    n = p.field.shape[1]
+    share = unseen(-np.expm1(-n * (p.minus + p.plus) * times), trajectories)
+    # one spin of n moves means over all of them by 2/n, and over pairs by twice that
+    reach = (1.0 + np.abs(mean)) * np.minimum(1.0, np.repeat([2.0, 4.0], [3, MOMENTS - 3]) / n)
+    sem = allowing_for_unseen(sem, reach, share)
+    return Averages(mean, sem, np.moveaxis(sums[..., filled] / counts[filled], -1, 0), trajectories, share)
 
 
 def largest_error(found: Averages, which: slice) -> float:
@@ -173,10 +180,10 @@ def average(p: Spins, key: int, times: Array, trajectories: int, target_error: f
         follow_spins(p, np.uint64(key), np.uint64(done), active, times, sums, squares)
         done += active
         if target_error > 0.0 and done % FIRST_LOOK == 0:
-            found = summed(sums, squares, done)
+            found = summed(p, times, sums, squares, done)
             if not largest_error(found, which) > target_error:
                 return found
-    return summed(sums, squares, done)
+    return summed(p, times, sums, squares, done)
 
 
 def judge_average(drawn: Averages, times: Array, target_error: float, which: slice) -> dict[str, Any]:

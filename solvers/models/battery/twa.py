@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from solvers.batch import Point
 from solvers.declarations import Limit, Output, Parameter
+from solvers.engines.rare_events import allowing_for_unseen, unseen
 from solvers.engines.sampling_price import trajectories_to_draw
 from solvers.engines.truncated_wigner.channels import channel
 from solvers.engines.truncated_wigner.emitters import EMISSION_PER_STEP, QUANTITIES, release
@@ -83,6 +84,21 @@ def averages(p: Point, most: int, target_error: float) -> tuple[dict[str, float]
     rates = np.array([collective, minus, p["pump"], p["dephasing"], together])
     storage = channel(p["gamma"], p["pump"], p["dephasing"], p["tau_s"])
     discharge = channel(minus, p["pump"], p["dephasing"], p["window"])
+
+    def happens(*rates_and_times: tuple[float, float]) -> float:
+        return -math.expm1(-N * sum(rate * time for rate, time in rates_and_times))
+
+    quanta, flips = p["gamma"] + p["pump"], p["dephasing"] if N > 1 else 0.0
+    before, after = happens((quanta, p["tau_s"])), happens((quanta, p["tau_s"]), (minus + p["pump"], p["window"]))
+    # S of one emitter is 1/2 for ever
+    happened = (
+        before,
+        happens((quanta + flips, p["tau_s"])) if N > 1 else 0.0,
+        after,
+        happens((quanta + flips, p["tau_s"] + p["window"])) if N > 1 else 0.0,
+        after if p["Gamma"] > 0.0 else 0.0,
+        after if p["gamma"] > 0.0 else 0.0,
+    )
     s, out = np.empty((3, N)), np.empty(QUANTITIES)
     total, spread = np.zeros(QUANTITIES), np.zeros(QUANTITIES)
     wanted = [k for k, name in enumerate(NAMES) if p.wants(name, f"{name}_sem")] or list(range(QUANTITIES))
@@ -102,6 +118,10 @@ def averages(p: Point, most: int, target_error: float) -> tuple[dict[str, float]
         spread += change * (out - total)
         if done == most or (target_error > 0.0 and done % FIRST_LOOK == 0):
             found = estimates(total, np.sqrt(spread / (done * (done - 1))) if done > 1 else np.full(QUANTITIES, np.nan))
+            for name, event in zip(NAMES, happened, strict=True):
+                # a quantum more or less moves M, S and the energies by about one
+                one = np.array([found[f"{name}_sem"]])
+                found[f"{name}_sem"] = float(allowing_for_unseen(one, 1.0, unseen(np.array([event]), done))[0])
             error = max(found[f"{NAMES[k]}_sem"] for k in wanted)
             if error <= target_error:
                 break

@@ -23,7 +23,7 @@ from __future__ import annotations
 
 import functools
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -34,6 +34,7 @@ from solvers.declarations import TIME, Check, Limit, Output, Parameter, Starter
 from solvers.engines.pair_loss.density_matrix import EXCITATIONS, FIDELITY, PURITY, TRACE, evolve
 from solvers.engines.pair_loss.parity_basis import ParityBasis, coherent_amplitudes, parity_basis
 from solvers.engines.pair_loss.wave_functions import Unravelling, unravel
+from solvers.engines.rare_events import allowing_for_unseen, unseen
 from solvers.engines.sampling_price import trajectories_to_draw
 from solvers.model import Method, Model
 from solvers.models.spin_cat.quantum_parameters import (
@@ -56,6 +57,10 @@ STARTS = ("cat", "coherent", "four_component")
 MOST_EXACT, MOST_JUMPS = 10, 16
 _TRACE_ERROR = 1e-6
 _AT_LEAST = 32
+FEW = 10.0
+"""Trajectories with jumps, below which their scatter does not tell of all that a jump may do."""
+QUANTA = 2.0
+"""A jump takes two excitations."""
 
 
 def detunings_of(point: Mapping[str, Any]) -> NDArray[np.float64]:
@@ -130,11 +135,16 @@ def quantum_jumps(point: Point) -> Mapping[str, Any]:
     )
     last = float(point["times"][-1]) if len(point["times"]) else 0.0
 
+    @functools.cache
+    def jumped() -> NDArray[np.float64]:
+        when = np.ascontiguousarray(point["times"])
+        return unravelling.random_by(when, point["trajectories"], point["rtol"], point["max_steps"])
+
     def error_of(count: int) -> float:
         few = unravelling.trajectories(
             np.ascontiguousarray(point["times"]), point.key, point["rtol"], point["max_steps"]
         )
-        return largest_error(averages(unravelling, few, len(point["times"]), count, 0.0))
+        return largest_error(averages(unravelling, few, jumped(), count, 0.0))
 
     most = trajectories_to_draw(
         point["trajectories"],
@@ -144,16 +154,28 @@ def quantum_jumps(point: Point) -> Mapping[str, Any]:
         first_look=_AT_LEAST,
         error_of=error_of,
     )
-    sums = averages(unravelling, states, len(point["times"]), most, point["target_error"])
+    sums = averages(unravelling, states, jumped(), most, point["target_error"])
     found: dict[str, Any] = {name: each.mean for name, each in sums.items()}
     return found | {f"{name}_sem": each.error() for name, each in sums.items()} | {"first_bad_time": np.nan}
 
 
 def averages(
-    unravelling: Unravelling, states: Iterator[NDArray[np.complex128]], length: int, most: int, target_error: float
+    unravelling: Unravelling,
+    states: Iterator[NDArray[np.complex128]],
+    jumped: NDArray[np.float64],
+    most: int,
+    target_error: float,
 ) -> dict[str, RunningMean]:
-    """Means over at most so many `states` (T, rows, d); fewer where the errors are at most `target_error` before."""
-    sums = {name: RunningMean(length) for name in ("fidelity", "purity", "excitations")}
+    """Means over at most so many `states` (T, rows, d); fewer where the errors are at most `target_error` before.
+
+    `jumped` (T,) is the probability that a trajectory is not the one without jumps.
+    """
+    one, pair = jumped, jumped * (2.0 - jumped)
+    sums = {
+        "fidelity": RunningMean(one, lambda mean: np.maximum(mean, 1.0 - mean)),
+        "purity": RunningMean(pair, lambda mean: np.maximum(mean, 1.0 - mean)),
+        "excitations": RunningMean(one, lambda mean: np.maximum(mean, QUANTA)),
+    }
     before: Any = None
     for number in range(most):
         psi = next(states)
@@ -161,7 +183,7 @@ def averages(
         sums["excitations"].add(np.tensordot(np.abs(psi) ** 2, unravelling.excitations, axes=2))
         if number % 2:
             sums["purity"].add(np.abs(np.einsum("trk,trk->t", before.conj(), psi)) ** 2)
-            if number + 1 >= _AT_LEAST and largest_error(sums) <= target_error:
+            if target_error > 0.0 and number + 1 >= _AT_LEAST and largest_error(sums) <= target_error:
                 break
         before = psi
     return sums
@@ -173,11 +195,17 @@ def largest_error(sums: Mapping[str, RunningMean]) -> float:
 
 
 class RunningMean:
-    """Mean and standard error (T,) of values that come one after the other."""
+    """Mean and standard error (T,) of values that come one after the other, with an allowance for events that none of them had.
 
-    def __init__(self, length: int) -> None:
+    `happened` (T,) is the probability of any; `reach` says how far from a mean (T,) they may take a value.
+    """
+
+    def __init__(
+        self, happened: NDArray[np.float64], reach: Callable[[NDArray[np.float64]], NDArray[np.float64]]
+    ) -> None:
         self._count = 0
-        self._mean, self._squares = np.zeros(length), np.zeros(length)
+        self._mean, self._squares = np.zeros(len(happened)), np.zeros(len(happened))
+        self._happened, self._reach = happened, reach
 
     def add(self, value: NDArray[np.float64]) -> None:
         """Take one more value (T,)."""
@@ -195,7 +223,11 @@ class RunningMean:
         """NaN of fewer than two values."""
         if self._count < 2:
             return np.full_like(self._mean, np.nan)
-        return np.asarray(np.sqrt(self._squares / (self._count * (self._count - 1.0))))
+        sem = np.sqrt(self._squares / (self._count * (self._count - 1.0)))
+        jumped = self._count * self._happened
+        allowing = allowing_for_unseen(sem, self._reach(self._mean), unseen(self._happened, self._count))
+        # there is one kind of jump, and many of them have shown what it does
+        return np.where(jumped < FEW, allowing, sem)
 
 
 def cost(batch: Batch) -> NDArray[np.float64]:

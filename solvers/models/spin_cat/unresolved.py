@@ -14,6 +14,8 @@ def unresolved(ladder: Ladder, time: float, what: str) -> dict[str, Any]:
     """Status 1 and the reason where, by `time`, a decay too slow to be resolved could have changed `what`; else nothing."""
     if ladder.rate != 0 or time * ladder.coherence.rounding <= _LOST:
         return {}
+    if not (ladder.start[::2].any() and ladder.start[1::2].any()):  # there is no coherence
+        return {}
     message = (
         f"the coherence decays slower than {ladder.coherence.rounding:.1g}, which is rounding; "
         f"what is left of {what} at t = {time:.3g} is not known"

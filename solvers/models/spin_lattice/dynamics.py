@@ -119,7 +119,7 @@ def solve_jumps(parameters: Point) -> Mapping[str, Any]:
         collective=True,
         max_steps=parameters["max_steps"],
     )
-    return sampled(parameters["N"], drawn.mean, drawn.sem, drawn.groups)
+    return sampled(parameters["N"], drawn.mean, drawn.sem, drawn.groups, drawn.share)
 
 
 def validate(parameters: Mapping[str, Any]) -> None:

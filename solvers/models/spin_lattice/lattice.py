@@ -14,6 +14,7 @@ from scipy.sparse import csr_array
 
 from solvers.engines.collective import collective_moments, squeezing
 from solvers.engines.moments.lattice import EqualSpins, Rates
+from solvers.engines.rare_events import allowing_for_unseen
 from solvers.engines.spin_system import LOWERING, SpinSystem, local_blocks, local_dissipator
 from solvers.engines.symmetric.system import SymmetricSystem
 from solvers.numerics.random import standard_normals
@@ -192,8 +193,17 @@ def of_moments(n: int, moments: NDArray[np.float64]) -> dict[str, Any]:
     }
 
 
-def sampled(n: int, mean: NDArray[np.float64], sem: NDArray[np.float64], groups: NDArray[np.float64]) -> dict[str, Any]:
-    """Means and standard errors (T, 12) over trajectories as outputs; the error of squeezing, no mean itself, by the jackknife over groups."""
+def sampled(
+    n: int,
+    mean: NDArray[np.float64],
+    sem: NDArray[np.float64],
+    groups: NDArray[np.float64],
+    share: NDArray[np.float64],
+) -> dict[str, Any]:
+    """Means and standard errors (T, 12) over trajectories as outputs; the error of squeezing, no mean itself, by the jackknife over groups.
+
+    `share` (T,) of events that may be unseen (`rare_events`): one jump moves the length and the variance of the spin by about 4/N.
+    """
 
     def split(values: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         return values[..., :3], values[..., 3:].reshape(*values.shape[:-1], 3, 3)
@@ -205,7 +215,11 @@ def sampled(n: int, mean: NDArray[np.float64], sem: NDArray[np.float64], groups:
         squeezing_sem = np.sqrt((count - 1) * np.var(squeezed, axis=0))
     else:
         squeezing_sem = np.full(len(mean), np.nan)
-    return collective(n, *split(mean)) | {
+    found = collective(n, *split(mean))
+    with np.errstate(divide="ignore", invalid="ignore"):
+        reach = 4.0 / n * (1.0 + found["squeezing"]) / np.sum(mean[:, :3] ** 2, axis=1)
+        squeezing_sem = allowing_for_unseen(squeezing_sem, np.where(np.isfinite(reach), reach, 0.0), share)
+    return found | {
         "magnetisation_sem": magnetisation_sem,
         "pair_correlation_sem": pairs_sem,
         "squeezing_sem": squeezing_sem,

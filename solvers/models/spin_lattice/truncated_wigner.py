@@ -90,7 +90,7 @@ def solve_twa(p: Point) -> Mapping[str, Any]:
         error_of=lambda count: largest_error(average(point, p.key, p["times"], count, 0.0, kept), kept),
     )
     drawn = average(point, p.key, p["times"], many, p["target_error"], kept)
-    found = sampled(n, drawn.mean, drawn.sem, drawn.groups) | {"samples": drawn.trajectories}
+    found = sampled(n, drawn.mean, drawn.sem, drawn.groups, drawn.share) | {"samples": drawn.trajectories}
     if len(drawn.groups) > 1:
         found["squeezing"], found["squeezing_sem"] = squeezing_by_groups(n, drawn)
     return found | judge_average(drawn, p["times"], p["target_error"], kept)

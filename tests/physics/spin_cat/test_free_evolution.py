@@ -119,3 +119,11 @@ def test_phases_beyond_all_numbers_fail_with_a_reason():
         found = solve(MODEL.id, "analytic", N=3, theta=1.0, delta=1e308, times=[0.0, 1e300])
     assert found["fidelity_coherent"][0] == pytest.approx(1.0)
     assert found["fidelity_coherent"][1] == pytest.approx((1 - np.sin(1.0) ** 2 / 2) ** 3)
+
+
+def test_the_variance_of_a_fidelity_that_underflows():
+    """1e5 spins on the equator against 200-digit decimals: F^2 is 0 in floating point, and its relative variance infinite."""
+    parameters = {"N": 100_000, "theta": math.pi / 2, "delta": 38.7, "times": [0.0, 1e-6, 0.0005, 0.0028, 0.01, 16.0]}
+    expected = ANALYTIC.reference(parse_parameters(MODEL, parameters))
+    found = solve(MODEL.id, "analytic", **parameters)
+    np.testing.assert_allclose(found["variance_coherent"], expected["variance_coherent"], rtol=1e-8, atol=1e-300)

@@ -105,7 +105,7 @@ def test_extremes_of_squeezing_and_time(eta):
         warnings.simplefilter("error", RuntimeWarning)
         warnings.simplefilter("ignore", SolverWarning)
         found = solve("spin_cat.dicke", N=20, eta=eta, times=[0.0, 1e-12, 1.0, 1e5, 1e300])
-    assert found["status"] == (1 if eta < 1 else 0)  # what is below rounding cannot be followed to 1e300
+    assert found["status"] == (1 if 0.0 < eta < 1.0 else 0)  # what is below rounding cannot be followed to 1e300
     assert np.all(np.isfinite(found["amplitude"]))
     assert np.all((found["excitations"] >= -1e-12) & (found["excitations"] <= 20))
     assert np.all(found["amplitude"] ** 2 <= found["excitations"] + 1e-9)  # |<a>|^2 <= <a^+ a>
@@ -191,3 +191,10 @@ def test_turns_beyond_any_budget_are_refused_early():
     assert found.status[0] == FAILED
     assert found.remarks[0].kind == Kind.TOO_MUCH_WORK
     assert "products to t = 1" in found.remarks[0].message and "max_steps = 1 allows 1e+08" in found.remarks[0].message
+
+
+def test_without_squeezing_nothing_is_lost_in_rounding():
+    """eta = 0: the start is the ground state, which has no coherence and stays; no doubt however late."""
+    found = solve("spin_cat.dicke", N=6, eta=0.0, times=[1e12])
+    assert found["status"] == 0
+    np.testing.assert_allclose([found["amplitude"][0], found["excitations"][0]], 0.0, atol=1e-20)
