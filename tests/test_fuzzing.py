@@ -29,7 +29,7 @@ LONG = ("spin_network.steady_state",)
 @pytest.mark.parametrize("name", [pytest.param(n, marks=[pytest.mark.slow] if n in LONG else []) for n in MODELS])
 def test_a_few_points(name):
     model = MODELS[name]
-    report = fuzzing.fuzz(model, points=8 * len(model.methods), seed=5, seconds=60.0)
+    report = fuzzing.fuzz(model, points=8 * len(model.methods), seed=5, seconds=4.0)
     assert not report.faults, report
     assert sum(report.ended.values()) == 8 * len(model.methods)
     assert any("ok" in what for _, what in report.ended), report
@@ -40,7 +40,7 @@ def test_a_few_points(name):
 def test_many_points(name):
     model = MODELS[name]
     count = int(os.environ.get("SPINSWEEP_FUZZ_POINTS", "10")) * len(model.methods)
-    report = fuzzing.fuzz(model, points=count, seed=int(os.environ.get("SPINSWEEP_FUZZ_SEED", "6")), seconds=120.0)
+    report = fuzzing.fuzz(model, points=count, seed=int(os.environ.get("SPINSWEEP_FUZZ_SEED", "6")), seconds=10.0)
     print(report)
     assert not report.faults, report
 

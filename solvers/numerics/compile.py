@@ -24,6 +24,7 @@ from numba.core.caching import CompileResultCacheImpl, _CacheLocator
 
 from solvers.numerics import machine_code
 from solvers.numerics.identity import named_by_content
+from solvers.numerics.parts import PartCompiler
 from solvers.numerics.self_contained import SelfContainedCompiler
 from solvers.numerics.wide_vectors import WideCompiler
 
@@ -112,20 +113,30 @@ class _Cache:
 def kernel(
     function: Callable[..., Any] | None = None, *, fastmath: Any = False, inline: str = "never", wide: bool = False
 ) -> Any:
-    """Compile a function that only other kernels call: it is part of their machine code and is not cached itself.
+    """Compile a function that only other kernels call: it is part of their machine code (see `parts`) and is not cached itself.
 
     Right-hand sides and integrators are such functions. An integrator is a *factory*, `integrate = dopri5(rhs)`, called
     once at module level; the entry names `integrate` as a global. (A right-hand side passed as an argument would put a
-    memory address into the machine code, and Numba then refuses to keep it on disk.) `wide` is for loops over lanes that are
-    arithmetic enough to gain from vectors of 512 bits (see `wide_vectors`).
+    memory address into the machine code, and Numba then refuses to keep it on disk.)
+
+    `inline`: "always" puts it into its callers whatever its size, so that loops around it vectorise. LLVM does that: Numba's
+    own inlining types and lowers the function once more for every call, which took half of the time of some first solves.
+    `wide` is for loops over lanes that are arithmetic enough to gain from vectors of 512 bits (see `wide_vectors`).
     """
     if function is None:
         return functools.partial(kernel, fastmath=fastmath, inline=inline, wide=wide)
-    options = {"nogil": True, "fastmath": fastmath, "inline": inline, "error_model": "numpy"}
-    if wide:
-        named = named_by_content(function, _described({**options, "wide": True}))
-        return numba.njit(**options, pipeline_class=WideCompiler)(named)
-    return numba.njit(**options)(named_by_content(function, _described(options)))
+    options = {"nogil": True, "fastmath": fastmath, "forceinline": inline == "always", "error_model": "numpy"}
+    named = named_by_content(function, _described({**options, "wide": True} if wide else options))
+    no_wrappers = {"no_cpython_wrapper": True, "no_cfunc_wrapper": True}
+    dispatcher = numba.njit(**options, **no_wrappers, pipeline_class=WideCompiler if wide else PartCompiler)(named)
+
+    def add_overload(result: Any) -> None:
+        """Known to callers that are compiled, not to Numba's dispatch of calls from Python, which would jump to no code."""
+        result.entry_point.from_python = numba.njit(**options)(named)
+        dispatcher.overloads[tuple(result.signature.args)] = result
+
+    dispatcher.add_overload = add_overload
+    return dispatcher
 
 
 def entry(function: Callable[..., Any] | None = None, *, fastmath: Any = False) -> Any:

@@ -21,6 +21,8 @@ from numba.core.compiler import CompilerBase, DefaultPassBuilder
 from numba.core.compiler_machinery import LoweringPass, register_pass
 from numba.core.typed_passes import AnnotateTypes
 
+from solvers.numerics.parts import link_parts, reached
+
 
 class _SelfContainedLibrary(JITCodeLibrary):
     """Its own functions stay visible, all that is linked into it does not."""
@@ -32,6 +34,10 @@ class _SelfContainedLibrary(JITCodeLibrary):
     def add_llvm_module(self, ll_module: Any) -> None:
         self._own.update(f.name for f in ll_module.functions if not f.is_declaration)
         super().add_llvm_module(ll_module)
+
+    def finalize(self) -> None:
+        self._linking_libraries: list[Any] = link_parts(self._final_module, reached(self._linking_libraries))
+        super().finalize()
 
     def _optimize_final_module(self) -> None:
         for function in self._linked_in():
@@ -64,6 +70,8 @@ class _MakeLibrary(LoweringPass):
 
 class SelfContainedCompiler(CompilerBase):
     """Numba's compiler of nopython functions, with a library that shares no symbols."""
+
+    makes_parts = True
 
     def define_pipelines(self) -> list[Any]:
         passes = DefaultPassBuilder.define_nopython_pipeline(self.state)

@@ -15,10 +15,8 @@ import re
 from typing import Any
 
 from llvmlite.binding import parse_assembly
-from numba.core.codegen import JITCodeLibrary
-from numba.core.compiler import CompilerBase, DefaultPassBuilder
-from numba.core.compiler_machinery import LoweringPass, register_pass
-from numba.core.typed_passes import AnnotateTypes
+
+from solvers.numerics.parts import KernelLibrary, PartCompiler
 
 _GROUP = re.compile(r"^(attributes #\d+ = \{)", re.MULTILINE)
 _BARE = re.compile(r"^(define .*\)) ?\{$", re.MULTILINE)
@@ -27,15 +25,7 @@ _WISH = '"prefer-vector-width"="512"'
 _APART = 'noinline "stackrealign"'
 
 
-class _WideLibrary(JITCodeLibrary):
-    def __init__(self, codegen: Any, name: str) -> None:
-        super().__init__(codegen, name)
-        self._own: set[str] = set()
-
-    def add_llvm_module(self, ll_module: Any) -> None:
-        self._own.update(f.name for f in ll_module.functions if not f.is_declaration)
-        super().add_llvm_module(ll_module)
-
+class _WideLibrary(KernelLibrary):
     def _optimize_final_module(self) -> None:
         before: Any = self._final_module
         text = _GROUP.sub(rf"\1 {_WISH}", str(before))
@@ -46,26 +36,7 @@ class _WideLibrary(JITCodeLibrary):
         super()._optimize_final_module()
 
 
-@register_pass(mutates_CFG=False, analysis_only=True)
-class _MakeWideLibrary(LoweringPass):
-    """Prepares the library that Numba's lowering, the next pass, fills."""
+class WideCompiler(PartCompiler):
+    """The compiler of kernels, for vectors of 512 bits."""
 
-    _name = "make_wide_library"
-
-    def __init__(self) -> None:
-        super().__init__()
-
-    def run_pass(self, state: Any) -> bool:
-        state.library = _WideLibrary(state.targetctx.codegen(), state.func_id.func_qualname)
-        state.library.enable_object_caching()
-        return False
-
-
-class WideCompiler(CompilerBase):
-    """Numba's compiler of nopython functions, for vectors of 512 bits."""
-
-    def define_pipelines(self) -> list[Any]:
-        passes = DefaultPassBuilder.define_nopython_pipeline(self.state)
-        passes.add_pass_after(_MakeWideLibrary, AnnotateTypes)  # the last one before lowering
-        passes.finalize()
-        return [passes]
+    library = _WideLibrary

@@ -15,7 +15,7 @@ With h = eta/N, Gamma2 = 1 and u = 1 + z:
   For eta >= 1e4, and for eta >= 100 at eta/N < 1e-4, by the equations for N to infinity, from which
   the others differ by relative order 1/eta.
 * `dynamic`, two: the edge of the basin of the spin coherent state with zeta = 0 under (26)-(28), by bisection to 1e-6 of
-  the existence boundary; every trial runs until it is at rest or unlocked, however long that takes.
+  the existence boundary; every trial runs until it is at rest or unlocked (collapsed, or z up to 0), however long that takes.
 
 `dynamic` is below `existence` where the locked state loses its stability by a Hopf bifurcation before the fold (two
 sub-ensembles: up to h of .04 to .05), and where the start lies outside the basin of what is left.

@@ -12,7 +12,7 @@ import numpy as np
 from solvers.models.spin_cat.boundary_pinned import MOST_LOCKED
 from solvers.models.spin_cat.detunings import class_detunings
 from solvers.models.spin_cat.mean_field_equations import integrate_from_start
-from solvers.models.spin_cat.reduced_equations import integrate_lanes, start_state
+from solvers.models.spin_cat.reduced_equations import integrate_until_inverted, start_state
 from solvers.numerics.compile import entry
 from solvers.numerics.outcome import DONE, EVENT, MAX_STEPS
 
@@ -70,7 +70,7 @@ def dynamic_gaussian(n: float, eta: float, existence: float, classes: int) -> tu
 
 @entry
 def dynamic_two(n, eta, delta, z, code):
-    """The edge of the basin for arrays (P,); all points bisect in step. `code` is that of the last trial that neither came to rest nor unlocked."""
+    """The edge of the basin for arrays (P,); all points bisect in step. What collapses or lets z rise to 0 is unlocked. `code` is that of the last trial that neither came to rest nor unlocked."""
     points = n.size
     start = np.empty((3, points))
     p = np.empty((4, points))
@@ -94,7 +94,7 @@ def dynamic_two(n, eta, delta, z, code):
         for i in range(points):
             p[3, i] = 0.5 * (low[i] + high[i])
             quiet[i] = max(REST * p[3, i], ROUNDING * eta[i]) ** 2
-        integrate_lanes(start, p, patience, rtol, atol, budget, quiet, True, final, reached, settled, outcome)
+        integrate_until_inverted(start, p, patience, rtol, atol, budget, quiet, True, final, reached, settled, outcome)
         for i in range(points):
             if not high[i] > 0.0:
                 continue

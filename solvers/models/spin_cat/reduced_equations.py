@@ -68,6 +68,12 @@ def order_left(u, v, z, n, inverse_n, eta, delta):
 
 
 @kernel(fastmath=FASTMATH)
+def order_without_inversion(u, v, z, n, inverse_n, eta, delta):
+    """The same, and z below 0: an ensemble that inverts has let go, even where it swings back for ever."""
+    return min(order_left(u, v, z, n, inverse_n, eta, delta), -z)
+
+
+@kernel(fastmath=FASTMATH)
 def unrest(u, v, z, d_u, d_v, d_z):
     """The largest of A'^2, zeta'^2 and z'^2."""
     inverse = 1.0 / (u * u + v * v)
@@ -83,3 +89,4 @@ def start_state(n, eta):
 
 
 integrate_lanes = rosenbrock_lanes(derivatives, jacobian, order_left, unrest)
+integrate_until_inverted = rosenbrock_lanes(derivatives, jacobian, order_without_inversion, unrest)

@@ -122,3 +122,13 @@ def test_an_edge_that_no_budget_resolves_is_refused():
     assert found.status.tolist() == [FAILED, OK]
     assert np.isnan(found.outputs["delta_critical"][0])
     assert "take method existence" in found.remarks[0].message
+
+
+@pytest.mark.parametrize(
+    ("n", "eta", "edge"), [(50, 0.45, 2.673e-4), (50, 0.5, 6.628e-4), (20, 0.45, 8.020e-4)], ids=str
+)
+def test_an_ensemble_that_swings_through_inversion_for_ever_is_not_locked(n, eta, edge):
+    """Near eta = 1/2: (26)-(28) as printed by LSODA until cos(zeta) or -z falls to 0, bisected to 1e-6; in between there are cycles."""
+    found = solve("spin_cat.boundary", method="dynamic", N=n, eta=eta)
+    assert found["status"] == 0
+    assert abs(found["delta_critical"] - edge) < 2e-6
