@@ -16,6 +16,7 @@ from solvers.models.battery.cumulants import (
 )
 from solvers.models.battery.moment_equations import d_moments
 from solvers.numerics.taylor_start import TAYLOR_ORDER
+from solvers.outcome import Kind
 
 IDS = [name for name in models() if name.startswith("battery.")]
 FIG3 = {"N": 140, "Gamma": 1600.0, "tau_s": 0.0187, "tau_d": 0.0187}
@@ -217,3 +218,10 @@ def test_probabilities_out_of_range_are_noticed():
     when = np.array([0.0, 1.0, 2.0])
     assert np.isnan(first_unphysical(when, np.array([[0.0, 1.0], [0.5, 0.2], [1e-9, -1e-9]])))
     assert first_unphysical(when, np.array([[0.0, 1.0], [0.5, -0.2], [1.3, 0.0]])) == 1.0
+
+
+def test_factors_of_many_pumped_emitters_are_refused_by_their_number():
+    parameters = {"N": 501, "pump": 1.0, "cycles": 1}
+    found = evaluate("battery.cycles", "exact", points={}, parameters=parameters)
+    assert found.remarks[0].kind == Kind.OUTSIDE_LIMIT
+    assert "N <= 500 with pump" in found.remarks[0].message

@@ -1,13 +1,16 @@
 """The populations engine against dense generators, closed forms and conservation laws."""
 
+from decimal import Decimal, localcontext
+
 import numpy as np
 import pytest
 import scipy.linalg as linalg
+from support.high_precision import exponential_action
 
 from solvers.engines import populations as engine
 from solvers.engines.coherence_blocks import rotate, rotations
 from solvers.engines.individual_loss import jump_table, lose
-from solvers.engines.pumped_populations import PumpedPropagator, generator
+from solvers.engines.pumped_populations import STIFF, PumpedPropagator, generator
 from solvers.models.battery import chain as on_S
 from solvers.models.battery import exact_limit
 
@@ -188,3 +191,55 @@ def test_a_difference_of_states_ends_its_flash_in_few_steps():
     found, (_, _, steps) = carry(start, 0.5, 1600.0, 0.0, tau, positive=False)
     assert np.abs(found[states] - expected).sum() < 2e-12 * np.abs(start).sum()
     assert steps < 10
+
+
+def exponential_of_many_digits(rates, tau, start):
+    """exp(tau A) start with the diagonal that conserves the sum exactly."""
+    exact = [[Decimal(float(x)) for x in row] for row in rates]
+    with localcontext() as context:
+        context.prec = 100
+        for j in range(len(exact)):
+            exact[j][j] = -sum((exact[i][j] for i in range(len(exact)) if i != j), Decimal(0))
+    return exponential_action(exact, tau, start)
+
+
+@pytest.mark.parametrize(
+    ("gamma", "collective", "dephasing", "pump", "tau"),
+    [
+        (1.0, 0.0, 1e9, 1.0, 1.0),  # errors of 2e-7 by shifted inverses
+        (1e9, 1e9, 0.0, 1e9, 1e9),  # which never ended here
+        (1.0, 1e12, 1e3, 1e-2, 30.0),
+        (1e-3, 1.0, 1e8, 1e4, 0.2),
+    ],
+)
+def test_pumped_populations_of_any_ratios_of_rates(gamma, collective, dephasing, pump, tau):
+    N = 4
+    A, (n, k) = generator(N, gamma, collective, dephasing, pump, 0)
+    rates = A.toarray()
+    np.fill_diagonal(rates, 0.0)
+    P = inverted(N)
+    expected = exponential_of_many_digits(rates, tau, P[n, k])
+    propagator = PumpedPropagator(N, gamma, collective, dephasing, pump, 0, tau)
+    excited, emission, _ = propagator.advance(P)
+    np.testing.assert_allclose(P[n, k], expected, rtol=1e-11, atol=1e-15)
+    # what is pumped up either is still there, is lost or is emitted
+    gained = pump * (N * tau - excited)
+    assert abs(N + gained - gamma * excited - collective * emission - P[n, k] @ n) < 1e-12 * max(N, gained)
+
+
+def test_both_propagators_agree_where_both_are_accurate():
+    """Just above and below the stiffness from which probabilities are squared."""
+    found = []
+    for tau in (0.999 * STIFF, 1.001 * STIFF):
+        A, _ = generator(8, 1.0, 0.3, 0.5, 0.7, 0)
+        scale = 1.0 / float(np.abs(A.diagonal()).max())
+        P = inverted(8)
+        integrals = PumpedPropagator(8, scale, 0.3 * scale, 0.5 * scale, 0.7 * scale, 0, tau).advance(P)
+        found.append((P, np.array(integrals[:2]) / tau))
+    np.testing.assert_allclose(found[0][0], found[1][0], atol=1e-12)
+    np.testing.assert_allclose(found[0][1], found[1][1], rtol=1e-6)
+
+
+def test_dephasing_that_rounding_hides_is_refused_beyond_few_emitters():
+    P = inverted(60)
+    assert PumpedPropagator(60, 1.0, 0.0, 1e9, 1.0, 0, 1.0).advance(P)[2] == -1

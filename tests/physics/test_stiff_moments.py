@@ -8,7 +8,9 @@ from scipy.integrate import solve_ivp
 from solvers import SolverWarning, solve
 from solvers.engines import chain_mean_field, macrospin
 from solvers.engines.moments import integration
+from solvers.engines.moments.many import propagate_many
 from solvers.models.landau_lifshitz.trajectory import slope_generalized, slope_landau_lifshitz
+from solvers.numerics.outcome import DONE, MAX_STEPS
 
 RATES = np.array([1e9, 1.0])
 PRECESSION = np.pi * 5e9  # a field of 5 GHz in Pauli matrices
@@ -195,3 +197,37 @@ def test_steps_that_grow_are_not_given_up():
     assert not integration.hopeless([0.0, 1.0, 2.1], 1e3, 1)
     assert not integration.hopeless([0.0, 1.0, 2.0], 9.0, 1)
     assert integration.hopeless([0.0, 1.0, 2.0], 11.0, 1)
+
+
+def test_many_cumulants_leave_long_evolutions_to_the_one_that_looks():
+    """Side by side no point takes more steps than the first look: 1e9 radians are left over, 1 is not."""
+    np.testing.assert_array_equal(integration.first_look(np.array([10**6, 10**3])), [10_000, 5_000])
+    spins = np.tile([0.6, 0.0, 0.8], (2, 3, 1))
+    field, coupling = np.zeros((2, 3, 3)), np.zeros((2, 3, 3, 3, 3))
+    field[:, :, 2] = [[1.0], [1e9]]
+    coupling[:, 0, 1, 0, 0] = coupling[:, 1, 0, 0, 0] = 0.1
+    tuning = np.full(2, 1e-8), np.full(2, 1e-10), np.full(2, 10**6)
+    gamma = np.zeros((2, 9, 9), dtype=complex)
+    _, done = propagate_many(integration.CUMULANTS, field, coupling, gamma, spins, np.array([0.0, 1.0]), *tuning)
+    assert done.tolist() == [True, False]
+
+
+@pytest.mark.parametrize(("growth", "ended", "tried"), [(1.0, MAX_STEPS, 20_000), (10.0, DONE, 60_000)])
+def test_implicit_steps_are_looked_at_too(growth, ended, tried):
+    """Steps of 1e-9 to t = 1: given up at the second look, unless they grow tenfold from each 1e4 of them to the next."""
+    taken = []
+
+    def implicit(p, y, times, out, rtol, atol, block, t, h, row, watch):
+        reached, used = t, 0
+        while used < block:
+            reached += 10_000 * 1e-9 * growth ** len(taken)
+            taken.append(reached)
+            used += 10_000
+            if reached >= times[-1]:
+                return DONE, times[-1], h, row, used
+        return MAX_STEPS, reached, h, row, used
+
+    arguments = None, None, np.array([1.0]), None, 1e-8, 1e-10
+    code, reached, _, _, steps = integration.implicit_looks(implicit, arguments, 1_000_000, 10_000, 0.0, 1e-9, 0)
+    assert (code, steps) == (ended, tried)
+    assert reached == (1.0 if ended == DONE else pytest.approx(2e-5))

@@ -13,12 +13,13 @@ from support.no_pilot import NoPilot
 import sweep
 from solvers import find, models
 from solvers.declarations import Parameter
+from solvers.evaluate import parse_parameters
 from sweep.errors import RunError, SpecError
 from sweep.execution import launch
 from sweep.folder import attributes, layout
 from sweep.folder.codes import DONE, POINT_FAILED
 from sweep.folder.store import Store
-from sweep.pictures import averages, colours, plot, subject
+from sweep.pictures import averages, colours, plot, point, subject
 from sweep.pictures.style import Style
 from sweep.spec.parsing import parse
 
@@ -389,3 +390,31 @@ def test_mean_of_what_is_there(run_folder):
     assert np.isfinite(mean.where(some).values[some.values]).all()
     assert not (status.where(~some) == DONE).any()
     assert error.shape == mean.shape
+
+
+class TestPoint:
+    def panel(self, N, name="spins"):
+        model = find("spin_network.dynamics")
+        parsed = parse_parameters(model, {"N": N, "times": [0.0, 1.0]})
+        output = next(o for o in model.outputs if o.name == name)
+        sizes = {"time": 2, "axis": 3, "axis2": 3, "site": N, "site2": N}
+        values = np.arange(np.prod([sizes[d] for d in output.dims]), dtype=float).reshape(
+            [sizes[d] for d in output.dims]
+        )
+        return point.panel_of(model, output, values, parsed), values
+
+    def test_few_spins_have_a_curve_each(self):
+        panel, values = self.panel(2)
+        assert list(panel.curves) == ["site 0, x", "site 0, y", "site 0, z", "site 1, x", "site 1, y", "site 1, z"]
+        np.testing.assert_array_equal(panel.curves["site 1, y"], values[:, 1, 1])
+        assert panel.cut == ""
+        assert panel.along.unit == "hbar/energy"
+
+    def test_of_many_spins_the_first_is_drawn_and_said(self):
+        panel, values = self.panel(5)
+        assert list(panel.curves) == ["x", "y", "z"]
+        np.testing.assert_array_equal(panel.curves["z"], values[:, 0, 2])
+        assert panel.cut == "\n(site = 0)"
+
+    def test_a_matrix_of_components_is_no_panel(self):
+        assert self.panel(2, "correlations")[0] is None

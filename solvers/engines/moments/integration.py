@@ -122,7 +122,7 @@ def take_segments(
     out[:row], out[row:] = y, np.nan
     if row == len(times):
         return DONE, 0.0, 0
-    look = max(LONG_LOOK, int(LOOK * max_steps))
+    look = int(first_look(max_steps))
     t, h, steps, block, watch = 0.0, 0.0, 0, look, True
     seen = [0.0]  # times at the first looks
     while True:
@@ -140,13 +140,36 @@ def take_segments(
             return int(code), float(t), int(steps)
         ahead = (times[-1] - t) / h
         if ahead > price and y.size <= MOST:
-            code, t, h, row, used = implicit(p, y, times, out, rtol, atol, max_steps - steps, t, h, row, True)
+            code, t, h, row, used = implicit_looks(
+                implicit, (p, y, times, out, rtol, atol), max_steps - steps, look, t, h, row
+            )
             steps += used
             if code != NOT_STIFF:
                 return int(code), float(t), int(steps)
             block, watch = max_steps, True
         else:
             block, watch = int(4 * ahead) + 1000, False
+
+
+def first_look(max_steps: Any) -> Any:
+    """Steps (numbers or arrays) before the first look at how far they lead."""
+    return np.maximum(LONG_LOOK, (LOOK * np.asarray(max_steps)).astype(np.int64))
+
+
+def implicit_looks(
+    implicit: Callable[..., Any], arguments: tuple[Any, ...], most: int, look: int, t: float, h: float, row: int
+) -> tuple[int, float, float, int, int]:
+    """A segment of at most `most` implicit steps, given up at the second look where the steps are hopelessly short."""
+    steps, seen, times = 0, [float(t)], arguments[2]
+    while True:
+        block = min(look, most - steps) if len(seen) < 3 else most - steps
+        code, t, h, row, used = implicit(*arguments, block, t, h, row, True)
+        steps += used
+        if code != MAX_STEPS or steps >= most:
+            return int(code), t, h, row, steps
+        seen.append(float(t))
+        if len(seen) == 3 and hopeless(seen, (times[row] - t) / (most - steps), look):
+            return MAX_STEPS, t, h, row, steps
 
 
 def hopeless(seen: Sequence[float], needed: float, look: int) -> bool:

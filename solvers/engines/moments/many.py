@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from solvers.engines.master_equation.side_by_side import are_positive
 from solvers.engines.moments.equations import SPARSE, Coefficients
-from solvers.engines.moments.integration import CUMULANTS, MEAN_FIELD, second_explicit
+from solvers.engines.moments.integration import CUMULANTS, MEAN_FIELD, first_look, second_explicit
 from solvers.engines.moments.second_order import position
 from solvers.engines.pair_states import TOLERANCE
 from solvers.numerics.compile import FASTMATH, entry, kernel
@@ -89,6 +89,8 @@ def propagate_many(
     done &= np.isfinite(field).all(axis=(1, 2)) & np.isfinite(coupling).all(axis=(1, 2, 3, 4))
     solve = second_order_of_all if order == CUMULANTS else first_order_of_all
     arrays = (np.ascontiguousarray(array) for array in (field, coupling, Gamma, starts))
+    if order == CUMULANTS:  # which may take hopelessly many: `propagation` looks, and gives up early
+        max_steps = np.minimum(max_steps, first_look(max_steps)).astype(np.int64)
     solve(*arrays, times, np.ascontiguousarray(rtol), np.ascontiguousarray(atol), max_steps, found, done)
     return found, done
 

@@ -15,11 +15,14 @@ from solvers.engines.master_equation.chebyshev import plan_series
 from solvers.engines.master_equation.propagation import rows_of, sum_series
 from solvers.engines.master_equation.sectors import Sector
 from solvers.numerics.shift_invert import Exponential
+from solvers.outcome import Kind, PointFailed
 
 TERMS_OF_A_SPACE = 2000.0
 """Terms that cost about as much as a factorisation and its space (measured at N = 100 and 226)."""
 PROBED = 4.0
 """How far a space is to reach at first, in units of what a series of the same cost does."""
+WORK_OF_A_SPACE = 1e8
+"""Multiply-adds of the series that each of `most` spaces stands for: together about half a minute at the default of 200."""
 _ROOM = 1e-14
 
 Vector = NDArray[np.float64]
@@ -53,7 +56,10 @@ def sector_of(A: csc_matrix) -> Sector:
 
 
 def propagate(A: csc_matrix, v: Vector, times: Vector, tolerance: float, most: int) -> Vector:
-    """exp(t A) v (T, n) at `times` (T,) >= 0, ascending, to `tolerance` |v|; PointFailed where `most` spaces do not suffice."""
+    """exp(t A) v (T, n) at `times` (T,) >= 0, ascending, to `tolerance` |v|; PointFailed where `most` spaces do not suffice.
+
+    So it is where the series would have to go on beyond what that many spaces stand for.
+    """
     krylov = Exponential(A, tolerance, most)
     size = float(np.linalg.norm(v))
     if krylov.dense or len(times) == 0 or times[-1] == 0.0 or size == 0.0:
@@ -63,7 +69,7 @@ def propagate(A: csc_matrix, v: Vector, times: Vector, tolerance: float, most: i
     out[:done] = v
     sector = sector_of(A)
     real, imaginary = sector.field_of_values
-    now, worth = 0.0, 1.0
+    now, worth, spent = 0.0, 1.0, 0.0
     while done < len(times):
         error = float(np.clip(tolerance * size / max(float(np.linalg.norm(v)), 1e-300), 1e-13, 1e-2))
         ahead = float(times[-1]) - now
@@ -71,6 +77,14 @@ def propagate(A: csc_matrix, v: Vector, times: Vector, tolerance: float, most: i
         price = series.terms * ahead / series.length
         as_dear = min(ahead, ahead * TERMS_OF_A_SPACE / price)
         until = now + min(ahead, worth * as_dear)
+        spent += price * (until - now) / ahead * A.nnz
+        if spent > WORK_OF_A_SPACE * most:
+            raise PointFailed(
+                Kind.TOO_MUCH_WORK,
+                f"the states that still turn with up to {imaginary:.3g} at t = {now:.3g} take {price:.2g} products to "
+                f"t = {times[-1]:.6g}, {price * A.nnz:.2g} multiply-adds, and max_steps = {most} allows "
+                f"{WORK_OF_A_SPACE * most:.2g} in all; raise max_steps, shorten times, or take a smaller eta or N",
+            )
         inside = int(np.searchsorted(times, until * (1 + _ROOM), side="right"))
         grid = times[done:inside] - now
         if not len(grid) or grid[-1] < until - now:

@@ -12,7 +12,7 @@ from solvers.model import Method
 
 SOURCE = "F. Pirmoradian and K. Moelmer, PRA 100, 043833 (2019)"
 
-LARGEST_EXACT, LARGEST_COHERENT = 2000, 100
+LARGEST_EXACT, LARGEST_COHERENT, LARGEST_PUMPED = 2000, 100, 500
 
 
 def perfect(pulse_angle: float) -> bool:
@@ -110,9 +110,16 @@ PROTOCOL = (
 """All that says what happens in the cycles."""
 
 EXACT_LIMIT = Limit(text=f"N <= {LARGEST_EXACT}", holds=lambda p: p["N"] <= LARGEST_EXACT)
+PUMPED_LIMIT = Limit(
+    text=f"N <= {LARGEST_EXACT}, and N <= {LARGEST_PUMPED} with pump (sparse factors of N^2/4 states: about 1.3 GB there)",
+    holds=lambda p: np.where(np.asarray(p["pump"]) > 0.0, LARGEST_PUMPED, LARGEST_EXACT) >= p["N"],
+)
 COHERENT_LIMIT = Limit(
-    text=f"N <= {LARGEST_EXACT}, and N <= {LARGEST_COHERENT} where pulse_angle is no multiple of pi",
-    holds=lambda p: np.where(np.abs(np.sin(p["pulse_angle"])) < 1e-14, LARGEST_EXACT, LARGEST_COHERENT) >= p["N"],
+    text=f"{PUMPED_LIMIT.text}, and N <= {LARGEST_COHERENT} where pulse_angle is no multiple of pi",
+    holds=lambda p: (
+        PUMPED_LIMIT.holds(p)
+        & (np.where(np.abs(np.sin(p["pulse_angle"])) < 1e-14, LARGEST_EXACT, LARGEST_COHERENT) >= p["N"])
+    ),
 )
 
 # The methods that several models have; each model gives its own functions.

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from solvers.engines.coherence_blocks import rotate, rotations
 from solvers.engines.individual_loss import jump_table, lose
 from solvers.engines.populations import moments, propagate, rate_table
-from solvers.engines.pumped_populations import PumpedPropagator
+from solvers.engines.pumped_populations import MOST_KEPT, PumpedPropagator
 from solvers.models.battery.declarations import perfect
 from solvers.outcome import Kind, PointFailed
 
@@ -79,7 +79,9 @@ class Phase:
         self._jumps: NDArray[np.float64] | None = None
         blocks = range(N + 1 if coherent else 1)
         if pump > 0.0:
-            self._pumped = [PumpedPropagator(N, gamma, collective, dephasing, pump, q, tau) for q in blocks]
+            self._pumped = [
+                PumpedPropagator(N, gamma, collective, dephasing, pump, q, tau, MOST_KEPT / len(blocks)) for q in blocks
+            ]
         elif collective == 0.0 and dephasing == 0.0 and not coherent:
             self._jumps = jump_table(N)
         else:

@@ -88,7 +88,7 @@ MODELS = (
         source=f"{declare.SOURCE}, section III, Fig. 2",
         methods=(
             declare.EXACT(
-                solve=solve_exact, reference=partial(reference.released, DenseBattery), limit=declare.EXACT_LIMIT
+                solve=solve_exact, reference=partial(reference.released, DenseBattery), limit=declare.PUMPED_LIMIT
             ),
             declare.CUMULANT(solve=solve_cumulants, reference=partial(reference.released, MomentBattery)),
             Method(

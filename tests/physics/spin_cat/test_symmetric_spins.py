@@ -9,13 +9,13 @@ import qutip
 from scipy.sparse.linalg import expm_multiply
 from scipy.special import eval_laguerre
 
-from solvers import SolverWarning, models, solve, solve_many
+from solvers import FAILED, SolverWarning, evaluate, models, solve, solve_many
 from solvers.engines.pair_loss.ladder import EVEN, ODD, Ladder, generator
 from solvers.engines.pair_loss.transients import propagate
 from solvers.engines.wigner import wigner
 from solvers.evaluate import parse_parameters
 from solvers.numerics.shift_invert import Exponential
-from solvers.outcome import PointFailed
+from solvers.outcome import Kind, PointFailed
 
 
 @pytest.mark.parametrize("name", ["steady_state", "dicke", "wigner"])
@@ -183,6 +183,14 @@ def test_populations_keep_their_trace():
     times = np.array([0.0, 1e-3, 0.1, 5.0])
     trace = sum(np.trace(ladder.populations(p, times), axis1=1, axis2=2) for p in (EVEN, ODD))
     np.testing.assert_allclose(trace, 1.0, atol=1e-10)
+
+
+def test_turns_beyond_any_budget_are_refused_early():
+    """eta = 1e6: 7e7 products with the generator until t = 1, where 2e4 are paid for here."""
+    found = evaluate("spin_cat.dicke", points={}, parameters={"N": 60, "eta": 1e6, "times": [0.0, 1.0], "max_steps": 1})
+    assert found.status[0] == FAILED
+    assert found.remarks[0].kind == Kind.TOO_MUCH_WORK
+    assert "products to t = 1" in found.remarks[0].message and "max_steps = 1 allows 1e+08" in found.remarks[0].message
 
 
 def test_without_squeezing_nothing_is_lost_in_rounding():
