@@ -233,7 +233,7 @@ MODELS = (
                 label="number of times",
                 default=10001,
                 kind="integer",
-                bounds=(1, 2**31),
+                bounds=(1, 1e6),
                 shape=True,
                 physical=False,
             ),

@@ -345,7 +345,7 @@ MODELS = (
                 open_below=True,
             ),
             Parameter(
-                name="n_fields", meaning="number of fields", default=121, kind="integer", bounds=(2, 2**31), shape=True
+                name="n_fields", meaning="number of fields", default=121, kind="integer", bounds=(2, 1e6), shape=True
             ),
             Parameter(
                 name="rest_rate",
