@@ -134,16 +134,11 @@ def find(model_id: str) -> Model:
     system = str(model_id).partition(".")[0]
     if system in systems() and model_id in (of_system := models_of(system)):
         return of_system[model_id]
-    raise ValueError(f"there is no model {model_id!r}{_nearest(str(model_id), list(models()))}")
-
-
-def _nearest(model_id: str, known: list[str]) -> str:
-    """The models that somebody who wrote `model_id` may have meant: those of its system, or the nearest; else all."""
-    of_system = [name for name in known if name.partition(".")[0] == model_id.partition(".")[0]]
-    near = did_you_mean(model_id, of_system or known)
-    if of_system and "." not in model_id:
-        return f"; {model_id} has {', '.join(of_system)}"
-    return near or f"; there are {', '.join(known)}"
+    known = list(models())
+    near = [name for name in known if name.partition(".")[0] == system]
+    known_there = f"{system} has {', '.join(near)}" if near else f"there are {', '.join(known)}"
+    meant = "" if model_id == system and near else did_you_mean(str(model_id), near or known)
+    raise ValueError(f"there is no model {model_id!r}; {known_there}{meant}")
 
 
 def module_of(model: Model) -> str:
