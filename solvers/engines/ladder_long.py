@@ -38,7 +38,8 @@ def evolve_long(
     up: Complex = np.diag(raising(levels)[:-1], -1).astype(np.complex128)  # level k = S + m
     S: list[Complex] = [(up + up.T) / 2, (up - up.T) / 2j, np.diag(np.arange(levels) - r.S).astype(np.complex128)]
     H = r.Omega * S[0] + r.delta * S[2] + r.g / (2 * r.S) * (S[0] @ S[0])
-    psi = coherent_amplitudes(r.S, theta) * np.exp(-1j * phase_of(theta, phi) * np.arange(levels))
+    phases: Complex = np.exp(-1j * phase_of(theta, phi) * np.arange(levels)).astype(np.complex128)
+    psi: Complex = coherent_amplitudes(r.S, theta).astype(np.complex128) * phases
     if closed:
         states, error = follow_wave(H, psi, times)
         states /= np.linalg.norm(states, axis=1)[:, None]
